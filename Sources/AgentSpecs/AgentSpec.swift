@@ -1,0 +1,101 @@
+// AgentSpecs: what a person wrote in agent.yaml, as a value that cannot be wrong, and every mistake with its place. Computes.
+
+public import AgentModel
+public import Recovery
+
+/// One agent as its owner wants it. Documentation: docs/agent.yaml.md
+public struct AgentSpec: Hashable, Sendable, Codable {
+    public var name: AgentName
+    /// argv. A single string in the file becomes `/bin/sh -c STRING`.
+    public var command: [String]
+    /// Absolute. Default: the directory of the spec file (or where the runner was called).
+    public var workdir: String
+    /// After `env_file` and expansion. Sorted by name in output.
+    public var env: [String: String]
+    /// Absolute; nil: the agent has no workspace and its versions hold none.
+    public var workspace: String?
+    /// Number or a name from /etc/passwd, as written.
+    public var user: String?
+    public var limits = Limits()
+    public var checkpoint = Checkpoint()
+    public var health = Health()
+    public var recovery = RecoverySettings()
+    public var stop = Stop()
+    public var effects = Effects()
+    public var log = Log()
+    /// Higher is more important. Acted on when agents share a daemon.
+    public var priority: Int = 0
+    /// Absolute directory of hook executables; nil: none.
+    public var hooks: String?
+
+    public init(name: AgentName, command: [String], workdir: String, env: [String: String] = [:], workspace: String? = nil) {
+        self.name = name
+        self.command = command
+        self.workdir = workdir
+        self.env = env
+        self.workspace = workspace
+    }
+
+    public struct Limits: Hashable, Sendable, Codable {
+        public var memory: ByteCount?
+        /// Thousandths of one processor: `50%` and `0.5` are 500, `200%` is 2000.
+        public var cpuMilli: UInt32?
+        public var processes: UInt32?
+        public var openFiles: UInt64?
+        public init() {}
+    }
+
+    public struct Checkpoint: Hashable, Sendable, Codable {
+        public enum Mode: String, Hashable, Sendable, Codable, CaseIterable { case auto, cooperative, process }
+        public var mode: Mode = .auto
+        public var every: Duration?
+        /// Five fields, as written; checked.
+        public var cron: String?
+        public var keep: Int = 10
+        public var keepAsides: Int = 3
+        /// From `prepare` to a forced cut.
+        public var deadline: Duration = .seconds(30)
+        /// On SIGTERM and `runner stop`.
+        public var onStop: Bool = true
+        public var stateLimit: ByteCount = .mebibytes(1024)
+        /// Bytes one version may take.
+        public var sizeLimit: ByteCount = .mebibytes(10 * 1024)
+        /// Workspace paths left out: exact, or a directory ending in '/'.
+        public var exclude: [String] = []
+        public init() {}
+    }
+
+    public struct Health: Hashable, Sendable, Codable {
+        /// Silence longer than this is a hang. nil: heartbeats are not watched. Watched only after the first one.
+        public var heartbeat: Duration?
+        public init() {}
+    }
+
+    public struct Stop: Hashable, Sendable, Codable {
+        /// SIGTERM unless said otherwise.
+        public var signal: Int32 = 15
+        public var deadline: Duration = .seconds(10)
+        /// How long an agent may live without a supervisor.
+        public var adoptWithin: Duration = .seconds(60)
+        public init() {}
+    }
+
+    public struct Effects: Hashable, Sendable, Codable {
+        public enum Unknown: String, Hashable, Sendable, Codable, CaseIterable {
+            /// Wait for `runner settle`.
+            case hold
+            /// Do it again when the agent said it is idempotent, else hold.
+            case retryIfIdempotent = "retry-if-idempotent"
+        }
+        public var unknown: Unknown = .hold
+        public init() {}
+    }
+
+    public struct Log: Hashable, Sendable, Codable {
+        /// A log file is turned over at this size …
+        public var size: ByteCount = .mebibytes(10)
+        /// … and so many old ones are kept.
+        public var keep: Int = 5
+        public init() {}
+    }
+}

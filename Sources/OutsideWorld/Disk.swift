@@ -1,0 +1,136 @@
+// OutsideWorld: the seam. Protocols and the values they speak, no behaviour. Two twins: LinuxWorld and SimulatedWorld.
+
+public import AgentModel
+
+/// A path below the root of a `Disk`: components joined by '/', never absolute, never empty, no "." or ".." component, no NUL.
+public struct DiskPath: Hashable, Sendable, Comparable, CustomStringConvertible, ExpressibleByStringLiteral {
+    public let text: String
+
+    /// nil when `text` could leave the root or names nothing.
+    public init?(_ text: String) {
+        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let dot = UInt8(ascii: ".")
+        let sound = parts.allSatisfy { part in
+            !part.isEmpty && !part.contains(0) && !part.elementsEqual([dot]) && !part.elementsEqual([dot, dot])
+        }
+        guard sound else { return nil }
+        self.text = text
+    }
+    /// For paths written in our own source. Traps when the rule above is broken.
+    public init(stringLiteral text: String) {
+        guard let path = DiskPath(text) else { preconditionFailure("'\(text)' is not a path below a root") }
+        self = path
+    }
+    public static func / (path: DiskPath, component: String) -> DiskPath {
+        guard let joined = DiskPath(path.text + "/" + component) else {
+            preconditionFailure("'\(component)' is not a component below '\(path)'")
+        }
+        return joined
+    }
+    /// As `/`, for a name that came from outside; nil when it is not one sound component.
+    public func appending(untrusted component: String) -> DiskPath? {
+        component.utf8.contains(UInt8(ascii: "/")) ? nil : DiskPath(text + "/" + component)
+    }
+    public var parent: DiskPath? {
+        guard let slash = text.lastIndex(of: "/") else { return nil }
+        return DiskPath(String(text[..<slash]))
+    }
+    public var name: String { text.lastIndex(of: "/").map { String(text[text.index(after: $0)...]) } ?? text }
+    public var description: String { text }
+    public static func < (a: DiskPath, b: DiskPath) -> Bool { a.text < b.text }
+}
+
+/// What lies at a path. Symbolic links are never followed.
+public struct DiskEntry: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        case file, directory
+        case symbolicLink(target: String)
+        /// A socket, pipe or device: not part of any snapshot.
+        case other
+    }
+    public var kind: Kind
+    public var size: UInt64
+    /// Permission bits, `0o7777`.
+    public var mode: UInt32
+    public var modifiedAt: WallTime
+    public init(kind: Kind, size: UInt64, mode: UInt32, modifiedAt: WallTime) {
+        self.kind = kind
+        self.size = size
+        self.mode = mode
+        self.modifiedAt = modifiedAt
+    }
+}
+
+/// Why a disk operation failed.
+public struct FileFault: Error, Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        case missing, exists, full, readOnly, denied, notDirectory, notEmpty, tooLarge, busy
+        /// Anything else, by errno.
+        case system(Int32)
+    }
+    public var kind: Kind
+    /// What was being done, as a verb phrase without object: "write", "make the directory".
+    public var doing: String
+    /// To what: the path as a person would type it.
+    public var what: String
+    public init(_ kind: Kind, doing: String, what: String) {
+        self.kind = kind
+        self.doing = doing
+        self.what = what
+    }
+}
+
+/// An open file, closed when the last reference goes.
+public protocol DiskFile: AnyObject {
+    /// Reads on from where the last read or write ended, at most `count` bytes; empty at the end of the file.
+    func read(_ count: Int) throws(FileFault) -> [UInt8]
+    /// Writes all of `bytes` where the last read or write ended, or at the end in append mode; on a fault some may have been written.
+    func write(_ bytes: [UInt8]) throws(FileFault)
+    /// On return the content is on stable storage. See fsync(2).
+    func sync() throws(FileFault)
+}
+
+public enum OpenMode: Hashable, Sendable {
+    /// The file must exist. Never follows a symbolic link.
+    case read
+    /// The file must not exist yet.
+    case createNew(mode: UInt32)
+    /// Made when missing; every write goes to the end.
+    case append(mode: UInt32)
+}
+
+/// A lock that is gone when it is released or its holder dies.
+public protocol DiskLock: AnyObject {
+    func release()
+}
+
+/// One directory tree. All paths are below its root, which no path leaves; no symbolic link is ever followed on the way.
+/// Nothing is durable before the file's `sync` and `syncDirectory` of its directory returned. Callable from any thread.
+public protocol Disk: AnyObject, Sendable {
+    /// As a person knows the root: "/var/lib/runner".
+    var rootName: String { get }
+    func open(_ path: DiskPath, _ mode: OpenMode) throws(FileFault) -> any DiskFile
+    /// nil: nothing is there.
+    func entry(at path: DiskPath) throws(FileFault) -> DiskEntry?
+    /// Names in a directory (nil: the root), without "." and "..", in no order.
+    func names(in directory: DiskPath?) throws(FileFault) -> [String]
+    /// The parent must exist; `exists` when something is there already.
+    func makeDirectory(_ path: DiskPath, mode: UInt32) throws(FileFault)
+    func makeSymbolicLink(_ path: DiskPath, to target: String) throws(FileFault)
+    /// Replaces what is at `target`, atomically. See rename(2).
+    func rename(_ source: DiskPath, to target: DiskPath) throws(FileFault)
+    /// Removes a file or a link.
+    func removeFile(_ path: DiskPath) throws(FileFault)
+    /// The directory must be empty.
+    func removeDirectory(_ path: DiskPath) throws(FileFault)
+    func setMode(_ path: DiskPath, _ mode: UInt32) throws(FileFault)
+    func setModified(_ path: DiskPath, _ time: WallTime) throws(FileFault)
+    /// On return the names in the directory (nil: the root) are on stable storage.
+    func syncDirectory(_ path: DiskPath?) throws(FileFault)
+    /// Bytes that may still be written.
+    func freeSpace() throws(FileFault) -> ByteCount
+    /// Takes the lock named `path` (a file, made when missing; its content is `holder`).
+    /// - Throws: `busy` when another holds it; `lockHolder(path)` then tells who.
+    func lock(_ path: DiskPath, holder: String) throws(FileFault) -> any DiskLock
+    func lockHolder(_ path: DiskPath) -> String?
+}

@@ -1,0 +1,69 @@
+public import AgentModel
+public import LaunchPlans
+
+/// Why a supervisor could not be asked.
+public enum AskFault: Error, Hashable, Sendable {
+    /// Nobody listens there: no supervisor of this agent runs.
+    case nobody
+    case denied
+    /// It was asked and did not answer in time, or hung up.
+    case noAnswer
+    case system(Int32)
+}
+
+/// The machine as a command sees it: what the front needs and the supervisor does not.
+public protocol Machine: Clock, Randomness {
+    /// Without the program's name.
+    var arguments: [String] { get }
+    var environment: [String: String] { get }
+    var workingDirectory: String { get }
+    var facts: HostFacts { get }
+    /// Path of the running executable.
+    var executable: String { get }
+
+    func write(_ text: String, to stream: OutputStream)
+    func isTerminal(_ stream: OutputStream) -> Bool
+    /// Columns of the terminal; nil: not one.
+    func width(of stream: OutputStream) -> Int?
+
+    /// Any file by absolute path, at most `limit` bytes, following links: for spec files and the like that the caller owns.
+    func readFile(_ path: String, limit: ByteCount) throws(FileFault) -> [UInt8]
+    /// A directory tree. `create`: made with mode 0700 when missing, with what is missing above it.
+    func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk
+    /// User and group number of a name or number, from /etc/passwd.
+    func user(_ text: String) -> (userID: UInt32, groupID: UInt32)?
+
+    /// Connects to a control socket, sends one line, gives every line that comes back to `each` until it returns false or the peer closes.
+    func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault)
+    /// The world a supervisor of this agent lives in. Takes the standard signals over.
+    func world(for place: SupervisorPlace) throws(FileFault) -> any World
+    /// Starts this program anew in the background, cut off from the terminal (own session, `log` as its output).
+    /// - Returns: when it said it is ready (true) or ended before (false), and what it wrote till then.
+    func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> (ready: Bool, output: String)
+    /// Tells whoever started this process detached, or systemd, that it is ready.
+    func sayReady()
+    /// Waits until the file at an absolute path changes, appears or is replaced, or until the time is over.
+    func waitForChange(_ path: String, within: Duration)
+}
+
+/// Where a supervisor of one agent lives.
+public struct SupervisorPlace: Hashable, Sendable {
+    public var agent: AgentName
+    /// Absolute path of the store.
+    public var store: String
+    /// Absolute path of this agent's own runtime directory: `control.sock`, `init.sock`, `doors/`.
+    public var runtime: String
+    /// The last moment the agent's journal knows, so that the clock never goes back.
+    public var noEarlierThan: Moment?
+    public init(agent: AgentName, store: String, runtime: String, noEarlierThan: Moment?) {
+        self.agent = agent
+        self.store = store
+        self.runtime = runtime
+        self.noEarlierThan = noEarlierThan
+    }
+    public var controlSocket: String { runtime + "/control.sock" }
+    /// Listening socket that `runner-init` keeps for the next supervisor.
+    public var initSocket: String { runtime + "/init.sock" }
+    /// The directory an agent sees: `agent.sock`, `notify.sock`, `staging/`.
+    public var doors: String { runtime + "/doors" }
+}

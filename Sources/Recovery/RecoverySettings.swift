@@ -1,0 +1,50 @@
+// Recovery: what happens next to an agent, and why. Decides. No clock, file or process; time and versions are handed in.
+
+internal import AgentModel
+
+/// Every number of the ladder. Defaults: docs/recovery.md.
+public struct RecoverySettings: Hashable, Sendable, Codable {
+    public enum Restart: String, Hashable, Sendable, Codable, CaseIterable {
+        /// Whatever the status.
+        case always
+        /// Not after status 0 or `done`.
+        case onFailure = "on-failure"
+        case never
+    }
+    public enum Exhausted: String, Hashable, Sendable, Codable, CaseIterable {
+        /// The agent stays down until a person says otherwise.
+        case park
+        /// A clean start every `retryEvery`.
+        case retry
+    }
+    public var restart: Restart = .onFailure
+    /// An incarnation that lives this long, or makes progress, is healthy.
+    public var probation: Duration = .seconds(120)
+    /// After a launch, how long until the first sign of life of a cooperative agent or of one that restores; later is a start failure.
+    public var startWithin: Duration = .seconds(60)
+    /// Restores tried within `window` before the ladder goes on to clean starts.
+    public var restoreAttempts: Int = 3
+    public var window: Duration = .seconds(300)
+    public var backOffInitial: Duration = .seconds(1)
+    public var backOffFactor: Double = 2
+    public var backOffMaximum: Duration = .seconds(3600)
+    /// A part of the wait, drawn at random and added: 0.1 is up to a tenth more.
+    public var backOffJitter: Double = 0.1
+    /// Healthy this long: the back-off begins anew.
+    public var backOffResetAfter: Duration = .seconds(120)
+    /// This many deaths without progress …
+    public var flappingDeaths: Int = 5
+    /// … within this time are flapping, answered by …
+    public var flappingWithin: Duration = .seconds(300)
+    /// … this long a pause.
+    public var coolDown: Duration = .seconds(600)
+    /// Cool-downs before a person is called. The first death after the last of them exhausts the ladder.
+    public var coolDownsBeforeEscalation: Int = 1
+    /// Trouble that lasts this long calls a person whatever the rung. nil: only an exhausted ladder does.
+    public var escalateAfter: Duration?
+    public var whenExhausted: Exhausted = .park
+    public var retryEvery: Duration = .seconds(3600)
+    /// From asking the agent to stop to killing it.
+    public var stopWithin: Duration = .seconds(10)
+    public init() {}
+}

@@ -1,0 +1,89 @@
+public import AgentModel
+
+/// The operator's wish. What is, is `Phase`.
+public enum Wanted: String, Hashable, Sendable, Codable {
+    case running, stopped
+}
+
+/// Where an agent is in its life. Each case holds only what is true then.
+public enum Phase: Hashable, Sendable, Codable {
+    /// Nothing runs and nothing is planned. `finished`: the agent itself was done (and with which end).
+    case stopped(finished: ProcessEnd?)
+    /// A sandbox is being made; for a version also: verified, the present set aside, the workspace rolled back.
+    case launching(from: Origin, since: Moment)
+    /// The process runs but has not yet given a sign of life that was asked of it.
+    case starting(from: Origin, since: Moment)
+    /// It runs. `healthySince` is set once probation is over or progress was made.
+    case running(from: Origin, since: Moment, healthySince: Moment?)
+    /// It is being ended, for `cause`; what comes next is decided when it is gone.
+    case ending(from: Origin, since: Moment, cause: EndingCause)
+    /// A launch waits for its time.
+    case waiting(toLaunch: Origin, until: Moment)
+    case coolingDown(until: Moment)
+    /// The ladder is exhausted and a person was called. `retryAt` nil: parked.
+    case calledForHelp(since: Moment, retryAt: Moment?)
+}
+
+/// Why the runner ends an incarnation.
+public enum EndingCause: Hashable, Sendable, Codable {
+    case operatorStop
+    case operatorRestart(from: Origin)
+    case fault(Fault)
+}
+
+/// What went wrong, told apart. Later signals (leak, loop, failed probe, broken update) get their own cases.
+public enum Fault: Hashable, Sendable, Codable {
+    /// It ended by itself, with a status it should not have.
+    case ended(ProcessEnd)
+    /// Heartbeats stopped coming.
+    case missedHeartbeat(silentFor: Duration)
+    /// It ran but gave no sign of life in time.
+    case noSignOfLife(after: Duration)
+    /// It could not be started at all. A whole sentence.
+    case couldNotStart(String)
+    /// It said itself that it failed.
+    case reportedFailure(String)
+    /// The supervisor was gone meanwhile and the agent with it.
+    case lost
+
+    /// Whether the failure casts doubt on the newest state, so that only proven or rehearsed versions, or such from before the trouble, will do.
+    public var doubtsState: Bool {
+        switch self {
+        case .ended, .couldNotStart, .lost: false
+        case .missedHeartbeat, .noSignOfLife, .reportedFailure: true
+        }
+    }
+}
+
+/// One death, kept for flapping and for the incident.
+public struct Death: Hashable, Sendable, Codable {
+    public var at: Moment
+    public var fault: Fault
+    public var origin: Origin
+    public var afterProgress: Bool
+    public init(at: Moment, fault: Fault, origin: Origin, afterProgress: Bool) {
+        self.at = at
+        self.fault = fault
+        self.origin = origin
+        self.afterProgress = afterProgress
+    }
+}
+
+/// All that recovery remembers of one agent. Written with every decision; survives the supervisor.
+public struct RecoveryState: Hashable, Sendable, Codable {
+    public var wanted: Wanted = .stopped
+    public var phase: Phase = .stopped(finished: nil)
+    /// Deaths within the flapping window and those of the open trouble, oldest first, bounded.
+    public var deaths: [Death] = []
+    /// When each restore of the open trouble was begun, oldest first, bounded.
+    public var restoreAttempts: [Moment] = []
+    /// Versions tried during the open trouble, in the order tried.
+    public var tried: [VersionNumber] = []
+    /// Clean starts since the agent was last healthy: the exponent of the back-off.
+    public var cleanStarts: Int = 0
+    public var coolDowns: Int = 0
+    /// Since when there is trouble; nil: none.
+    public var troubleSince: Moment?
+    public var escalated: Bool = false
+    public init() {}
+}
