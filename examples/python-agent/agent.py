@@ -99,8 +99,9 @@ def main():
         return 66
     with Agent(schema="reader/1") as agent:
         state = agent.restored or begin()
-        version = agent.welcome.restored_from if agent.welcome else None
-        print(f"going on at document {state['next'] + 1} of {len(documents)}" + (f" (restored from version {version})" if version else ""), flush=True)
+        if agent.welcome is not None and agent.welcome.restored_from is not None:
+            print(f"restored from version {agent.welcome.restored_from}", flush=True)
+        print(f"going on at document {state['next'] + 1} of {len(documents)}", flush=True)
         while state["next"] < len(documents):
             if agent.should_stop:
                 print(f"stopping as asked, before document {state['next'] + 1}", flush=True)

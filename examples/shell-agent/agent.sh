@@ -19,7 +19,8 @@ notify() {
         perl -MSocket -e '
             my $name = $ENV{NOTIFY_SOCKET};
             $name =~ s/^@/\0/;
-            socket(my $socket, AF_UNIX, SOCK_DGRAM, 0) and send($socket, join("\n", @ARGV), 0, sockaddr_un($name)) or exit 1;
+            socket(DOOR, AF_UNIX, SOCK_DGRAM, 0) or exit 1;
+            send(DOOR, join("\n", @ARGV), 0, sockaddr_un($name)) or exit 1;
         ' "$@" || return 0
     elif command -v python3 >/dev/null 2>&1; then
         python3 -c '
