@@ -120,6 +120,7 @@ let targets: [Target] = [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
             "CLinuxShims", "AgentKit",
         ]),
+    executable("sandbox-driver", ["LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "CLinuxShims"], path: "Tests/SandboxDriver"),
     tests("HouseTests", []),
 ]
 

@@ -2,16 +2,16 @@
 
 internal import CLinuxShims
 internal import Glibc
-internal import OutsideWorld
+package import OutsideWorld
 
 /// One epoll set, one thread. Whoever owns a descriptor registers it here; handlers post events for the supervisor.
-final class EventLoop {
+package final class EventLoop {
     private let epoll: Int32
     private var handlers: [Int32: (UInt32) -> Void] = [:]
     private var pending: [WorldEvent] = []
     private var alarms: [(at: Int64, body: () -> Void)] = []
 
-    init() {
+    package init() {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         precondition(epoll >= 0, "epoll_create1 failed: errno \(errno)")
     }
@@ -50,7 +50,7 @@ final class EventLoop {
     // MARK: For the world
 
     /// The next event, or nil once CLOCK_BOOTTIME is `deadline` nanoseconds.
-    func next(until deadline: Int64?) -> WorldEvent? {
+    package func next(until deadline: Int64?) -> WorldEvent? {
         while true {
             if !pending.isEmpty { return pending.removeFirst() }
             let now = shim_boottime_ns()
