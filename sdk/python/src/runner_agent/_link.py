@@ -1,6 +1,7 @@
 """The connection to the runner: one thread owns the socket, heartbeats and reconnecting; every other thread asks it and waits for a future.
 
-Futures given out here never hold an exception: they hold an answer, `LOST` (the connection broke and nothing was stored) or an `AgentError` as a value.
+Futures given out here never hold an exception: they hold an answer, `LOST` (the connection broke and nothing was stored), or an `AgentError` as
+a value.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ FINAL_REFUSALS = frozenset({"E-PROTOCOL-VERSION", "E-PROTOCOL-STRANGER", "E-PROT
 class Link:
     """One agent's connection, kept for its whole life.
 
-    `staged` turns a safe point's bytes into a payload (and may write a file); `beat_from_thread` says whether silence of the agent's own code is filled.
+    `stage` turns a safe point's bytes into a payload and may write a file, `unstage` removes it; `beat_from_thread` says whether silence of the
+    agent's own code is filled.
     """
 
     def __init__(
@@ -532,8 +534,8 @@ class Link:
                 self._last_words_sent.set_result(self.fault)
         if not self.first_welcome.done():
             self.first_welcome.set_result(self.fault)
-        os.close(self._wake_read)
         with self._lock:
+            os.close(self._wake_read)
             os.close(self._wake_write)
             self._wake_write = -1
 

@@ -1,0 +1,53 @@
+/// Stable names of everything that can go wrong. Never renamed, never used for another thing. `runner explain CODE` tells more.
+enum ErrorCode: String, Hashable, Sendable, CaseIterable {
+    case usage = "E-USAGE"
+    case `internal` = "E-INTERNAL"
+    case codeUnknown = "E-CODE-UNKNOWN"
+
+    case agentUnknown = "E-AGENT-UNKNOWN"
+    case agentHeld = "E-AGENT-HELD"
+    case versionUnknown = "E-VERSION-UNKNOWN"
+    case versionBroken = "E-VERSION-BROKEN"
+    case versionPart = "E-VERSION-PART"
+
+    case storeMissing = "E-STORE-MISSING"
+    case storeFormat = "E-STORE-FORMAT"
+    case storeFull = "E-STORE-FULL"
+    case storeReadOnly = "E-STORE-READ-ONLY"
+    case storeDenied = "E-STORE-DENIED"
+    case storeIO = "E-STORE-IO"
+
+    case checkpointEmpty = "E-CHECKPOINT-EMPTY"
+    case checkpointRefused = "E-CHECKPOINT-REFUSED"
+    case checkpointFailed = "E-CHECKPOINT-FAILED"
+    case restartFailed = "E-RESTART-FAILED"
+    case restoreFailed = "E-RESTORE-FAILED"
+    case stopFailed = "E-STOP-FAILED"
+    case effectUnknown = "E-EFFECT-UNKNOWN"
+
+    case supervisorNone = "E-SUPERVISOR-NONE"
+    case supervisorDenied = "E-SUPERVISOR-DENIED"
+    case supervisorSilent = "E-SUPERVISOR-SILENT"
+    case supervisorIO = "E-SUPERVISOR-IO"
+    case supervisorRefused = "E-SUPERVISOR-REFUSED"
+
+    case specFile = "E-SPEC-FILE"
+    case specInvalid = "E-SPEC-INVALID"
+
+    case launchNotFound = "E-LAUNCH-NOT-FOUND"
+    case launchNotExecutable = "E-LAUNCH-NOT-EXECUTABLE"
+    case launchSetUp = "E-LAUNCH-SET-UP"
+    case launchSystem = "E-LAUNCH-SYSTEM"
+    case runFailed = "E-RUN-FAILED"
+
+    case fileMissing = "E-FILE-MISSING"
+    case fileDenied = "E-FILE-DENIED"
+    case fileFull = "E-FILE-FULL"
+    case fileReadOnly = "E-FILE-READ-ONLY"
+    case fileTooLarge = "E-FILE-TOO-LARGE"
+    case fileIO = "E-FILE-IO"
+
+    case statusBroken = "E-STATUS-BROKEN"
+    case journalBroken = "E-JOURNAL-BROKEN"
+    case replayDiffers = "E-REPLAY-DIFFERS"
+}
