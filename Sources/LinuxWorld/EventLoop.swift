@@ -20,12 +20,12 @@ package final class EventLoop {
 
     // MARK: For owners of descriptors
 
-    /// Calls `body` with the ready events whenever `descriptor` is readable (or writable, when asked) or hung up.
+    /// Calls `body` with the ready events whenever `descriptor` is readable (unless not asked), writable (when asked) or hung up.
     /// Level-triggered: at end of file the owner must `forget` it, or the loop spins.
-    func watch(_ descriptor: Int32, writable: Bool = false, _ body: @escaping (UInt32) -> Void) {
+    func watch(_ descriptor: Int32, readable: Bool = true, writable: Bool = false, _ body: @escaping (UInt32) -> Void) {
         let known = handlers.updateValue(body, forKey: descriptor) != nil
         var event = epoll_event()
-        event.events = EPOLLIN.rawValue | (writable ? EPOLLOUT.rawValue : 0)
+        event.events = (readable ? EPOLLIN.rawValue : 0) | (writable ? EPOLLOUT.rawValue : 0)
         event.data.fd = descriptor
         let result = epoll_ctl(epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &event)
         precondition(result == 0, "epoll_ctl of descriptor \(descriptor) failed: errno \(errno)")
