@@ -105,7 +105,7 @@ let targets: [Target] = [
     tests("RecoveryTests", ["Recovery", "AgentModel"]),
     tests("RetentionTests", ["Retention", "AgentModel"]),
     tests("SchedulesTests", ["Schedules", "AgentModel"]),
-    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans"]),
+    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Schedules"]),
     tests("AgentProtocolTests", ["AgentProtocol", "AgentModel"]),
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
