@@ -51,7 +51,7 @@ public func wrapped(_ text: String, width: Int?, indent: Int) -> String {
 }
 
 /// `text` in the tint's colour. Only the sixteen colours every terminal has.
-func paint(_ text: String, _ tint: Cell.Tint) -> String {
+public func paint(_ text: String, _ tint: Cell.Tint) -> String {
     let code: String? =
         switch tint {
         case .plain: nil

@@ -26,7 +26,7 @@ struct CheckpointCommand: Command {
     }
     static var operands: [Operand<Self>] { [.one("AGENT", \.agent, "Which agent.")] }
 
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus {
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
         let reply = try bench.ask(agent, in: store, .checkpoint(wait: wait), to: "checkpoint", within: timeout)

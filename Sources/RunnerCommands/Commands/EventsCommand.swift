@@ -28,7 +28,7 @@ struct EventsCommand: Command {
     }
     static var operands: [Operand<Self>] { [.many("AGENT", \.agents, "Whose; all when none is named.")] }
 
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus {
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let earliest = since?.time(now: bench.machine.wallTime())
         var rows: [EventRow] = []

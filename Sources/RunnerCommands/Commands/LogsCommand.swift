@@ -30,7 +30,7 @@ struct LogsCommand: Command {
     }
     static var operands: [Operand<Self>] { [.one("AGENT", \.agent, "Which agent.")] }
 
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus {
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
         var tail = LogTail(agent, in: store)

@@ -18,7 +18,7 @@ struct LsCommand: Command {
     static var options: [Option<Self>] { .list(\.format) }
     static var operands: [Operand<Self>] { [.many("AGENT", \.agents, "Only these.")] }
 
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus {
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         var rows: [AgentStatus] = []
         for agent in try bench.chosen(agents, in: store) { rows.append(try bench.status(of: agent, in: store)) }

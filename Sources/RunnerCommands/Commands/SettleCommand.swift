@@ -40,7 +40,7 @@ struct SettleCommand: Command {
         }
     }
 
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus {
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
         return try bench.each([agent], json: json) { (agent) throws(CommandFault) in

@@ -21,7 +21,7 @@ struct StatusCommand: Command {
     }
     static var operands: [Operand<Self>] { [.many("AGENT", \.agents, "Which; all when none is named.")] }
 
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus {
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         var pages: [StatusPage] = []
         for agent in try bench.chosen(agents, in: store) {

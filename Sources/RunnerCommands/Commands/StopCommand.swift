@@ -25,7 +25,7 @@ struct StopCommand: Command {
     }
     static var operands: [Operand<Self>] { [.many("AGENT", \.agents, atLeastOne: true, "Which agents.")] }
 
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus {
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         return try bench.each(agents, json: json) { (agent) throws(CommandFault) in
             try bench.require(agent, in: store)

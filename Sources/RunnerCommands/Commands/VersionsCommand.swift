@@ -22,7 +22,7 @@ struct VersionsCommand: Command {
     static var options: [Option<Self>] { .list(\.format) }
     static var operands: [Operand<Self>] { [.one("AGENT", \.agent, "Which agent.")] }
 
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus {
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
         let rows = VersionRow.rows(of: try bench.versions(of: agent, in: store), agent: agent)

@@ -21,7 +21,7 @@ struct WhyCommand: Command {
     }
     static var operands: [Operand<Self>] { [.one("AGENT", \.agent, "Which agent.")] }
 
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus {
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
         let journal = try bench.journal(of: agent, in: store)

@@ -4,16 +4,16 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case `internal` = "E-INTERNAL"
     case codeUnknown = "E-CODE-UNKNOWN"
 
-    case agentUnknown = "E-AGENT-UNKNOWN"
-    case agentHeld = "E-AGENT-HELD"
-    case versionUnknown = "E-VERSION-UNKNOWN"
+    case agentUnknown = "E-AGENT-MISSING"
+    case agentHeld = "E-STORE-HELD"
+    case versionUnknown = "E-VERSION-MISSING"
     case versionBroken = "E-VERSION-BROKEN"
     case versionPart = "E-VERSION-PART"
 
     case storeMissing = "E-STORE-MISSING"
     case storeFormat = "E-STORE-FORMAT"
     case storeFull = "E-STORE-FULL"
-    case storeReadOnly = "E-STORE-READ-ONLY"
+    case storeReadOnly = "E-STORE-READONLY"
     case storeDenied = "E-STORE-DENIED"
     case storeIO = "E-STORE-IO"
 
@@ -43,7 +43,7 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case fileMissing = "E-FILE-MISSING"
     case fileDenied = "E-FILE-DENIED"
     case fileFull = "E-FILE-FULL"
-    case fileReadOnly = "E-FILE-READ-ONLY"
+    case fileReadOnly = "E-FILE-READONLY"
     case fileTooLarge = "E-FILE-TOO-LARGE"
     case fileIO = "E-FILE-IO"
 

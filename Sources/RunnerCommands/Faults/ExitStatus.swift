@@ -41,3 +41,20 @@ enum ExitStatus: Int32, Hashable, Sendable, CaseIterable {
     /// For many targets: the highest number.
     static func worst(of statuses: [ExitStatus]) -> ExitStatus { statuses.max { $0.rawValue < $1.rawValue } ?? .ok }
 }
+
+/// How a command ended: with one of our statuses, or with the agent's own.
+enum Ending: Hashable, Sendable {
+    case ours(ExitStatus)
+    case agents(Int32)
+
+    static var ok: Ending { .ours(.ok) }
+    static var failed: Ending { .ours(.failed) }
+    static var badData: Ending { .ours(.badData) }
+
+    var status: Int32 {
+        switch self {
+        case .ours(let status): status.rawValue
+        case .agents(let status): status
+        }
+    }
+}

@@ -43,7 +43,7 @@ struct CommandDescription: Encodable {
                 name: operand.name, required: operand.count == .one || operand.count == .oneOrMore,
                 repeats: operand.count == .many || operand.count == .oneOrMore || operand.count == .rest, help: operand.help)
         }
-        options = type.options.map { option in
+        options = type.options.filter { !$0.help.isEmpty }.map { option in
             var value: String?
             if case .value(let placeholder, _) = option.effect { value = placeholder }
             return Option(long: option.long, short: option.short.map { String($0) }, value: value, help: option.help)

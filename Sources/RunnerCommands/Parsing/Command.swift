@@ -9,7 +9,7 @@ protocol Command {
     /// Contradictions are told before any work.
     func validate() throws(CommandFault)
     /// Fetches a value and renders it.
-    func run(on bench: Workbench) throws(CommandFault) -> ExitStatus
+    func run(on bench: Workbench) throws(CommandFault) -> Ending
 }
 
 extension Command {

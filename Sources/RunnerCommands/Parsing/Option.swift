@@ -6,6 +6,7 @@ struct Option<Owner> {
     }
     let long: String
     let short: Character?
+    /// Empty: not shown, for the runner's own use.
     let help: String
     let effect: Effect
 }

@@ -52,6 +52,9 @@ struct AgentReference: Hashable, Sendable, ArgumentValue {
         self.version = version
     }
     static var expected: String { "an agent such as 'agent-7', or one of its versions such as 'agent-7@42'" }
+
+    /// All of its versions.
+    init(_ agent: AgentName) { self.agent = agent }
 }
 
 /// Where a start begins: a version, or `clean`.

@@ -22,6 +22,14 @@ struct JournalReading {
         }
     }
 
+    /// Only the last whole entry: a start shall not wait for a long journal.
+    mutating func addLast(of bytes: [UInt8]) {
+        let lines = bytes.split(separator: UInt8(ascii: "\n"))
+        for line in lines.reversed() {
+            if let entry = Self.entry(Array(line)) { return entries = [entry] }
+        }
+    }
+
     private static func entry(_ line: [UInt8]) -> JournalEntry? {
         guard line.count > 17, line[16] == UInt8(ascii: " ") else { return nil }
         let json = Array(line[17...])
@@ -52,6 +60,19 @@ extension Workbench {
             talk("\(reading.damagedLines) damaged lines in the journal of '\(agent)' were left out ('runner explain E-JOURNAL-BROKEN')")
         }
         return reading
+    }
+}
+
+extension Workbench {
+    /// The last moment the journal knows; only its newest file is looked at.
+    func lastMoment(of agent: AgentName, in store: CheckpointStore) throws(CommandFault) -> Moment? {
+        let path = store.directory(of: agent) / "journal" / "current.jsonl"
+        var reading = JournalReading()
+        do {
+            guard try store.disk.entry(at: path) != nil else { return nil }
+            reading.addLast(of: try store.disk.read(path, limit: .mebibytes(256)))
+        } catch { throw CommandFault(inStore: error) }
+        return reading.entries.last?.at
     }
 }
 

@@ -20,7 +20,7 @@ extension Workbench {
     /// Does `body` for each agent, goes on after a failure, tells each, and returns the worst status.
     func each(
         _ agents: [AgentName], json: Bool, _ body: (AgentName) throws(CommandFault) -> ControlReply
-    ) throws(CommandFault) -> ExitStatus {
+    ) throws(CommandFault) -> Ending {
         var outcomes: [Outcome] = []
         var faults: [CommandFault] = []
         for agent in agents {
@@ -37,7 +37,7 @@ extension Workbench {
             }
         }
         if json { try answer(json: outcomes) }
-        return ExitStatus.worst(of: faults.map(\.status))
+        return .ours(ExitStatus.worst(of: faults.map(\.status)))
     }
 
     private func sentence(of reply: ControlReply, about agent: AgentName) -> String {

@@ -8,9 +8,11 @@ struct Workbench {
     let places: Places
     /// Where among the arguments the command's name stands.
     let commandIndex: Int
+    let supervise: Supervise
 
-    init(_ machine: any Machine, _ common: CommonOptions) {
+    init(_ machine: any Machine, _ common: CommonOptions, supervise: @escaping Supervise) {
         self.machine = machine
+        self.supervise = supervise
         commandIndex = common.commandIndex
         places = Places(
             environment: machine.environment, userID: machine.facts.userID, workingDirectory: machine.workingDirectory, store: common.store)
