@@ -83,15 +83,32 @@ failed:
     _exit(1);
 }
 
-int32_t shim_process_try_namespaces(int32_t *step) {
-    struct spawn spawn = {.step = 1};
+static int try_join(void *given) {
+    struct spawn *spawn = given;
+    int file = open(spawn->path, O_WRONLY | O_CLOEXEC);
+    if (file < 0 || write(file, "0", 1) != 1) spawn->error = errno;
+    _exit(0);
+}
+
+static int32_t try_in_child(int (*body)(void *), struct spawn *spawn, int flags) {
     int32_t handle = -1;
-    int32_t pid = run_child(try_mounts, &spawn, separate, &handle);
-    *step = spawn.step;
+    int32_t pid = run_child(body, spawn, flags, &handle);
     if (pid < 0) return pid;
     waitpid(pid, NULL, 0);
     close(handle);
-    return -spawn.error;
+    return -spawn->error;
+}
+
+int32_t shim_process_try_join(const char *procs) {
+    struct spawn spawn = {.path = procs};
+    return try_in_child(try_join, &spawn, 0);
+}
+
+int32_t shim_process_try_namespaces(int32_t *step) {
+    struct spawn spawn = {.step = 1};
+    int32_t result = try_in_child(try_mounts, &spawn, separate);
+    *step = spawn.step;
+    return result;
 }
 
 int32_t shim_process_open(int32_t pid) {

@@ -112,7 +112,7 @@ struct CutJob {
             try errand.inStore { () throws(FileFault) in try store.open(layout.state, .createNew(mode: 0o600)).write(bytes) }
         case .file(let disk, let path, let size, let sha256):
             measure = try copy(path, of: disk, to: layout.state, limit: size, called: "its state file '\(path)'")
-            if measure.size > size { throw errand.fault(.refused("its state file '\(path)' is larger than the \(size) bytes it said")) }
+            if measure.isCutOff { throw errand.fault(.refused("its state file '\(path)' is larger than the \(size) bytes it said")) }
             let claimed = Measure(size: size, sha256: hexadecimal(sha256))
             guard measure == claimed else {
                 let how =
@@ -127,7 +127,7 @@ struct CutJob {
     // MARK: Workspace
 
     mutating func copy(_ listing: WorkspaceListing, of workspace: any Disk) throws(StoreFault) {
-        for path in listing.vanished { try moved(path, "is gone since it was listed, or its name is not UTF-8", skipped: true) }
+        for path in listing.vanished { try moved(path, "is gone since it was listed", skipped: true) }
         for found in listing.found { try copy(found, of: workspace) }
         for path in listing.special { note("'\(path)' is a socket, pipe or device: skipped") }
         if notesLeftOut > 0 { draft.notes.append("and \(notesLeftOut) more") }
@@ -157,11 +157,10 @@ struct CutJob {
         let path = found.path
         let before = found.entry
         // A forced cut takes no more than was there when it began, of a file that only grows.
-        var measure = try copy(path, of: workspace, to: target, limit: before.size, called: "the workspace file '\(path)'")
+        let measure = try copy(path, of: workspace, to: target, limit: before.size, called: "the workspace file '\(path)'")
         let after = try reading("the workspace file '\(path)'") { () throws(FileFault) in try workspace.entry(at: path) }
-        if measure.size != before.size || after?.size != before.size || after?.modifiedAt != before.modifiedAt {
+        if measure.isCutOff || measure.size != before.size || after?.size != before.size || after?.modifiedAt != before.modifiedAt {
             try moved(path, "changed while it was copied", skipped: false)
-            measure.size = min(measure.size, before.size)
         }
         taken = saturatingSum(taken, measure.size)
         var entry = TreeEntry(path: path, kind: .file, from: before)
@@ -182,7 +181,7 @@ struct CutJob {
 
     // MARK: Bytes
 
-    /// Copies at most `limit` bytes. The size in the result is above `limit` when there are more.
+    /// Copies at most `limit` bytes.
     private func copy(
         _ path: DiskPath, of source: any Disk, to target: DiskPath, limit: UInt64, called name: String
     ) throws(StoreFault) -> Measure {
@@ -200,7 +199,7 @@ struct CutJob {
             switch error.kind {
             case .missing: throw errand.fault(.refused("\(name) is not there"))
             case .denied: throw errand.fault(.refused("\(name) cannot be read: permission denied ('\(error.what)')"))
-            case .system(21), .system(40), .system(6): throw errand.fault(.refused("\(name) is not a plain file"))
+            case .system(21), .system(40), .system(6), .system(22): throw errand.fault(.refused("\(name) is not a plain file"))
             default: throw errand.fault(.system(error))
             }
         }

@@ -107,11 +107,9 @@ extension CheckpointStore {
     }
 
     func expect(_ found: Measure, _ stored: Measure, of part: String, _ errand: Errand) throws(StoreFault) {
-        if found.size != stored.size {
-            let how = found.size < stored.size ? "it is shorter than what was stored" : "it is longer than what was stored"
-            throw errand.fault(.broken(part: part, how: how))
-        }
-        if found.sha256 != stored.sha256 { throw errand.fault(.broken(part: part, how: "its bytes are not what was stored")) }
+        if found.isCutOff { throw errand.fault(.broken(part: part, how: "it is longer than what was stored")) }
+        if found.size < stored.size { throw errand.fault(.broken(part: part, how: "it is shorter than what was stored")) }
+        if found != stored { throw errand.fault(.broken(part: part, how: "its bytes are not what was stored")) }
     }
 }
 

@@ -49,7 +49,7 @@ struct Errand: Sendable {
         case .tooLarge: "it is longer than what was stored"
         case .notDirectory: "it is not a directory"
         case .system(5): "it cannot be read (input/output error)"
-        case .system(6), .system(21), .system(40): "it is not a plain file"  // ENXIO, EISDIR, ELOOP
+        case .system(6), .system(21), .system(22), .system(40): "it is not a plain file"  // ENXIO, EISDIR, EINVAL, ELOOP
         case .system(74), .system(117): "it cannot be read (the file system is damaged)"  // EBADMSG, EUCLEAN
         case .exists, .full, .readOnly, .denied, .notEmpty, .busy, .system: nil
         }

@@ -9,6 +9,8 @@ struct Measure: Hashable {
     var size: UInt64
     /// Hexadecimal.
     var sha256: String
+    /// There is more than was to be read.
+    var isCutOff = false
 
     static func of(_ bytes: [UInt8]) -> Measure {
         Measure(size: UInt64(bytes.count), sha256: hexadecimal(SHA256.digest(of: bytes)))
@@ -21,8 +23,9 @@ final class MeasuredFile {
     private let limit: UInt64
     private var hash: SHA256?
     private var size: UInt64 = 0
+    private var isCutOff = false
 
-    /// - Parameter limit: of a longer file, reading ends with the size above this, and the last piece is not given out.
+    /// - Parameter limit: of a longer file only so many bytes are read.
     init(_ file: any DiskFile, limit: UInt64) {
         self.file = file
         self.limit = limit
@@ -31,19 +34,23 @@ final class MeasuredFile {
 
     /// nil: there is no more.
     func next() throws(FileFault) -> [UInt8]? {
-        let piece = try file.read(pieceSize)
+        var piece = try file.read(pieceSize)
+        if UInt64(piece.count) > limit - size {
+            isCutOff = true
+            piece.removeLast(piece.count - Int(limit - size))
+        }
+        if piece.isEmpty { return nil }
         size += UInt64(piece.count)
-        if piece.isEmpty || size > limit { return nil }
         hash?.update(piece)
         return piece
     }
 
     /// Once, after `next` gave nil.
-    func finish() -> Measure { Measure(size: size, sha256: hexadecimal(hash.take()?.finish() ?? [])) }
+    func finish() -> Measure { Measure(size: size, sha256: hexadecimal(hash.take()?.finish() ?? []), isCutOff: isCutOff) }
 }
 
 extension Disk {
-    /// Size and hash of a file; of a file longer than `limit` only that it is.
+    /// Size and hash of a file's first `limit` bytes.
     func measure(_ path: DiskPath, limit: UInt64) throws(FileFault) -> Measure {
         let file = MeasuredFile(try open(path, .read), limit: limit)
         while try file.next() != nil {}

@@ -13,7 +13,7 @@ struct WorkspaceListing {
     var special: [DiskPath] = []
     /// Excluded, not looked into.
     var excluded: [DiskPath] = []
-    /// Listed in their directory and not there when looked at: removed meanwhile, or a name that is not UTF-8.
+    /// Listed in their directory and not there when looked at: removed meanwhile.
     var vanished: [DiskPath] = []
 
     var contentSize: UInt64 {

@@ -58,7 +58,7 @@ struct ControlGroup {
             let path = directories[controller] ?? root
             if version == .two { delegate(from: root, to: path) }
             let result = KernelFiles.makeDirectories(path)
-            guard result == 0 else { throw LaunchFault(.setUp, "could not make the control group '\(path)': \(errorText(result))") }
+            guard result == 0 else { throw LaunchFault(.setUp, "could not make the control group '\(path)': \(sentence(errno: result))") }
         }
         try limit(planned)
     }
@@ -102,7 +102,7 @@ struct ControlGroup {
             throw LaunchFault(.setUp, "could not \(what): this host has no '\(controller)' controller for us")
         }
         let result = KernelFiles.write(value, to: path)
-        guard result == 0 else { throw LaunchFault(.setUp, "could not \(what): writing '\(path)' failed: \(errorText(result))") }
+        guard result == 0 else { throw LaunchFault(.setUp, "could not \(what): writing '\(path)' failed: \(sentence(errno: result))") }
     }
 
     /// `cgroup.procs` of every directory, open for writing: whoever writes "0" to one joins.
@@ -110,7 +110,9 @@ struct ControlGroup {
         var files: [HeldDescriptor] = []
         for path in paths {
             let descriptor = open(path + "/cgroup.procs", O_WRONLY | O_CLOEXEC)
-            guard descriptor >= 0 else { throw LaunchFault(.setUp, "could not open the control group '\(path)': \(errorText(errno))") }
+            guard descriptor >= 0 else {
+                throw LaunchFault(.setUp, "could not open the control group '\(path)': \(sentence(errno: errno))")
+            }
             files.append(HeldDescriptor(descriptor))
         }
         return files

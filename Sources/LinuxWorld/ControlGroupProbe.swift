@@ -1,3 +1,4 @@
+internal import CLinuxShims
 internal import Glibc
 internal import LaunchPlans
 
@@ -20,14 +21,14 @@ enum ControlGroupProbe {
             let controllers = wanted.filter { mount.controllers.contains($0) }
             guard !controllers.isEmpty else { continue }
             let result = tryGroup(mount.path)
-            if result != 0 { refusal = refusal ?? "cannot make a control group in '\(mount.path)': \(errorText(result))" }
+            if result != 0 { refusal = refusal ?? "cannot make a control group in '\(mount.path)': \(sentence(errno: result))" }
             for controller in controllers where result == 0 { usable[controller] = mount.path }
         }
         if !usable.isEmpty { return .v1(usable) }
         for root in mounts.filter({ $0.version == .two }).flatMap({ $0.candidates(own: own) }) {
             let result = tryGroup(root)
             if result == 0 { return .v2(root: root, controllers: controllers(of: root)) }
-            refusal = refusal ?? "cannot make a control group in '\(root)': \(errorText(result))"
+            refusal = refusal ?? "cannot make a control group in '\(root)': \(sentence(errno: result))"
         }
         guard let refusal else { return .none("no control groups are mounted. Mount them on '/sys/fs/cgroup' to limit agents") }
         return .none(refusal + ". Run it as root, or have a group delegated ('systemd-run --user -p Delegate=yes') to limit agents")
@@ -41,8 +42,8 @@ enum ControlGroupProbe {
         let path = directory + "/runner-probe-\(getpid())"
         guard mkdir(path, 0o755) == 0 else { return errno }
         defer { rmdir(path) }
-        // A group nobody may join is of no use.
-        return access(path + "/cgroup.procs", W_OK) == 0 ? 0 : errno
+        // To make a group may be allowed and to join it not: version 2 asks for the right to the group both have in common.
+        return -shim_process_try_join(path + "/cgroup.procs")
     }
 }
 

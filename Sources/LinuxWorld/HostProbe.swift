@@ -1,12 +1,12 @@
 internal import AgentModel
 internal import CLinuxShims
 internal import Glibc
-internal import LaunchPlans
+package import LaunchPlans
 
 /// Finds out what this host allows, by trying it: a few milliseconds, leaving nothing behind.
-enum HostProbe {
+package enum HostProbe {
     /// - Parameter initPath: where `runner-init` is expected.
-    static func facts(initPath: String) -> HostFacts {
+    package static func facts(initPath: String) -> HostFacts {
         var names = utsname()
         uname(&names)
         return HostFacts(
@@ -16,7 +16,7 @@ enum HostProbe {
     }
 
     /// Names the time since the machine came up; "" where the kernel does not tell.
-    static func bootID() -> String {
+    package static func bootID() -> String {
         String((KernelFiles.text("/proc/sys/kernel/random/boot_id") ?? "").prefix { $0 != "\n" })
     }
 
@@ -34,11 +34,11 @@ enum HostProbe {
         guard result != 0 else { return .available }
         let what = step == 1 ? "make namespaces" : step == 2 ? "separate the mounts" : "mount a fresh /proc"
         let cure = geteuid() == 0 ? "Inside a container, give it CAP_SYS_ADMIN" : "Run it as root"
-        return .missing("cannot \(what): \(errorText(-result)). \(cure) to isolate agents from the host")
+        return .missing("cannot \(what): \(sentence(errno: -result)). \(cure) to isolate agents from the host")
     }
 
     private static func sandboxInit(_ path: String) -> HostFacts.Availability {
         if access(path, X_OK) == 0 { return .available }
-        return .missing("cannot execute '\(path)': \(errorText(errno)). Install 'runner-init' beside 'runner'")
+        return .missing("cannot execute '\(path)': \(sentence(errno: errno)). Install 'runner-init' beside 'runner'")
     }
 }

@@ -1,9 +1,9 @@
 internal import Glibc
 
 /// Small files of /proc and /sys, read and written in one call each. Never for a user's data.
-enum KernelFiles {
+package enum KernelFiles {
     /// The file's text, at most `limit` bytes of it; nil when it cannot be read.
-    static func text(_ path: String, limit: Int = 64 << 10) -> String? {
+    package static func text(_ path: String, limit: Int = 64 << 10) -> String? {
         bytes(path, limit: limit).map { String(decoding: $0, as: UTF8.self) }
     }
 
@@ -47,7 +47,7 @@ enum KernelFiles {
     }
 
     /// Names in a directory, without "." and "..".
-    static func names(in path: String) -> [String] {
+    package static func names(in path: String) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []

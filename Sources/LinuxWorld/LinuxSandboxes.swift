@@ -1,12 +1,12 @@
-internal import AgentModel
+package import AgentModel
 internal import CLinuxShims
 internal import Glibc
-internal import LaunchPlans
-internal import OutsideWorld
+package import LaunchPlans
+package import OutsideWorld
 
 /// The sandboxes of one agent on this machine: at most one lives at a time. `runner-init` stands between us and the agent, so our death
 /// does not touch it: the next supervisor of the same place adopts what it finds.
-final class LinuxSandboxes: SandboxTable {
+package final class LinuxSandboxes: SandboxTable {
     private let loop: EventLoop
     private let place: SupervisorPlace
     private let initPath: String
@@ -19,7 +19,7 @@ final class LinuxSandboxes: SandboxTable {
     private static let clearLimit = Duration.seconds(10)
 
     /// - Parameter initPath: absolute path of the `runner-init` executable.
-    init(loop: EventLoop, place: SupervisorPlace, initPath: String) {
+    package init(loop: EventLoop, place: SupervisorPlace, initPath: String) {
         self.loop = loop
         self.place = place
         self.initPath = initPath
@@ -29,7 +29,7 @@ final class LinuxSandboxes: SandboxTable {
     deinit { letGo() }
 
     /// Leaves the sandboxes to the next supervisor.
-    func letGo() {
+    package func letGo() {
         for sandbox in sandboxes.values { sandbox.letGo() }
         sandboxes = [:]
     }
@@ -37,7 +37,7 @@ final class LinuxSandboxes: SandboxTable {
     private var recordPath: String { place.runtime + "/sandbox" }
 
     /// NAME=value by which every process of this agent's sandboxes is known from outside.
-    var mark: String { "RUNNER_SANDBOX=" + Self.digest(place.initSocket) }
+    package var mark: String { "RUNNER_SANDBOX=" + Self.digest(place.initSocket) }
 
     /// FNV-1a, 64 bits: a short name for a path that need not be shown to the agent.
     private static func digest(_ text: String) -> String {
@@ -52,7 +52,7 @@ final class LinuxSandboxes: SandboxTable {
 
     // MARK: Launch
 
-    func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
+    package func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
         try refuseSecond()
         let group = plan.controlGroup.flatMap { ControlGroup($0) }
         do {
@@ -76,14 +76,14 @@ final class LinuxSandboxes: SandboxTable {
         var hasNamespaces = false
         if case .namespaces = plan.isolation { hasNamespaces = true }
         let made = KernelFiles.makeDirectories(place.runtime, mode: 0o700)
-        guard made == 0 else { throw LaunchFault(.setUp, "could not make the directory '\(place.runtime)': \(errorText(made))") }
+        guard made == 0 else { throw LaunchFault(.setUp, "could not make the directory '\(place.runtime)': \(sentence(errno: made))") }
 
         // 1. All that init gets from us, numbered by its place (sandbox_wire.h).
         let memory = try SandboxPlanFile(plan, group: group, mark: mark).memory()
         let nothing = try hold(open("/dev/null", O_RDWR | O_CLOEXEC), "open '/dev/null'")
         let listener = try hold(shim_packet_listen(place.initSocket), "open the socket '\(place.initSocket)'")
         let link = try connectedPair()
-        guard let out = makePipe(), let err = makePipe() else { throw LaunchFault(.system, "could not make a pipe: \(errorText(errno))") }
+        let (out, err) = (try heldPipe(), try heldPipe())
         var given = [nothing, nothing, nothing, memory, link.theirs, listener, out.reading, out.writing, err.reading, err.writing]
         given += try group?.openMembership() ?? []
         if let freezer = group?.freezerFile { given.append(try hold(open(freezer, O_WRONLY | O_CLOEXEC), "open '\(freezer)'")) }
@@ -95,7 +95,7 @@ final class LinuxSandboxes: SandboxTable {
         let pid = withCStrings([[initPath, plan.agent.text], [mark]]) { lists in
             shim_process_spawn(initPath, lists[0], lists[1], given.map(\.number), given.count, hasNamespaces ? 1 : 0, &handle)
         }
-        guard pid >= 0 else { throw LaunchFault(.system, "could not start the sandbox with '\(initPath)': \(errorText(-pid))") }
+        guard pid >= 0 else { throw LaunchFault(.system, "could not start the sandbox with '\(initPath)': \(sentence(errno: -pid))") }
         let initHandle = HeldDescriptor(handle)
         record.initProcess = ProcessLook.facts(of: pid).map { .init(pid: pid, startTime: $0.startTime) }
         _ = record.write(to: recordPath)  // without the pid the mark still finds it
@@ -123,20 +123,29 @@ final class LinuxSandboxes: SandboxTable {
 
     private func keep(_ record: SandboxRecord) throws(LaunchFault) {
         let result = record.write(to: recordPath)
-        guard result == 0 else { throw LaunchFault(.setUp, "could not write '\(recordPath)': \(errorText(result))") }
+        guard result == 0 else { throw LaunchFault(.setUp, "could not write '\(recordPath)': \(sentence(errno: result))") }
     }
 
     private func hold(_ descriptor: Int32, _ what: String) throws(LaunchFault) -> HeldDescriptor {
         // Shims return -errno, system calls -1.
-        guard descriptor >= 0 else { throw LaunchFault(.setUp, "could not \(what): \(errorText(descriptor == -1 ? errno : -descriptor))") }
+        guard descriptor >= 0 else {
+            throw LaunchFault(.setUp, "could not \(what): \(sentence(errno: descriptor == -1 ? errno : -descriptor))")
+        }
         return HeldDescriptor(descriptor)
+    }
+
+    private func heldPipe() throws(LaunchFault) -> (reading: HeldDescriptor, writing: HeldDescriptor) {
+        do {
+            let pipe = try makePipe()
+            return (HeldDescriptor(pipe.readEnd), HeldDescriptor(pipe.writeEnd))
+        } catch { throw LaunchFault(.system, "could not make a pipe for the agent's output: \(error.kind)") }
     }
 
     private func connectedPair() throws(LaunchFault) -> (ours: HeldDescriptor, theirs: HeldDescriptor) {
         var ends: [Int32] = [-1, -1]
         let type = Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         guard socketpair(AF_UNIX, type, 0, &ends) == 0 else {
-            throw LaunchFault(.system, "could not make a connection to the sandbox: \(errorText(errno))")
+            throw LaunchFault(.system, "could not make a connection to the sandbox: \(sentence(errno: errno))")
         }
         return (HeldDescriptor(ends[0]), HeldDescriptor(ends[1]))
     }
@@ -150,7 +159,7 @@ final class LinuxSandboxes: SandboxTable {
 
     // MARK: Adoption
 
-    func adopt(_ agent: AgentName, doorsDirectory: String) throws(LaunchFault) -> AdoptedSandbox? {
+    package func adopt(_ agent: AgentName, doorsDirectory: String) throws(LaunchFault) -> AdoptedSandbox? {
         guard sandboxes.isEmpty else {
             throw LaunchFault(.system, "could not look for a former sandbox: one of this agent is supervised here already")
         }
@@ -209,11 +218,11 @@ final class LinuxSandboxes: SandboxTable {
 
     // MARK: The living
 
-    func signal(_ id: SandboxID, _ signal: Int32) { sandboxes[id]?.signal(signal) }
-    func kill(_ id: SandboxID) { sandboxes[id]?.kill() }
-    func freeze(_ id: SandboxID) -> Bool { sandboxes[id]?.remains.group?.freeze() ?? false }
-    func thaw(_ id: SandboxID) { sandboxes[id]?.remains.group?.thaw() }
-    func resources(_ id: SandboxID) -> ResourceUse { sandboxes[id]?.resources() ?? ResourceUse() }
+    package func signal(_ id: SandboxID, _ signal: Int32) { sandboxes[id]?.signal(signal) }
+    package func kill(_ id: SandboxID) { sandboxes[id]?.kill() }
+    package func freeze(_ id: SandboxID) -> Bool { sandboxes[id]?.remains.group?.freeze() ?? false }
+    package func thaw(_ id: SandboxID) { sandboxes[id]?.remains.group?.thaw() }
+    package func resources(_ id: SandboxID) -> ResourceUse { sandboxes[id]?.resources() ?? ResourceUse() }
 }
 
 /// Lists of C strings, each ended by NULL, that live while `body` runs.

@@ -47,6 +47,11 @@ final class Sandbox {
         if let hello { tellPast(hello) }
         if let link { loop.watch(link.number) { [weak self] _ in self?.readReports() } }
         loop.watch(initHandle.number) { [weak self] _ in self?.initEnded() }
+        if session != nil { watchOutput() }
+    }
+
+    /// Only once the start was told, so that no output comes before it.
+    private func watchOutput() {
         for (stream, pipe) in streams { loop.watch(pipe.number) { [weak self] _ in self?.readSome(stream) } }
     }
 
@@ -109,6 +114,7 @@ final class Sandbox {
         case SANDBOX_STARTED:
             if let handle = handles.first { hold(handle) }
             tell(.started(pid: session ?? 0))
+            watchOutput()
         case SANDBOX_FAILED: tellFailure(report)
         case SANDBOX_ENDED:
             agentHandle = nil

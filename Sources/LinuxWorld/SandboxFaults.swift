@@ -10,7 +10,7 @@ struct SandboxFaults {
     let groups: [String]
 
     func fault(step: Int32, error: Int32, index: Int32) -> LaunchFault {
-        let why = errorText(error)
+        let why = sentence(errno: error)
         let command = plan?.arguments.first.map { "'\($0)'" } ?? "its command"
         let directory = plan.map { "'\($0.workingDirectory)'" } ?? "its working directory"
         switch sandbox_step(UInt32(bitPattern: step)) {
@@ -63,7 +63,7 @@ struct SandboxFaults {
         case EACCES: "permission denied. Is it a program, and has it the x bit ('chmod +x')?"
         case ENOEXEC: "it is neither a program for this machine nor a script with a '#!' line"
         case E2BIG: "its arguments and environment are longer than Linux takes"
-        default: errorText(error)
+        default: sentence(errno: error)
         }
     }
 }

@@ -58,10 +58,10 @@ struct SandboxPlanFile {
     /// The plan in memory that has no name, positioned anywhere: init maps it.
     func memory() throws(LaunchFault) -> HeldDescriptor {
         let descriptor = memfd_create("runner-plan", UInt32(MFD_CLOEXEC))
-        guard descriptor >= 0 else { throw LaunchFault(.system, "could not hold the plan in memory: \(errorText(errno))") }
+        guard descriptor >= 0 else { throw LaunchFault(.system, "could not hold the plan in memory: \(sentence(errno: errno))") }
         let held = HeldDescriptor(descriptor)
         let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        guard written == bytes.count else { throw LaunchFault(.system, "could not hold the plan in memory: \(errorText(errno))") }
+        guard written == bytes.count else { throw LaunchFault(.system, "could not hold the plan in memory: \(sentence(errno: errno))") }
         return held
     }
 }

@@ -35,17 +35,17 @@ public func planRetention(_ versions: [CheckpointSummary], keep: Int, keepAsides
     let asides = newestFirst.filter { $0.kind == .aside && $0.standing.isKnownGood }
 
     var reasons: [VersionNumber: [String]] = [:]
-    func hold(_ chosen: some Sequence<CheckpointSummary>, _ reason: String) {
+    func stay(_ chosen: some Sequence<CheckpointSummary>, _ reason: String) {
         for summary in chosen { reasons[summary.version, default: []].append(reason) }
     }
-    hold(newestFirst.filter(\.pinned), "pinned")
-    hold(checkpoints.prefix(1), "newest")
-    hold(good.prefix(1), "newest known-good")
-    hold(good.filter { $0.standing == .proven }.prefix(1), "newest proven")
-    hold(asides.prefix(min(1, max(0, keepAsides))), "newest aside")
-    hold(good.prefix(max(0, keep)), "last \(keep)")
-    hold(asides.prefix(max(0, keepAsides)), "last \(keepAsides) asides")
-    hold(failed.prefix(failedVersionsKept), "last \(failedVersionsKept) suspect or broken")
+    stay(newestFirst.filter(\.pinned), "pinned")
+    stay(checkpoints.prefix(1), "newest")
+    stay(good.prefix(1), "newest known-good")
+    stay(good.filter { $0.standing == .proven }.prefix(1), "newest proven")
+    stay(asides.prefix(min(1, max(0, keepAsides))), "newest aside")
+    stay(good.prefix(max(0, keep)), "last \(keep)")
+    stay(asides.prefix(max(0, keepAsides)), "last \(keepAsides) asides")
+    stay(failed.prefix(failedVersionsKept), "last \(failedVersionsKept) suspect or broken")
 
     let verdicts = newestFirst.reversed().map { summary in
         RetentionPlan.Verdict(version: summary.version, reasons: reasons[summary.version] ?? [], size: summary.size)

@@ -54,6 +54,28 @@ extension SimulatedDisk {
     }
 }
 
+// MARK: Copies
+
+extension SimulatedDisk {
+    /// Another disk with the same content, no locks, nothing open, and a fate of its own.
+    public func copy(seed: UInt64) -> SimulatedDisk {
+        let copy = SimulatedDisk(seed: seed, rootName: rootName, clock: clock)
+        state.withLock { original in
+            copy.state.withLock { state in
+                state.tree = original.tree
+                state.time = original.time
+                state.capacity = original.capacity
+                state.isReadOnly = original.isReadOnly
+                state.isDown = original.isDown
+            }
+        }
+        return copy
+    }
+
+    /// Everything written until now is safe.
+    public func syncAll() { state.withLock { $0.tree.syncAll() } }
+}
+
 // MARK: Looking and spoiling past the operations, for oracles
 
 extension SimulatedDisk {

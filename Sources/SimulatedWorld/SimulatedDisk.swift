@@ -42,7 +42,7 @@ public final class SimulatedDisk: Disk {
 
     public let rootName: String
     let state: Mutex<State>
-    private let clock: (@Sendable () -> WallTime)?
+    let clock: (@Sendable () -> WallTime)?
 
     /// - Parameter clock: gives the time of changes; nil: a microsecond passes with every operation.
     public init(seed: UInt64, rootName: String = "/store", capacity: ByteCount? = nil, clock: (@Sendable () -> WallTime)? = nil) {

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -55,6 +56,14 @@ static void never_ran(struct init *init, struct fault fault) {
     link_report(init, SANDBOX_FAILED);
 }
 
+/// Gives the pages of the program that only the start needed back. They are clean copies of the file; what runs on is read in again.
+static void shed_start_pages(void) {
+    extern char __executable_start, __etext;
+    char *first = &__executable_start;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    madvise(first, (size_t)(&__etext - first) / page * page, MADV_DONTNEED);
+}
+
 void learn_start(struct init *init) {
     struct fault fault;
     ssize_t count = read(init->start, &fault, sizeof fault);
@@ -64,6 +73,7 @@ void learn_start(struct init *init) {
     init->start = -1;
     init->phase = SANDBOX_RUNNING;
     link_report(init, SANDBOX_STARTED);
+    shed_start_pages();
 }
 
 // MARK: End

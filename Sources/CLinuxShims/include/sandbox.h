@@ -14,6 +14,9 @@ int32_t shim_process_spawn(const char *_Nonnull path, char *_Nullable const *_No
 /// - Returns: 0, or -errno of the first step that failed; `step` is 1 (namespaces), 2 (mounts) or 3 (/proc).
 int32_t shim_process_try_namespaces(int32_t *_Nonnull step);
 
+/// Tries to join a control group in a child that ends at once. `procs`: path of its cgroup.procs. - Returns: 0 or -errno.
+int32_t shim_process_try_join(const char *_Nonnull procs);
+
 /// A pidfd. In C: not every libc declares it.
 int32_t shim_process_open(int32_t pid);
 int32_t shim_process_signal(int32_t handle, int32_t signal);
