@@ -21,7 +21,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 
@@ -137,10 +136,13 @@ class Demo:
         if not found:
             return None
         # Any moment is as good as any other: that is what is being shown. Hence a wait for nothing but time.
-        pause = self.chance.uniform(0, 4 * LATENCY)
-        until = time.monotonic() + pause
-        while time.monotonic() < until and self.done_now() < mark and self.runner.poll() is None:
-            time.sleep(min(0.005, max(0.0, until - time.monotonic())))
+        until = time.monotonic() + self.chance.uniform(0, 5 * LATENCY)
+        hurry = self.chance.uniform(0, 1.5 * LATENCY)
+        while (now := time.monotonic()) < until and self.runner.poll() is None:
+            if self.done_now() >= mark:
+                until = min(until, now + hurry)
+                mark = DOCUMENTS + 1
+            time.sleep(min(0.005, until - now))
         return found if self.runner.poll() is None else None
 
     def kill(self, number, status):
@@ -217,39 +219,52 @@ class Demo:
     # MARK: the judgement
 
     def check(self):
-        """Every promise and whether it was held, each looked at from outside."""
-        results, text = [], ""
-        try:
-            text = (self.workspace / "results.jsonl").read_text(encoding="utf-8")
-            results = [json.loads(line) for line in text.splitlines()]
-        except (FileNotFoundError, ValueError) as error:
-            print(f"results.jsonl cannot be read: {error}")
+        """Every promise, whether it was held, and what was seen; each is looked at from outside."""
+        text, results = self.read_results()
         names = sorted(path.name for path in (self.home / "documents").iterdir())
-        keys = [line.get("key") for line in results]
+        keys = sorted(str(line.get("key")) for line in results)
         digest = ""
         for line in text.splitlines():
             digest = hashlib.sha256((digest + line).encode()).hexdigest()
         report = self.workspace / "report.md"
+        said = report.read_text(encoding="utf-8") if report.exists() else ""
         with urllib.request.urlopen(self.model_url.replace("/v1", "/stats"), timeout=20) as response:
             stats = json.load(response)
-        ledger = self.read_ledger()
-        restores = [kill for kill in self.kills if kill.get("origin") not in (None, "clean")]
-        yield f"the agent was killed at least {min(10, self.options.kills)} times in mid-task", len(self.kills) >= min(10, self.options.kills), len(self.kills)
-        yield "runner ended with the agent's own status, 0", self.runner.returncode == 0, self.runner.returncode
-        yield "it was restored from stored versions", len(restores) > 0, f"{len(restores)} of {len(self.kills)}"
-        yield "results.jsonl has every step exactly once, in order", [line.get("step") for line in results] == list(range(DOCUMENTS)) and [
-            line.get("document") for line in results
-        ] == names, f"{len(results)} lines"
-        yield "the state and the files agree (digest in the report)", report.exists() and f"digest {digest}" in report.read_text(), digest[:12]
         executions = stats["executions"]
-        yield "the model executed every keyed call exactly once", sorted(executions) == sorted(keys) and set(executions.values()) == {1}, (
-            f"{sum(executions.values())} executed, {sum(stats['replays'].values())} asked again and answered from its record"
-        )
-        yield "the effect ledger holds every key done exactly once", sorted(ledger["done"]) == sorted(keys) and set(ledger["done"].values()) == {
-            1
-        } and not ledger["faults"], f"{len(ledger['done'])} done, {ledger['again']} begun again" + "".join(f", {fault}" for fault in ledger["faults"])
+        ledger = self.read_ledger()
+        enough = min(10, self.options.kills)
+        restores = [kill for kill in self.kills if kill.get("origin") not in (None, "clean")]
         left = self.left_behind()
-        yield "nothing of the agent is left running", not left, "none" if not left else left
+        return [
+            (f"the agent was killed at least {enough} times in mid-task", len(self.kills) >= enough, len(self.kills)),
+            ("runner ended with the agent's own status, 0", self.runner.returncode == 0, self.runner.returncode),
+            ("it was restored from stored versions", bool(restores), f"{len(restores)} of {len(self.kills)} times"),
+            (
+                "results.jsonl has every step exactly once, in order",
+                [(line.get("step"), line.get("document")) for line in results] == list(enumerate(names)),
+                f"{len(results)} lines",
+            ),
+            ("state and files agree (the digest in the report)", f"digest {digest}" in said, digest[:12]),
+            (
+                "the model executed every keyed call exactly once",
+                sorted(executions) == keys and set(executions.values()) == {1} and not stats["without_key"],
+                f"{sum(executions.values())} executed, {sum(stats['replays'].values())} asked again and answered from its record",
+            ),
+            (
+                "the effect ledger holds every key done exactly once",
+                sorted(ledger["done"]) == keys and set(ledger["done"].values()) == {1} and not ledger["faults"],
+                ", ".join([f"{len(ledger['done'])} done, {ledger['again']} begun again", *ledger["faults"]]),
+            ),
+            ("nothing of the agent is left running", not left, "; ".join(left) or "looked through /proc"),
+        ]
+
+    def read_results(self):
+        try:
+            text = (self.workspace / "results.jsonl").read_text(encoding="utf-8")
+            return text, [json.loads(line) for line in text.splitlines()]
+        except (FileNotFoundError, ValueError) as error:
+            print(f"results.jsonl cannot be read: {error}")
+            return "", []
 
     def read_ledger(self):
         """LINE ::= 16 hex digits of the SHA-256 of JSON, a space, JSON."""
@@ -350,7 +365,6 @@ def main():
     print(f"An agent reads {DOCUMENTS} documents with a model and is killed {options.kills} times on the way (seed {options.seed}).\n")
     # The demo may be told to end at any moment, too: nothing stays behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    threading.current_thread().name = "demo"
     kept = options.keep
     try:
         demo.set_the_stage()
@@ -358,7 +372,7 @@ def main():
         demo.start_runner()
         demo.play()
         demo.print_table()
-        verdicts = list(demo.check())
+        verdicts = demo.check()
         for promise, held, detail in verdicts:
             print(f"  {'ok    ' if held else 'BROKEN'}  {promise} ({detail})")
         if all(held for _, held, _ in verdicts):
