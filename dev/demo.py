@@ -26,10 +26,10 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAME = "reader"
-DOCUMENTS = 60
-LATENCY = 0.12  # seconds the stand-in model takes
+DOCUMENTS = 72
+LATENCY = 0.25  # seconds the stand-in model takes
 # There is no event for "the status changed", so it is looked at, this often. It decides when a kill happens, never whether a promise was held.
-LOOK_EVERY = 0.03
+LOOK_EVERY = 0.01
 TIME_LIMIT = 270.0
 
 
@@ -48,6 +48,7 @@ class Demo:
         self.store = self.folder / "store"
         self.output = self.folder / "output.txt"
         self.kills = []
+        self.steps = {}
         self.model = self.runner = None
         self.model_url = ""
 
@@ -108,7 +109,8 @@ class Demo:
             status = self.wait_for_the_moment(number)
             if status is None:
                 return  # it finished first; `check` says whether that was too early
-            self.kill(number, status)
+            if not self.kill(number, status):
+                break
             self.tell_recovery(number)
         self.say(f"no more kills; the agent may finish ({self.done_now()} of {DOCUMENTS} documents done)")
         self.wait_until(lambda: self.runner.poll() is not None, "the agent did not finish")
@@ -118,39 +120,42 @@ class Demo:
         incarnation = self.kills[-1]["next"] if self.kills else 1
         # So many kills must fit into the task: past this mark there is no more waiting.
         mark = DOCUMENTS * number // (self.options.kills + 2)
-        found = {}
 
         def got_on():
             if self.runner.poll() is not None:
                 return True
-            status = self.ask_runner("status", NAME)
-            if not status or status.get("incarnation", 0) < incarnation or status.get("state") != "running" or not status.get("pid"):
+            status = self.look()
+            if not status or status.get("incarnation", 0) < incarnation or not status.get("pid"):
                 return False
-            start = self.step_of(status.get("origin"))
-            if (status.get("step") or 0) <= start or self.done_now() <= start:
+            # More than its version knew, and written after the last kill: a clean start leaves the old files lying until it is up.
+            if self.done_now() <= self.step_of(status.get("origin")) or self.written_at() <= (self.kills[-1]["time"] if self.kills else 0):
                 return False
-            found.update(status)
             return True
 
         self.wait_until(got_on, "the agent did not get on")
-        if not found:
+        if self.runner.poll() is not None:
             return None
         # Any moment is as good as any other: that is what is being shown. Hence a wait for nothing but time.
-        until = time.monotonic() + self.chance.uniform(0, 5 * LATENCY)
-        hurry = self.chance.uniform(0, 1.5 * LATENCY)
+        until = time.monotonic() + self.chance.uniform(0.5 * LATENCY, 5 * LATENCY)
+        hurry = self.chance.uniform(0.5 * LATENCY, 1.5 * LATENCY)
         while (now := time.monotonic()) < until and self.runner.poll() is None:
             if self.done_now() >= mark:
                 until = min(until, now + hurry)
                 mark = DOCUMENTS + 1
             time.sleep(min(0.005, until - now))
-        return found if self.runner.poll() is None else None
+        # What the command says counts, not the file.
+        status = self.ask_runner("status", NAME)
+        return status if status and status.get("pid") and self.runner.poll() is None else None
 
     def kill(self, number, status):
+        """Kills the agent the status names. False when it was gone already, because it has finished."""
         pid = status["pid"]
         try:
             agent = os.pidfd_open(pid)
             command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
         except (ProcessLookupError, FileNotFoundError):
+            if (self.workspace / "report.md").exists():
+                return False
             raise Unusable(f"the status names process {pid} as the agent, and there is no such process") from None
         try:
             if b"agent.py" not in command:
@@ -166,6 +171,7 @@ class Demo:
         self.kills.append({"number": number, "time": before, "done": done, "pid": pid, "incarnation": status["incarnation"]})
         self.kills[-1]["next"] = status["incarnation"] + 1
         self.say(f"kill {number}: SIGKILL to process {pid} after document {done} of {DOCUMENTS}")
+        return True
 
     def tell_recovery(self, number):
         """Waits for the next life and tells, from the journal, what was decided and how long it took."""
@@ -175,7 +181,7 @@ class Demo:
         def lives_again():
             if self.runner.poll() is not None:
                 raise Unusable(f"runner ended with status {self.runner.returncode} after kill {number}")
-            status = self.ask_runner("status", NAME)
+            status = self.look()
             if not status or status.get("incarnation", 0) < kill["next"] or not status.get("pid"):
                 return False
             found.update(status)
@@ -201,14 +207,26 @@ class Demo:
             + (f"; running again after {1000 * kill['back']:.0f} ms" if kill["back"] is not None else "")
         )
 
+    def look(self):
+        """The status file, which `runner status --json` shows, too. None while there is none."""
+        try:
+            return json.loads((self.store / "agents" / NAME / "status.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+
     def step_of(self, origin):
         """How far the agent was at the cut it began from."""
         if origin in (None, "clean"):
             return 0
-        for version in self.ask_runner("versions", NAME) or []:
-            if version.get("version") == origin:
-                return version.get("step") or 0
-        return 0
+        if origin not in self.steps:
+            self.steps.update({version["version"]: version.get("step") or 0 for version in self.ask_runner("versions", NAME) or []})
+        return self.steps.get(origin, 0)
+
+    def written_at(self):
+        try:
+            return (self.workspace / "results.jsonl").stat().st_mtime
+        except FileNotFoundError:
+            return 0
 
     def done_now(self):
         try:
