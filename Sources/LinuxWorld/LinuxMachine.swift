@@ -9,6 +9,7 @@ public final class LinuxMachine: Machine {
     public let arguments: [String]
     public let environment: [String: String]
     public let executable: String
+    public let processID: Int32 = getpid()
     /// Found out when first asked for: most commands never need them.
     public private(set) lazy var facts: HostFacts = findFacts()
 
@@ -120,7 +121,7 @@ extension OutputStream {
 }
 
 /// Where the link `path` points; nil when it is none.
-private func linkTarget(of path: String) -> String? {
+func linkTarget(of path: String) -> String? {
     var target = [CChar](repeating: 0, count: 4096)
     let count = readlink(path, &target, target.count)
     guard count > 0 else { return nil }
