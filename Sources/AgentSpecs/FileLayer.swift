@@ -59,6 +59,8 @@ struct FileLayer {
 
     private func take(_ setting: Setting, _ entry: Node.Entry, isRefused: Bool, into draft: inout SpecDraft) {
         if setting.isPlanned, !isRefused { refuse(setting.path, at: entry.keyMark, into: &draft) }
+        // Without a default an empty value is a missing one, which is told in the end.
+        if entry.value.isNull, setting.hasNoDefault { return }
         draft.mention(setting.path)
         let origin = SettingOrigin.file(file, line: entry.keyMark.line)
         if entry.value.isNull {

@@ -91,7 +91,10 @@ public enum SpecReader {
                 guard bytes.count <= NodeLimits().bytes else { throw SpecFileFault(why: "it is larger than 1 MiB") }
                 let file = EnvFile(bytes)
                 for mistake in file.mistakes {
-                    draft.note(mistake.mistake, about: mistake.subject, at: .file(path, line: mistake.line, column: 1))
+                    let subject = mistake.name.map { "'\(shown($0))'" } ?? "the line"
+                    draft.note(
+                        mistake.mistake.code, at: .file(path, line: mistake.line, column: 1), "\(subject) \(mistake.mistake.what)",
+                        suggestion: mistake.mistake.suggestion)
                 }
                 for line in file.lines {
                     let origin = SettingOrigin.file(path, line: line.number)

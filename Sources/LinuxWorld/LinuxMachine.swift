@@ -120,7 +120,7 @@ extension OutputStream {
 }
 
 /// Where the link `path` points; nil when it is none.
-private func linkTarget(of path: String) -> String? {
+func linkTarget(of path: String) -> String? {
     var target = [CChar](repeating: 0, count: 4096)
     let count = readlink(path, &target, target.count)
     guard count > 0 else { return nil }

@@ -11,7 +11,7 @@ package final class LinuxSandboxes: SandboxTable {
     private let place: SupervisorPlace
     private let initPath: String
     private let bootID: String
-    private var sandboxes: [SandboxID: Sandbox] = [:]
+    private(set) var sandboxes: [SandboxID: Sandbox] = [:]
     private var count: UInt64 = 0
 
     /// How long an init may take to say hello, and the rest of a sandbox to die, before adoption is given up. Both take milliseconds.

@@ -199,3 +199,10 @@ private let golden = """
     #expect(incident.deaths > 300)
     #expect(incident.report().utf8.count < 200_000)
 }
+
+@Test func aHookIsToldWhatItIsAbout() throws {
+    let name = try #require(AgentName("agent-7"))
+    let call = HookCall(.afterRestore, agent: name, store: "/s", workspace: nil, version: VersionNumber(41), reason: "it said\nno")
+    #expect(call.environment == ["RUNNER_AGENT": "agent-7", "RUNNER_STORE": "/s", "RUNNER_VERSION": "41", "RUNNER_REASON": "it said no"])
+    #expect(Hook.allCases.filter(\.mayRefuse) == [.beforeCheckpoint])
+}

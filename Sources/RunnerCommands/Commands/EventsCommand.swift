@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import OutsideWorld
 internal import StatusViews
 
 struct EventsCommand: Command {

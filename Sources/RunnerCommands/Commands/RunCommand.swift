@@ -101,7 +101,7 @@ struct RunCommand: Command {
             world = try bench.machine.world(for: place)
         } catch { throw CommandFault(error) }
         let order = SuperviseOrder(
-            spec: spec, facts: bench.machine.facts, place: place, environment: bench.machine.environment,
+            spec: spec, facts: bench.machine.facts, place: place, launchPlace: bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file),
             startFrom: origin ?? wish?.startFrom, rollsBackWorkspace: origin != nil || wish?.rollsBackWorkspace ?? true,
             echo: !quiet && !inBackground)
         let end = try bench.supervise(order, world) {

@@ -8,7 +8,7 @@ struct SuperviseOrder {
     var spec: AgentSpec
     var facts: HostFacts
     var place: SupervisorPlace
-    var environment: [String: String]
+    var launchPlace: LaunchPlace
     /// nil: newest known-good, else clean.
     var startFrom: Origin?
     /// false: the workspace already is what it should be.
