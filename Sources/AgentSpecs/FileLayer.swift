@@ -24,7 +24,7 @@ struct FileLayer {
             } else if draft.table.isSection(path) {
                 enter(path, entry, isRefused: isRefused, into: &draft)
             } else {
-                let meant = KeyMeant(key: entry.key, section: section, table: draft.table).suggestion
+                let meant = draft.isFull ? nil : KeyMeant(key: entry.key, section: section, table: draft.table).suggestion
                 let whose = section.isEmpty ? "is not a setting" : "is not a setting of '\(section)'"
                 draft.note(.unknown, at: place(entry.keyMark), "'\(shown(entry.key))' \(whose)", suggestion: meant)
             }
@@ -35,6 +35,7 @@ struct FileLayer {
         let isPlanned = draft.table.isPlannedSection(section)
         if isPlanned, !isRefused { refuse(section, at: entry.keyMark, into: &draft) }
         switch entry.value.content {
+        case .refused: return
         case .mapping(let entries): walk(entries, section: section, isRefused: isRefused || isPlanned, into: &draft)
         case .scalar, .list:
             let keys = draft.table.keys(in: section)
@@ -80,12 +81,14 @@ struct FileLayer {
     }
 
     private func takeVariables(_ node: Node, into draft: inout SpecDraft) {
+        if case .refused = node.content { return }
         guard case .mapping(let entries) = node.content else {
             draft.note(
                 .type, at: place(node.mark), "'env' takes a mapping, not \(node.shape)", suggestion: "write each variable as 'NAME: value'")
             return
         }
         for entry in entries {
+            if case .refused = entry.value.content { continue }
             guard case .scalar(let text, _) = entry.value.content else {
                 draft.note(.type, at: place(entry.value.mark), "the variable '\(shown(entry.key))' takes a text, not \(entry.value.shape)")
                 continue
@@ -121,6 +124,7 @@ struct FileLayer {
             return nil
         case (_, .scalar(let text, _)):
             return scalar(text, at: node.mark, key: key, form: form, into: &draft)
+        case (_, .refused): return nil
         case (_, .list), (_, .mapping):
             draft.note(.type, at: place(node.mark), "'\(shown(key))' takes \(form.wanted), not \(node.shape)")
             return nil
@@ -140,6 +144,10 @@ struct FileLayer {
         var texts: [String] = []
         var isWhole = true
         for item in items {
+            if case .refused = item.content {
+                isWhole = false
+                continue
+            }
             guard case .scalar(let text, _) = item.content, !item.isNull, !text.utf8.contains(0) else {
                 draft.note(.type, at: place(item.mark), "'\(key)' takes a list of texts, and this is \(item.shape)")
                 isWhole = false
@@ -148,7 +156,8 @@ struct FileLayer {
             texts.append(text)
         }
         if case .command = form, texts.first?.isEmpty ?? true, isWhole {
-            draft.note(.missing, at: place(node.mark), "'command' names no program", suggestion: "write 'command: [program, argument, …]'")
+            draft.note(
+                .missing, at: place(node.mark), "'command' names no program", suggestion: "write 'command: [program, argument, …]'")
             return nil
         }
         do throws(ValueMistake) {

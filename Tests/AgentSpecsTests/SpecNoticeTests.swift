@@ -284,7 +284,7 @@ let minimal = "name: a\ncommand: [b]\n"
             """)
         #expect(
             reading.notices.map { "\($0.line ?? 0) \($0.code.rawValue)" } == [
-                "1 E-SPEC-UNKNOWN", "4 E-SPEC-UNIT", "5 E-SPEC-VALUE", "7 E-SPEC-UNIT", "9 E-SPEC-UNSUPPORTED", "1 E-SPEC-MISSING",
+                "1 E-SPEC-UNKNOWN", "1 E-SPEC-MISSING", "4 E-SPEC-UNIT", "5 E-SPEC-VALUE", "7 E-SPEC-UNIT", "9 E-SPEC-UNSUPPORTED",
             ])
         #expect(reading.spec == nil)
     }
