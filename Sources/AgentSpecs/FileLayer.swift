@@ -19,7 +19,9 @@ struct FileLayer {
     private func walk(_ entries: [Node.Entry], section: String, isRefused: Bool, into draft: inout SpecDraft) {
         for entry in entries {
             let path = section.isEmpty ? entry.key : "\(section).\(entry.key)"
-            if let setting = draft.table.setting(path) {
+            if entry.key.utf8.contains(UInt8(ascii: ".")) {
+                refuseDotted(entry, section: section, into: &draft)
+            } else if let setting = draft.table.setting(path) {
                 take(setting, entry, isRefused: isRefused, into: &draft)
             } else if draft.table.isSection(path) {
                 enter(path, entry, isRefused: isRefused, into: &draft)
@@ -49,6 +51,15 @@ struct FileLayer {
                     suggestion: "its settings are \(quotedList(keys, "and"))")
             }
         }
+    }
+
+    /// `limits.memory: 1GB` is how messages and flags name a setting; in the file sections are mappings, so that each stands once.
+    private func refuseDotted(_ entry: Node.Entry, section: String, into draft: inout SpecDraft) {
+        let parts = entry.key.split(separator: ".", maxSplits: 1)
+        let known = draft.table.setting(entry.key) != nil && section.isEmpty && parts.count == 2
+        draft.note(
+            .unknown, at: place(entry.keyMark), "'\(shown(entry.key))' is not a setting" + (section.isEmpty ? "" : " of '\(section)'"),
+            suggestion: known ? "write '\(parts[0]):' and '\(parts[1]): …' indented below it" : "a key holds no dot")
     }
 
     private func refuse(_ path: String, at mark: Mark, into draft: inout SpecDraft) {

@@ -67,7 +67,11 @@ import Testing
     @Test(arguments: [
         ("deep-flow.yaml", "s.yaml:2:41: error: values are nested more than 32 levels deep [E-SPEC-LIMIT]"),
         ("too-many-values.yaml", "s.yaml:2:40001: error: the file holds more than 20000 values [E-SPEC-LIMIT]"),
-        ("alias-to-itself.yaml", "s.yaml:1:11: error: the alias '*n' is not read; write the value out [E-SPEC-ALIAS]"),
+        (
+            "alias-bomb.yaml",
+            "s.yaml:1:1: error: the agent has no name; write 'name: agent-7', or call with '--name agent-7' [E-SPEC-MISSING]"
+        ),
+        ("merge-key.yaml", "s.yaml:1:1: error: 'base' is not a setting; docs/agent.yaml.md lists all settings [E-SPEC-UNKNOWN]"),
         ("zero-byte.yaml", "s.yaml:2:12: error: the file holds a zero byte; a spec is text; was another file meant? [E-SPEC-YAML]"),
         (
             "not-utf8.yaml",
