@@ -56,7 +56,7 @@ public struct LaunchPlace: Hashable, Sendable {
 }
 
 /// Why an agent cannot be started as its spec says, and must not be started otherwise.
-public struct LaunchFault: Error, Hashable, Sendable, CustomStringConvertible {
+public struct PlanFault: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Hashable, Sendable, CaseIterable {
         /// The user is not known, or the runner may not become it.
         case user = "E-LAUNCH-USER"

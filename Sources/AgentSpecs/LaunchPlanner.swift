@@ -13,8 +13,8 @@ public struct LaunchPlanner: Sendable {
         self.place = place
     }
 
-    /// - Throws: `LaunchFault` where doing less than the spec says would be worse than not starting.
-    public func plan(from origin: Origin, incarnation: UInt64) throws(LaunchFault) -> LaunchPlan {
+    /// - Throws: `PlanFault` where doing less than the spec says would be worse than not starting.
+    public func plan(from origin: Origin, incarnation: UInt64) throws(PlanFault) -> LaunchPlan {
         try checkWorkspace()
         let account = try account()
         let isolation = isolation
@@ -32,10 +32,10 @@ public struct LaunchPlanner: Sendable {
 
     // MARK: Refusals
 
-    private func checkWorkspace() throws(LaunchFault) {
+    private func checkWorkspace() throws(PlanFault) {
         guard let workspace = spec.workspace else { return }
         if PathResolver.isInside(place.storeDirectory, workspace) {
-            throw LaunchFault(
+            throw PlanFault(
                 code: .workspace,
                 sentence:
                     "cannot start '\(spec.name)': its workspace '\(workspace)' holds the store '\(place.storeDirectory)', so "
@@ -43,7 +43,7 @@ public struct LaunchPlanner: Sendable {
             )
         }
         if PathResolver.isInside(workspace, place.storeDirectory) {
-            throw LaunchFault(
+            throw PlanFault(
                 code: .workspace,
                 sentence:
                     "cannot start '\(spec.name)': its workspace '\(workspace)' lies in the store '\(place.storeDirectory)', "
@@ -52,18 +52,18 @@ public struct LaunchPlanner: Sendable {
         }
     }
 
-    private func account() throws(LaunchFault) -> Account? {
+    private func account() throws(PlanFault) -> Account? {
         guard let wanted = spec.user else { return nil }
         let known = place.accounts.first { $0.name == wanted || String($0.userID) == wanted }
         let byNumber = UInt32(wanted).map { Account(name: wanted, userID: $0, groupID: $0, home: "/") }
         guard let account = known ?? byNumber else {
-            throw LaunchFault(
+            throw PlanFault(
                 code: .user,
                 sentence:
                     "cannot start '\(spec.name)' as user '\(shown(wanted))': /etc/passwd has no such user. Name one it has, or a number")
         }
         guard facts.userID == 0 || facts.userID == account.userID else {
-            throw LaunchFault(
+            throw PlanFault(
                 code: .user,
                 sentence:
                     "cannot start '\(spec.name)' as user '\(shown(wanted))': the runner is user \(facts.userID), and only root "
@@ -73,12 +73,12 @@ public struct LaunchPlanner: Sendable {
         return account
     }
 
-    private func doors(_ isolation: LaunchPlan.Isolation) throws(LaunchFault) -> (outside: String, inside: String) {
+    private func doors(_ isolation: LaunchPlan.Isolation) throws(PlanFault) -> (outside: String, inside: String) {
         let outside = place.doors(of: spec.name)
         // See unix(7): sun_path holds 108 bytes with its closing zero.
         let longest = "\(outside)/notify.sock"
         guard longest.utf8.count <= 107 else {
-            throw LaunchFault(
+            throw PlanFault(
                 code: .path,
                 sentence:
                     "cannot start '\(spec.name)': the socket's path '\(longest)' has \(longest.utf8.count) bytes and the kernel "

@@ -30,7 +30,7 @@ public struct CutRequest: Sendable {
     public var cooperative: CooperativePart?
     /// The workspace's root; nil: the agent has none.
     public var workspace: (any Disk)?
-    /// Paths below the workspace that are not part of a version: exact paths or prefixes ending in '/'.
+    /// Paths below the workspace that are not part of a version, with all below them. A '/' at the end is allowed.
     public var excluded: [String]
     public var incarnation: UInt64
     /// The version this incarnation began from.
@@ -66,14 +66,12 @@ public struct CutRequest: Sendable {
 
 /// A complete copy that is not a version yet: invisible to `versions`, removed by the next opening of the store unless committed.
 public struct StagedCheckpoint: Sendable {
-    public var agent: AgentName
-    public var directory: DiskPath
-    public var size: ByteCount
-    public init(agent: AgentName, directory: DiskPath, size: ByteCount) {
-        self.agent = agent
-        self.directory = directory
-        self.size = size
-    }
+    public let agent: AgentName
+    public let directory: DiskPath
+    public let size: ByteCount
+    /// The manifest but for its number and the list of files.
+    let draft: Manifest
+    let entries: [TreeEntry]
 }
 
 /// Cooperative state as stored, whole and verified.

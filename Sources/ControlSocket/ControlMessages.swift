@@ -15,6 +15,10 @@ public enum ControlRequest: Hashable, Sendable, Codable {
     case restore(VersionNumber, workspace: Bool, state: Bool)
     /// A person's decision about an effect that is `unknown`: it happened (with this result) or it did not.
     case settleEffect(key: String, happened: Bool, result: String?)
+    /// Keep a version whatever retention says, or no longer. Answered `done`.
+    case pin(VersionNumber, pinned: Bool)
+    /// A verification found this of a version. Answered `done`.
+    case mark(VersionNumber, Standing, because: String)
 }
 
 public enum ControlReply: Hashable, Sendable, Codable {

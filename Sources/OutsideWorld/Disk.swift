@@ -31,13 +31,25 @@ public struct DiskPath: Hashable, Sendable, Comparable, CustomStringConvertible,
     public func appending(untrusted component: String) -> DiskPath? {
         component.utf8.contains(UInt8(ascii: "/")) ? nil : DiskPath(text + "/" + component)
     }
-    public var parent: DiskPath? {
-        guard let slash = text.lastIndex(of: "/") else { return nil }
-        return DiskPath(String(text[..<slash]))
+    /// nil at the top level.
+    public var parent: DiskPath? { lastSlash.flatMap { DiskPath(String(decoding: text.utf8[..<$0], as: UTF8.self)) } }
+    public var name: String {
+        lastSlash.map { String(decoding: text.utf8[text.utf8.index(after: $0)...], as: UTF8.self) } ?? text
     }
-    public var name: String { text.lastIndex(of: "/").map { String(text[text.index(after: $0)...]) } ?? text }
     public var description: String { text }
-    public static func < (a: DiskPath, b: DiskPath) -> Bool { a.text < b.text }
+
+    // By bytes, not by characters: a file name may begin with a combining mark that would swallow the '/', and two names that look the
+    // same ("é" composed and decomposed) are two files.
+    private var lastSlash: String.Index? { text.utf8.lastIndex(of: UInt8(ascii: "/")) }
+    public static func == (a: DiskPath, b: DiskPath) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+    public static func < (a: DiskPath, b: DiskPath) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    public func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+    }
+    /// Whether this path lies below `directory`.
+    public func isBelow(_ directory: DiskPath) -> Bool {
+        text.utf8.count > directory.text.utf8.count && text.utf8.starts(with: (directory.text + "/").utf8)
+    }
 }
 
 /// What lies at a path. Symbolic links are never followed.

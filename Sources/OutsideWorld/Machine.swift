@@ -20,6 +20,8 @@ public protocol Machine: Clock, Randomness {
     var facts: HostFacts { get }
     /// Path of the running executable.
     var executable: String { get }
+    /// Number of this process.
+    var processID: Int32 { get }
 
     func write(_ text: String, to stream: OutputStream)
     func isTerminal(_ stream: OutputStream) -> Bool

@@ -58,4 +58,6 @@ public struct Decision: Hashable, Sendable, Codable {
         self.actions = actions
         self.reason = reason
     }
+    /// Nothing is done and nothing changes: late or double news. `reason` then says why nothing, not why the agent is as it is.
+    public var doesNothing: Bool { actions.isEmpty }
 }

@@ -14,10 +14,19 @@ public struct RecoverySettings: Hashable, Sendable, Codable {
     public enum Exhausted: String, Hashable, Sendable, Codable, CaseIterable {
         /// The agent stays down until a person says otherwise.
         case park
-        /// A clean start every `retryEvery`.
+        /// A clean start every `retryEvery` (the same version again when it was the launch that failed).
         case retry
     }
+    /// Of whom a first sign of life is asked within `startWithin` of a launch.
+    public enum SignOfLife: String, Hashable, Sendable, Codable, CaseIterable {
+        /// Of an agent restored from cooperative state, and of a clean start when the newest checkpoint holds such state.
+        case auto
+        case always
+        /// For a program that was cooperative once and no longer is.
+        case never
+    }
     public var restart: Restart = .onFailure
+    public var signOfLife: SignOfLife = .auto
     /// An incarnation that lives this long, or makes progress, is healthy.
     public var probation: Duration = .seconds(120)
     /// After a launch, how long until the first sign of life of a cooperative agent or of one that restores; later is a start failure.
@@ -40,6 +49,8 @@ public struct RecoverySettings: Hashable, Sendable, Codable {
     public var coolDown: Duration = .seconds(600)
     /// Cool-downs before a person is called. The first death after the last of them exhausts the ladder.
     public var coolDownsBeforeEscalation: Int = 1
+    /// Starts after a back-off before a person is called, for an agent that dies without progress but too slowly to be flapping.
+    public var cleanStartsBeforeEscalation: Int = 10
     /// Trouble that lasts this long calls a person whatever the rung. nil: only an exhausted ladder does.
     public var escalateAfter: Duration?
     public var whenExhausted: Exhausted = .park

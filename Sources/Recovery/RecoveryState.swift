@@ -69,21 +69,55 @@ public struct Death: Hashable, Sendable, Codable {
     }
 }
 
+/// A version of the living incarnation and when it was committed.
+public struct StoredVersion: Hashable, Sendable, Codable {
+    public var version: VersionNumber
+    public var at: Moment
+    public init(version: VersionNumber, at: Moment) {
+        self.version = version
+        self.at = at
+    }
+}
+
+/// The versions above one number, up to another: a future that was left when an older version (or a clean start) was launched.
+public struct VersionSpan: Hashable, Sendable, Codable {
+    public var above: VersionNumber
+    public var through: VersionNumber
+    public init(above: VersionNumber, through: VersionNumber) {
+        self.above = above
+        self.through = through
+    }
+    public func contains(_ version: VersionNumber) -> Bool { version > above && version <= through }
+}
+
 /// All that recovery remembers of one agent. Written with every decision; survives the supervisor.
 public struct RecoveryState: Hashable, Sendable, Codable {
     public var wanted: Wanted = .stopped
     public var phase: Phase = .stopped(finished: nil)
     /// Deaths within the flapping window and those of the open trouble, oldest first, bounded.
     public var deaths: [Death] = []
-    /// When each restore of the open trouble was begun, oldest first, bounded.
+    /// When each restore that died young was begun, oldest first, bounded. Empty again after progress.
     public var restoreAttempts: [Moment] = []
-    /// Versions tried during the open trouble, in the order tried.
+    /// Versions that failed during the open trouble (died young, broken, state refused), in the order tried, bounded.
     public var tried: [VersionNumber] = []
-    /// Clean starts since the agent was last healthy: the exponent of the back-off.
+    /// Starts that had to wait (clean ones, and launches that failed for outside reasons) since the agent was last healthy:
+    /// the exponent of the back-off.
     public var cleanStarts: Int = 0
     public var coolDowns: Int = 0
     /// Since when there is trouble; nil: none.
     public var troubleSince: Moment?
     public var escalated: Bool = false
+    /// When the last cool-down of the open trouble began: only deaths after it count as flapping.
+    public var lastCoolDown: Moment?
+    /// The ladder has no rung left in the open trouble: the next death without progress goes back to waiting for a person.
+    public var exhausted: Bool = false
+    /// How the last incarnation ended. nil while one is launched or runs.
+    public var lastEnd: ProcessEnd?
+    /// Versions of the living incarnation that are not yet a probation old, oldest first, thinned out, bounded.
+    public var watched: [StoredVersion] = []
+    /// The newest version that existed when health was last certain. What is newer may have been taken after the trouble began.
+    public var soundUpTo: VersionNumber?
+    /// Futures that were left, lowest first, bounded: the ladder does not jump back into them.
+    public var passedOver: [VersionSpan] = []
     public init() {}
 }

@@ -46,7 +46,7 @@ public struct AgentStatus: Hashable, Sendable, Codable {
     public var costMicroUSD: UInt64?
     public var memory: ByteCount?
     public var memoryLimit: ByteCount?
-    public var cpu: Duration?
+    @InSeconds public var cpu: Duration? = nil
     public var latest: CheckpointSummary?
     public var knownGood: VersionNumber?
     public var nextCheckpointAt: WallTime?

@@ -2,6 +2,7 @@
 // Every function returns >= 0 or -errno unless it says otherwise. No logic, no hidden allocation.
 #pragma once
 #include <stdint.h>
+#include "WorldShims.h"
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -9,3 +10,5 @@
 
 /// CLOCK_BOOTTIME in nanoseconds: counts sleep of the machine, never goes back.
 int64_t shim_boottime_ns(void);
+
+#include "sandbox.h"

@@ -1,0 +1,32 @@
+// Files and sockets: what LinuxDisk, the doors and the control client need from C.
+#pragma once
+#include <malloc.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/pidfd.h>
+#include <sys/random.h>
+
+/// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS. In C because syscall(2) is variadic and glibc has no wrapper.
+/// - Returns: a descriptor or -errno; -ENOSYS before Linux 5.6.
+int32_t shim_open_beneath(int32_t directory, const char *_Nonnull path, int32_t flags, uint32_t mode);
+
+/// A close-on-exec UNIX socket of `type` (SOCK_STREAM, SOCK_DGRAM, with SOCK_NONBLOCK if wanted), bound to `path`, which gets exactly the
+/// permission bits `mode`. One for datagrams learns its senders (SO_PASSCRED) from the first on. In C because Swift cannot pass a sockaddr_un where glibc declares a transparent union.
+/// - Returns: a descriptor or -errno; -ENAMETOOLONG when the path has more than 107 bytes.
+int32_t shim_unix_bind(const char *_Nonnull path, int32_t type, uint32_t mode);
+
+/// A close-on-exec UNIX socket of `type`, connected to `path`; a leading '@' means the abstract namespace. Waits for room in the listener's
+/// queue at most `wait_ms`.
+/// - Returns: a descriptor or -errno; -EAGAIN when the time was over.
+int32_t shim_unix_connect(const char *_Nonnull path, int32_t type, int32_t wait_ms);
+
+/// The next connection, non-blocking and close-on-exec. In C because accept4 takes a transparent union.
+int32_t shim_accept(int32_t listener);
+
+/// Who connected: SO_PEERCRED. pid 0 when it is not in a pid namespace this process sees.
+int32_t shim_peer(int32_t socket, int32_t *_Nonnull pid, uint32_t *_Nonnull user_id);
+
+/// One datagram with its sender's SCM_CREDENTIALS; descriptors that came along are closed. In C because of the CMSG macros.
+/// - Returns: its length, or -errno; -EMSGSIZE when it was longer than `size` (it is consumed), -EBADMSG when it had no credentials.
+int64_t shim_receive(
+    int32_t socket, uint8_t *_Nonnull bytes, size_t size, int32_t *_Nonnull pid, uint32_t *_Nonnull user_id);

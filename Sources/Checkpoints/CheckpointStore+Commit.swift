@@ -1,0 +1,88 @@
+public import AgentModel
+internal import OutsideWorld
+
+/// Making a copy a version. Documentation: docs/store-format.md#commit
+extension CheckpointStore {
+    /// Makes the copy the agent's newest version. The caller holds the agent's lock.
+    /// - Returns: the version, which is then on stable storage.
+    /// - Throws: `StoreFault`; there is no new version then, and the copy is gone.
+    public func commit(_ staged: StagedCheckpoint) throws(StoreFault) -> CheckpointSummary {
+        let errand = Errand("commit a checkpoint of", staged.agent.text)
+        do throws(StoreFault) {
+            // 1. A number of its own.
+            let version = try takeNumber(staged.agent, errand)
+            let named = Errand("commit the checkpoint", staged.agent, version)
+            // 2. and 3. Everything complete and safe while nobody sees it.
+            let manifest = try seal(staged, as: version, named)
+            try syncAll(staged, named)
+            // 4. Now it exists.
+            try publish(staged, as: version, named)
+            // 5. Hints; the next opening repairs them.
+            _ = try? refreshLinks(staged.agent, named)
+            return manifest.summary
+        } catch {
+            discard(staged)
+            throw error
+        }
+    }
+
+    private func seal(_ staged: StagedCheckpoint, as version: VersionNumber, _ errand: Errand) throws(StoreFault) -> Manifest {
+        let layout = VersionLayout(directory: staged.directory)
+        var manifest = staged.draft
+        manifest.version = version
+        if manifest.workspace != nil {
+            let tree = Tree.encode(staged.entries)
+            let measure = Measure.of(tree)
+            manifest.workspace?.size = measure.size
+            manifest.workspace?.sha256 = measure.sha256
+            guard ByteCount(measure.size) <= Manifest.treeLimit else {
+                throw errand.fault(.refused("its workspace holds \(staged.entries.count) files, too many to list in \(Manifest.treeLimit)"))
+            }
+            try create(layout.tree, tree, errand)
+        }
+        let bytes = encoded(manifest)
+        guard ByteCount(UInt64(bytes.count)) <= Manifest.limit else {
+            throw errand.fault(.refused("its exclusions and notes take more than \(Manifest.limit)"))
+        }
+        try create(layout.manifest, bytes, errand)
+        try create(layout.seal, Manifest.seal(bytes), errand)
+        try create(layout.standing, CheckedLine.encode(StandingRecord(standing: .stored, because: nil, pinned: false)), errand)
+        return manifest
+    }
+
+    private func create(_ path: DiskPath, _ bytes: [UInt8], _ errand: Errand) throws(StoreFault) {
+        try errand.inStore { () throws(FileFault) in try disk.open(path, .createNew(mode: 0o600)).write(bytes) }
+    }
+
+    /// Files first, then directories from the leaves up.
+    private func syncAll(_ staged: StagedCheckpoint, _ errand: Errand) throws(StoreFault) {
+        let layout = VersionLayout(directory: staged.directory)
+        var files = [layout.manifest, layout.seal, layout.standing]
+        var directories = [layout.directory]
+        if staged.draft.state != nil { files.append(layout.state) }
+        if staged.draft.workspace != nil {
+            files.append(layout.tree)
+            directories.append(layout.workspace)
+            files += staged.entries.filter { $0.kind == .file }.map { layout.content($0.path) }
+            directories += staged.entries.filter { $0.kind == .directory }.map { layout.content($0.path) }
+        }
+        try errand.inStore { () throws(FileFault) in
+            // fsync(2) works on any descriptor of the file, also one that only reads.
+            for file in files { try disk.open(file, .read).sync() }
+            for directory in directories.reversed() { try disk.syncDirectory(directory) }
+        }
+    }
+
+    private func publish(_ staged: StagedCheckpoint, as version: VersionNumber, _ errand: Errand) throws(StoreFault) {
+        let target = StoreLayout.version(staged.agent, version)
+        try errand.inStore { () throws(FileFault) in
+            try disk.rename(staged.directory, to: target)
+            do throws(FileFault) { try disk.syncDirectory(StoreLayout.versions(staged.agent)) } catch {
+                // Visible, but nobody knows whether durably: taken back.
+                try? disk.rename(target, to: staged.directory)
+                throw error
+            }
+            try? disk.syncDirectory(StoreLayout.staging)  // the version is safe under its new name
+        }
+    }
+}

@@ -1,0 +1,62 @@
+public import AgentModel
+internal import OutsideWorld
+
+/// Putting in order what a crash left behind.
+extension CheckpointStore {
+    /// Removes leftovers of the agent, repairs its links and its counter. Call it with the lock held, before anything else.
+    /// - Returns: a sentence for each thing found.
+    public func recover(_ agent: AgentName) throws(StoreFault) -> [String] {
+        let errand = Errand("put in order the versions of", agent.text)
+        try require(agent, errand)
+        var found: [String] = []
+        found += try removeLeftovers(agent, in: StoreLayout.staging, "an unfinished checkpoint", errand)
+        found += try removeLeftovers(agent, in: StoreLayout.trash, "the rest of a removed version", errand)
+        found += try removeTemporaryFiles(agent, errand)
+        if try recordedNumber(agent, errand) == nil {
+            let number = try takeNumber(agent, errand)
+            found.append("the count of versions was lost: going on from \(number.next)")
+        }
+        for summary in try list(agent, errand) where summary.standing == .broken {
+            found.append("version \(summary.version) is broken" + (summary.note.map { ": \($0)" } ?? ""))
+        }
+        for link in try refreshLinks(agent, errand) { found.append("'\(link)' did not lead to the right version: repaired") }
+        if try errand.inStore({ () throws(FileFault) in try disk.entry(at: StoreLayout.restoring(agent)) }) != nil {
+            found.append("a restore of the workspace was not finished")
+        }
+        return found
+    }
+
+    private func removeLeftovers(
+        _ agent: AgentName, in directory: DiskPath, _ what: String, _ errand: Errand
+    ) throws(StoreFault) -> [String] {
+        let prefix = StoreLayout.prefix(agent)
+        return try errand.inStore { () throws(FileFault) in
+            var removed: [String] = []
+            for name in try disk.names(in: directory).sorted() where name.utf8.starts(with: prefix.utf8) {
+                guard let path = directory.appending(untrusted: name) else { continue }
+                try disk.removeTree(path)
+                removed.append("\(what) ('\(path)') was removed")
+            }
+            return removed
+        }
+    }
+
+    /// Files that were to replace others. They were never valid, so nobody needs to know.
+    private func removeTemporaryFiles(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> [String] {
+        let names = [StoreLayout.latest, StoreLayout.knownGood, "numbers", "restoring"].map { $0 + ".new" }
+        return try errand.inStore { () throws(FileFault) in
+            for name in names { try disk.removeTree(StoreLayout.agent(agent) / name) }
+            var strangers: [String] = []
+            for name in try disk.names(in: StoreLayout.versions(agent)).sorted() {
+                if let version = StoreLayout.number(Substring(name)) {
+                    let directory = StoreLayout.version(agent, version)
+                    guard try disk.entry(at: directory)?.kind == .directory else { continue }
+                    try disk.removeTree(directory / "standing.new")
+                } else {
+                    strangers.append("'\(name)' in 'versions' is no version: left alone")
+                }
+            }
+            return strangers
+        }
+    }
+}

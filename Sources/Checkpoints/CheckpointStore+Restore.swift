@@ -1,0 +1,105 @@
+public import AgentModel
+public import OutsideWorld
+
+/// The content of `restoring`.
+struct RestoreRecord: Codable {
+    var version: VersionNumber
+}
+
+/// Giving a workspace back. The caller holds the agent's lock, and the agent does not run.
+extension CheckpointStore {
+    /// What `restoreWorkspace` would do. Changes nothing; reads the version's list of files, not yet their content.
+    /// - Parameter excluded: paths to be left alone, beside those that were left out when the version was taken.
+    public func planRestore(
+        _ agent: AgentName, _ version: VersionNumber, to workspace: any Disk, excluded: [String]
+    ) throws(StoreFault) -> WorkspaceRestorePlan {
+        let errand = Errand("restore the workspace to", agent, version)
+        try require(agent, version, errand)
+        let manifest = try sealedManifest(agent, version, errand)
+        let entries = try sealedTree(manifest, errand)
+        return try plan(manifest, entries, workspace, excluded, errand).plan
+    }
+
+    /// Makes the workspace what it was in the version, durably.
+    /// - Throws: `StoreFault`. `broken`: nothing in the workspace was touched, unless a byte decayed between verifying and copying. After any
+    ///   other fault `unfinishedRestore` tells whether it was touched; the same call again completes it.
+    @discardableResult
+    public func restoreWorkspace(
+        _ agent: AgentName, _ version: VersionNumber, to workspace: any Disk, excluded: [String]
+    ) throws(StoreFault) -> WorkspaceRestorePlan {
+        let errand = Errand("restore the workspace to", agent, version)
+        try require(agent, version, errand)
+        let (manifest, entries) = try verifyAll(agent, version, errand)
+        let planned = try plan(manifest, entries, workspace, excluded, errand)
+        let isRepeated = try errand.inStore { () throws(FileFault) in try disk.entry(at: StoreLayout.restoring(agent)) } != nil
+        if planned.plan.steps.isEmpty, !isRepeated { return planned.plan }
+        let free = try errand.outside { () throws(FileFault) in try workspace.freeSpace() }
+        let needed = planned.plan.spaceNeeded
+        guard needed <= free else { throw errand.fault(.full(needed: needed, free: free)) }
+        try beginRestore(agent, version)
+        var restorer = WorkspaceRestorer(
+            manifest, planned, store: disk, workspace: workspace, isRepeated: isRepeated, errand: errand)
+        try restorer.execute(planned.plan)
+        try endRestore(agent)
+        return planned.plan
+    }
+
+    private func plan(
+        _ manifest: Manifest, _ entries: [TreeEntry], _ workspace: any Disk, _ excluded: [String], _ errand: Errand
+    ) throws(StoreFault) -> PlannedRestore {
+        guard let stored = manifest.workspace else { throw errand.fault(.noSuchPart("workspace")) }
+        var patterns = excluded + stored.excluded
+        switch Neighbourhood(store: disk.rootName, workspace: workspace.rootName) {
+        case .apart: break
+        case .storeInside(let path): patterns.append(path)
+        case .workspaceInside: throw errand.fault(.refused("the workspace '\(workspace.rootName)' lies in the store"))
+        }
+        let planner = try errand.outside { () throws(FileFault) in
+            try RestorePlanner(entries, in: workspace, leavingOut: Exclusions(patterns))
+        }
+        do throws(RestorePlanner.Obstacle) { return try planner.plan(manifest.version) } catch {
+            switch error {
+            case .workspace(let fault): throw errand.fault(.system(fault))
+            case .excludedInTheWay(let path, let held):
+                throw errand.fault(.refused("'\(path)' is no directory in the version, and '\(held)' in it is excluded"))
+            }
+        }
+    }
+
+    // MARK: Unfinished restores
+
+    /// The version whose restore was cut off: the workspace is then neither old nor new, and the same restore must be done again.
+    public func unfinishedRestore(_ agent: AgentName) throws(StoreFault) -> VersionNumber? {
+        let errand = Errand("look for an unfinished restore of", agent.text)
+        try require(agent, errand)
+        return try unfinishedRestore(agent, errand)
+    }
+
+    func unfinishedRestore(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> VersionNumber? {
+        let path = StoreLayout.restoring(agent)
+        guard try errand.inStore({ () throws(FileFault) in try disk.entry(at: path) }) != nil else { return nil }
+        let bytes = try errand.reading("restoring") { () throws(FileFault) in try disk.read(path, limit: CheckedLine.limit) }
+        guard let record = CheckedLine.decode(RestoreRecord.self, from: bytes) else {
+            throw errand.fault(.broken(part: "restoring", how: "it does not match its checksum"))
+        }
+        return record.version
+    }
+
+    /// Notes, durably, that the workspace is about to be changed. `restoreWorkspace` does it by itself.
+    public func beginRestore(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) {
+        let errand = Errand("begin to restore", agent, version)
+        try errand.inStore { () throws(FileFault) in
+            try disk.replace(StoreLayout.restoring(agent), with: CheckedLine.encode(RestoreRecord(version: version)))
+        }
+    }
+
+    /// Notes that the workspace is whole again. Nothing when no restore was begun.
+    public func endRestore(_ agent: AgentName) throws(StoreFault) {
+        let errand = Errand("end the restore of", agent.text)
+        try errand.inStore { () throws(FileFault) in
+            guard try disk.entry(at: StoreLayout.restoring(agent)) != nil else { return }
+            try disk.removeFile(StoreLayout.restoring(agent))
+            try disk.syncDirectory(StoreLayout.agent(agent))
+        }
+    }
+}

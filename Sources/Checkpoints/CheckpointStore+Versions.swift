@@ -1,0 +1,124 @@
+public import AgentModel
+internal import OutsideWorld
+
+/// What is there.
+extension CheckpointStore {
+    /// All versions, ascending. One whose seal, manifest or standing cannot be read is listed as broken, with a note.
+    public func versions(of agent: AgentName) throws(StoreFault) -> [CheckpointSummary] {
+        let errand = Errand("list the versions of", agent.text)
+        try require(agent, errand)
+        return try list(agent, errand)
+    }
+
+    /// What the version is. The bytes are as sealed at its commit.
+    public func manifest(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> Manifest {
+        let errand = Errand("read", agent, version)
+        try require(agent, version, errand)
+        return try sealedManifest(agent, version, errand)
+    }
+
+    /// The workspace's files, directories and links, sorted by path; empty when the version has none.
+    public func files(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> [TreeEntry] {
+        let errand = Errand("list the files of", agent, version)
+        try require(agent, version, errand)
+        return try sealedTree(try sealedManifest(agent, version, errand), errand)
+    }
+
+    /// The agent's own state, every byte as it was handed over.
+    /// - Throws: `broken` when it is not; `noSuchPart` when the version has none.
+    public func state(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> StoredState {
+        let errand = Errand("read the state of", agent, version)
+        try require(agent, version, errand)
+        let manifest = try sealedManifest(agent, version, errand)
+        guard let state = manifest.state else { throw errand.fault(.noSuchPart("state")) }
+        let path = VersionLayout(directory: StoreLayout.version(agent, version)).state
+        let bytes = try errand.reading("state") { () throws(FileFault) in try disk.read(path, limit: ByteCount(state.size)) }
+        try expect(Measure.of(bytes), Measure(size: state.size, sha256: state.sha256), of: "state", errand)
+        return StoredState(
+            bytes: bytes, schema: state.schema, takenAt: manifest.takenAt, step: manifest.step, specDigest: manifest.specDigest)
+    }
+
+    // MARK: Reading with suspicion
+
+    func list(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> [CheckpointSummary] {
+        let names = try errand.inStore { () throws(FileFault) in try disk.names(in: StoreLayout.versions(agent)) }
+        var summaries: [CheckpointSummary] = []
+        for version in names.compactMap({ StoreLayout.number(Substring($0)) }).sorted() {
+            if let summary = try summary(agent, version, errand) { summaries.append(summary) }
+        }
+        return summaries
+    }
+
+    /// nil: removed while we looked.
+    private func summary(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> CheckpointSummary? {
+        do throws(StoreFault) {
+            var summary = try sealedManifest(agent, version, errand).summary
+            do throws(StoreFault) {
+                let record = try standing(agent, version, errand)
+                summary.standing = record.standing
+                summary.note = record.because
+                summary.pinned = record.pinned
+            } catch {
+                summary.standing = .broken
+                summary.note = try damage(error)
+                summary.pinned = true  // nobody can tell that it was not
+            }
+            return summary
+        } catch {
+            let note = try damage(error)
+            guard let entry = try errand.inStore({ () throws(FileFault) in try disk.entry(at: StoreLayout.version(agent, version)) })
+            else { return nil }
+            return CheckpointSummary(
+                version: version, parts: VersionParts(), standing: .broken, reason: .operator, takenAt: entry.modifiedAt,
+                size: ByteCount(0), pinned: (try? standing(agent, version, errand))?.pinned ?? true, note: note)
+        }
+    }
+
+    /// The words for a broken part; any other fault goes on.
+    private func damage(_ fault: StoreFault) throws(StoreFault) -> String {
+        guard case .broken(let part, let how) = fault.kind else { throw fault }
+        return "'\(part)': \(how)"
+    }
+
+    func sealedManifest(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> Manifest {
+        let layout = VersionLayout(directory: StoreLayout.version(agent, version))
+        let bytes = try errand.reading("manifest.json") { () throws(FileFault) in try disk.read(layout.manifest, limit: Manifest.limit) }
+        let seal = try errand.reading("seal") { () throws(FileFault) in try disk.read(layout.seal, limit: .kibibytes(1)) }
+        guard seal == Manifest.seal(bytes) else { throw errand.fault(.broken(part: "manifest.json", how: "it does not match its seal")) }
+        guard let manifest = try? JSONText.decode(Manifest.self, from: bytes), manifest.format == Manifest.currentFormat else {
+            throw errand.fault(.broken(part: "manifest.json", how: "it is not a manifest of format \(Manifest.currentFormat)"))
+        }
+        guard manifest.agent == agent, manifest.version == version else {
+            throw errand.fault(.broken(part: "manifest.json", how: "it is that of '\(manifest.agent)@\(manifest.version)'"))
+        }
+        return manifest
+    }
+
+    func sealedTree(_ manifest: Manifest, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
+        guard let workspace = manifest.workspace else { return [] }
+        let layout = VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version))
+        let limit = ByteCount(min(workspace.size, Manifest.treeLimit.bytes))
+        let bytes = try errand.reading("tree") { () throws(FileFault) in try disk.read(layout.tree, limit: limit) }
+        try expect(Measure.of(bytes), Measure(size: workspace.size, sha256: workspace.sha256), of: "tree", errand)
+        switch Tree.decode(bytes) {
+        case .entries(let entries): return entries
+        case .damaged(let how): throw errand.fault(.broken(part: "tree", how: how))
+        }
+    }
+
+    func expect(_ found: Measure, _ stored: Measure, of part: String, _ errand: Errand) throws(StoreFault) {
+        if found.isCutOff { throw errand.fault(.broken(part: part, how: "it is longer than what was stored")) }
+        if found.size < stored.size { throw errand.fault(.broken(part: part, how: "it is shorter than what was stored")) }
+        if found != stored { throw errand.fault(.broken(part: part, how: "its bytes are not what was stored")) }
+    }
+}
+
+extension Manifest {
+    static func seal(_ bytes: [UInt8]) -> [UInt8] { Array((Measure.of(bytes).sha256 + "\n").utf8) }
+
+    /// As a row, with the standing it began with.
+    var summary: CheckpointSummary {
+        CheckpointSummary(
+            version: version, kind: kind, parts: parts, reason: reason, takenAt: takenAt, step: step, forced: forced, size: size)
+    }
+}

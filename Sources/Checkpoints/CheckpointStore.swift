@@ -1,0 +1,130 @@
+public import AgentModel
+public import OutsideWorld
+
+/// The versions of all agents on one disk. Holds no state of its own: every answer is read anew, so that any number of readers may look
+/// while the one writer of an agent, who holds its lock, writes. Documentation: docs/store-format.md
+public final class CheckpointStore: Sendable {
+    public let disk: any Disk
+    /// 16 hexadecimal digits, made once with the store.
+    public let identity: String
+
+    private init(disk: any Disk, identity: String) {
+        self.disk = disk
+        self.identity = identity
+    }
+
+    // MARK: Opening
+
+    /// Opens the store at the root of `disk`; with `create`, makes one in an empty directory.
+    /// - Parameter identity: gives 16 hexadecimal digits for a new store.
+    public static func open(_ disk: any Disk, create: Bool, identity: () -> String) throws(StoreFault) -> CheckpointStore {
+        let errand = Errand("open the store", disk.rootName)
+        if try errand.inStore({ () throws(FileFault) in try disk.entry(at: StoreLayout.format) }) == nil {
+            guard create else { throw errand.fault(.format("there is no store")) }
+            try make(on: disk, errand, identity: identity)
+        }
+        try checkFormat(disk, errand)
+        return CheckpointStore(disk: disk, identity: try readIdentity(disk, errand))
+    }
+
+    /// Writes `format` last: before that there is no store, and the next attempt begins again.
+    private static func make(on disk: any Disk, _ errand: Errand, identity: () -> String) throws(StoreFault) {
+        let ours = ["id", "id.new", "format.new", "agents", "staging", "trash", "lost+found"]
+        let strangers = try errand.inStore { () throws(FileFault) in try disk.names(in: nil) }.filter { !ours.contains($0) }.sorted()
+        if let stranger = strangers.first {
+            throw errand.fault(.format("the directory is not empty and not a store: it holds '\(stranger)'"))
+        }
+        try errand.inStore { () throws(FileFault) in
+            for directory in [StoreLayout.agents, StoreLayout.staging, StoreLayout.trash] { try disk.makeDirectories(directory) }
+            try disk.replace(StoreLayout.identity, with: Array((identity() + "\n").utf8))
+            try disk.replace(StoreLayout.format, with: Array(StoreLayout.formatText.utf8))
+        }
+    }
+
+    private static func checkFormat(_ disk: any Disk, _ errand: Errand) throws(StoreFault) {
+        let bytes: [UInt8]
+        do throws(FileFault) { bytes = try disk.read(StoreLayout.format, limit: .kibibytes(1)) } catch {
+            if error.kind == .denied { throw errand.fault(.denied) }
+            throw errand.fault(.format("its 'format' cannot be read"))
+        }
+        guard bytes != Array(StoreLayout.formatText.utf8) else { return }
+        let known = "runner-store ".utf8
+        let rest = bytes.dropFirst(known.count)
+        let isNewer = bytes.starts(with: known) && rest.last == UInt8(ascii: "\n") && rest.dropLast().allSatisfy { (48...57).contains($0) }
+        if isNewer, let number = UInt64(String(decoding: rest.dropLast(), as: UTF8.self)) {
+            throw errand.fault(.format("it has format \(number), and this runner knows format 1"))
+        }
+        throw errand.fault(.format("its 'format' is not one this runner knows"))
+    }
+
+    private static func readIdentity(_ disk: any Disk, _ errand: Errand) throws(StoreFault) -> String {
+        let bytes: [UInt8]
+        do throws(FileFault) { bytes = try disk.read(StoreLayout.identity, limit: .kibibytes(1)) } catch {
+            if error.kind == .denied { throw errand.fault(.denied) }
+            throw errand.fault(.format("its 'id' cannot be read"))
+        }
+        let digits = bytes.dropLast()
+        let isSound = digits.count == 16 && bytes.last == UInt8(ascii: "\n") && digits.allSatisfy { "0123456789abcdef".utf8.contains($0) }
+        guard isSound else { throw errand.fault(.format("its 'id' is not 16 hexadecimal digits")) }
+        return String(decoding: digits, as: UTF8.self)
+    }
+
+    // MARK: Agents
+
+    /// Names of all agents, sorted.
+    public func agents() throws(StoreFault) -> [AgentName] {
+        let errand = Errand("list the agents of", disk.rootName)
+        return try errand.inStore { () throws(FileFault) in
+            var found: [AgentName] = []
+            for name in try disk.names(in: StoreLayout.agents) {
+                guard let agent = AgentName(name), try disk.entry(at: StoreLayout.agent(agent))?.kind == .directory else { continue }
+                found.append(agent)
+            }
+            return found.sorted()
+        }
+    }
+
+    /// "agents/<name>", below the store's root.
+    public func directory(of agent: AgentName) -> DiskPath { StoreLayout.agent(agent) }
+
+    /// Makes the agent's directory, whole or not at all. Nothing when it is there.
+    public func addAgent(_ agent: AgentName) throws(StoreFault) {
+        let errand = Errand("add the agent", agent.text)
+        let staging = StoreLayout.staging / (StoreLayout.prefix(agent) + "new")
+        try errand.inStore { () throws(FileFault) in
+            if try disk.entry(at: StoreLayout.agent(agent)) != nil { return }
+            try disk.removeTree(staging)
+            try disk.makeDirectory(staging, mode: 0o700)
+            try disk.makeDirectory(staging / "versions", mode: 0o700)
+            try disk.replace(staging / "numbers", with: CheckedLine.encode(NumberRecord(next: VersionNumber(1))))
+            try disk.syncDirectory(staging)
+            do throws(FileFault) { try disk.rename(staging, to: StoreLayout.agent(agent)) } catch {
+                guard error.kind == .notEmpty else { throw error }  // somebody else was faster
+            }
+            try disk.syncDirectory(StoreLayout.agents)
+        }
+    }
+
+    /// Makes the caller the agent's one writer.
+    /// - Parameter holder: tells others who it is: "pid 4711".
+    /// - Throws: `held(by:)` when another is.
+    public func lock(_ agent: AgentName, holder: String) throws(StoreFault) -> any DiskLock {
+        let errand = Errand("lock the agent", agent.text)
+        try require(agent, errand)
+        do throws(FileFault) { return try disk.lock(StoreLayout.lock(agent), holder: holder) } catch {
+            guard error.kind == .busy else { return try errand.inStore { () throws(FileFault) in throw error } }
+            throw errand.fault(.held(by: disk.lockHolder(StoreLayout.lock(agent)) ?? "somebody who did not say who"))
+        }
+    }
+
+    func require(_ agent: AgentName, _ errand: Errand) throws(StoreFault) {
+        let entry = try errand.inStore { () throws(FileFault) in try disk.entry(at: StoreLayout.agent(agent)) }
+        guard entry?.kind == .directory else { throw errand.fault(.noSuchAgent) }
+    }
+
+    func require(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) {
+        try require(agent, errand)
+        let entry = try errand.inStore { () throws(FileFault) in try disk.entry(at: StoreLayout.version(agent, version)) }
+        guard entry != nil else { throw errand.fault(.noSuchVersion) }
+    }
+}

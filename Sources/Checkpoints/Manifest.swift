@@ -1,0 +1,103 @@
+public import AgentModel
+public import OutsideWorld
+
+/// What a version is, as written once at its commit and sealed. Documentation: docs/store-format.md
+public struct Manifest: Hashable, Sendable, Codable {
+    public static let currentFormat = 1
+    static let limit = ByteCount.mebibytes(1)
+    static let treeLimit = ByteCount.mebibytes(256)
+
+    /// The bytes the agent handed over.
+    public struct State: Hashable, Sendable, Codable {
+        public var size: UInt64
+        /// Hexadecimal.
+        public var sha256: String
+        public var schema: String?
+    }
+    public struct Workspace: Hashable, Sendable, Codable {
+        /// Of the file `tree`.
+        public var size: UInt64
+        public var sha256: String
+        public var entries: Int
+        /// Sum of the sizes of all files.
+        public var contentSize: UInt64
+        /// What was left out on demand.
+        public var excluded: [String]
+    }
+
+    public var format = Manifest.currentFormat
+    public var agent: AgentName
+    public var version: VersionNumber
+    public var kind: VersionKind
+    public var reason: CheckpointReason
+    public var takenAt: WallTime
+    public var forced: Bool
+    public var step: UInt64?
+    public var parent: VersionNumber?
+    public var incarnation: UInt64
+    public var effectPosition: UInt64
+    public var specDigest: String
+    public var state: State?
+    public var workspace: Workspace?
+    /// Sentences: what was skipped, or moved while it was copied.
+    public var notes: [String] = []
+
+    /// The number is given at the commit.
+    init(_ request: CutRequest) {
+        agent = request.agent
+        version = VersionNumber(0)
+        kind = request.kind
+        reason = request.reason
+        // As it will be read back: to the millisecond.
+        takenAt = WallTime(rfc3339: request.takenAt.description) ?? request.takenAt
+        forced = request.forced
+        step = request.step
+        parent = request.parent
+        incarnation = request.incarnation
+        effectPosition = request.effectPosition
+        specDigest = request.specDigest
+    }
+
+    public var parts: VersionParts { VersionParts(cooperative: state != nil, workspace: workspace != nil) }
+
+    /// Content and list of files; the few small files beside them are not counted.
+    public var size: ByteCount {
+        ByteCount(saturatingSum(state?.size ?? 0, workspace?.contentSize ?? 0, workspace?.size ?? 0))
+    }
+}
+
+/// One file, directory or link of a version's workspace.
+public struct TreeEntry: Hashable, Sendable, Codable {
+    public enum Kind: String, Hashable, Sendable, Codable {
+        case file, directory, link
+    }
+    public var path: DiskPath
+    public var kind: Kind
+    /// Permission bits as the agent had them, `0o7777`.
+    public var mode: UInt32
+    /// Nanoseconds since 1970.
+    public var modified: Int64
+    /// Of files.
+    public var size: UInt64?
+    /// Of files, hexadecimal.
+    public var sha256: String?
+    /// Of links.
+    public var target: String?
+
+    init(path: DiskPath, kind: Kind, from entry: DiskEntry) {
+        self.path = path
+        self.kind = kind
+        mode = entry.mode & 0o7777
+        modified = entry.modifiedAt.nanoseconds
+    }
+
+    public var modifiedAt: WallTime { WallTime(nanoseconds: modified) }
+}
+
+/// Sizes come from strangers (a sparse file may claim any), so their sum must not trap.
+func saturatingSum(_ sizes: UInt64...) -> UInt64 {
+    sizes.reduce(0) { sum, size in
+        let (total, overflow) = sum.addingReportingOverflow(size)
+        return overflow ? .max : total
+    }
+}

@@ -1,0 +1,53 @@
+internal import AgentModel
+internal import OutsideWorld
+
+/// Where everything lies below the store's root. Documentation: docs/store-format.md
+enum StoreLayout {
+    static let format: DiskPath = "format"
+    static let formatText = "runner-store 1\n"
+    static let identity: DiskPath = "id"
+    static let agents: DiskPath = "agents"
+    static let staging: DiskPath = "staging"
+    static let trash: DiskPath = "trash"
+    static let latest = "latest"
+    static let knownGood = "known-good"
+
+    static func agent(_ name: AgentName) -> DiskPath { agents / name.text }
+    static func versions(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "versions" }
+    static func numbers(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "numbers" }
+    static func lock(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "lock" }
+    static func restoring(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "restoring" }
+    static func version(_ agent: AgentName, _ version: VersionNumber) -> DiskPath { versions(agent) / version.description }
+    static func linkTarget(_ version: VersionNumber) -> String { "versions/\(version)" }
+
+    /// What the agent owns in `staging` and `trash` begins with this: '@' is in no agent's name.
+    static func prefix(_ agent: AgentName) -> String { agent.text + "@" }
+
+    /// A canonical number from 1 up; the bound keeps sums far from overflow.
+    static func number(_ name: Substring) -> VersionNumber? {
+        guard let first = name.utf8.first, first != UInt8(ascii: "0"), name.utf8.count <= 15,
+            name.utf8.allSatisfy({ (48...57).contains($0) }), let number = UInt64(name)
+        else { return nil }
+        return VersionNumber(number)
+    }
+}
+
+/// The files of one version or staging directory.
+struct VersionLayout {
+    let directory: DiskPath
+    var manifest: DiskPath { directory / "manifest.json" }
+    var seal: DiskPath { directory / "seal" }
+    var standing: DiskPath { directory / "standing" }
+    var state: DiskPath { directory / "state" }
+    var tree: DiskPath { directory / "tree" }
+    var workspace: DiskPath { directory / "workspace" }
+    func content(_ path: DiskPath) -> DiskPath { workspace.joined(path) }
+}
+
+extension DiskPath {
+    /// `path` below this one.
+    func joined(_ path: DiskPath) -> DiskPath {
+        guard let joined = DiskPath(text + "/" + path.text) else { preconditionFailure("'\(path)' is not a path") }
+        return joined
+    }
+}

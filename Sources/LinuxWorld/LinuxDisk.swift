@@ -1,0 +1,211 @@
+public import AgentModel
+internal import CLinuxShims
+internal import Glibc
+public import OutsideWorld
+
+/// A directory tree of this machine. Every call resolves its path below one directory descriptor and follows no symbolic link, whatever
+/// others do to the tree meanwhile. The descriptor never changes, so any thread may call.
+public final class LinuxDisk: Disk {
+    public let rootName: String
+    let root: Int32
+    private let resolution: PathResolution
+
+    /// Opens the tree below `path`, links on the way followed. `create`: made with mode 0700 when missing, with what is missing above it.
+    public convenience init(at path: String, create: Bool) throws(FileFault) {
+        if create { try makeMissingDirectories(upTo: path) }
+        try self.init(rootName: path, resolution: nil) {
+            uninterrupted { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        }
+    }
+
+    /// Opens the tree below a path of another disk: no link in `path` is followed, not even the last.
+    convenience init(at path: DiskPath, of disk: LinuxDisk) throws(FileFault) {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        try self.init(rootName: "\(disk.rootName)/\(path)", resolution: disk.resolution) {
+            disk.resolution.open(path, below: disk.root, flags)
+        }
+    }
+
+    /// `resolution` nil: the best this kernel has.
+    init(rootName: String, resolution: PathResolution?, open: () -> Int32) throws(FileFault) {
+        let root = open()
+        if root < 0 { throw FileFault(errno: -root, doing: "open the directory", what: rootName) }
+        self.rootName = rootName
+        self.root = root
+        self.resolution = resolution ?? .best(at: root)
+    }
+
+    deinit { close(root) }
+
+    // MARK: Files
+
+    public func open(_ path: DiskPath, _ mode: OpenMode) throws(FileFault) -> any DiskFile {
+        let (doing, flags, permissions) =
+            switch mode {
+            case .read: ("open", O_RDONLY, nil as UInt32?)
+            case .createNew(let mode): ("create", O_RDWR | O_CREAT | O_EXCL, mode)
+            case .append(let mode): ("open", O_RDWR | O_CREAT | O_APPEND, mode)
+            }
+        // O_NONBLOCK: a pipe that somebody put there must not hold us up.
+        let raw = try call(doing, path) { directory, name in
+            openat(directory, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, permissions ?? 0)
+        }
+        let file = LinuxFile(raw, name: full(path))
+        try file.requireRegular(doing: doing)
+        if case .createNew(let mode) = mode { try file.setMode(mode) }
+        return file
+    }
+
+    public func removeFile(_ path: DiskPath) throws(FileFault) {
+        try call("remove", path) { directory, name in unlinkat(directory, name, 0) }
+    }
+
+    public func rename(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
+        let parent = try directory(of: target, doing: "rename")
+        defer { letGo(parent) }
+        try call("rename", source) { directory, name in
+            FileNames.withBytes(of: target.name) { renameat(directory, name, parent, $0) }
+        }
+    }
+
+    // MARK: What is there
+
+    public func entry(at path: DiskPath) throws(FileFault) -> DiskEntry? {
+        var status = stat()
+        do {
+            try call("look at", path) { directory, name in fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) }
+            let target = status.st_mode & S_IFMT == S_IFLNK ? try linkTarget(path, length: Int(status.st_size)) : nil
+            return DiskEntry(status, target: target)
+        } catch {
+            guard error.kind == .missing else { throw error }
+            return nil
+        }
+    }
+
+    private func linkTarget(_ path: DiskPath, length: Int) throws(FileFault) -> String {
+        // One byte more than lstat said: a link that was replaced by a longer one is seen, not cut.
+        var bytes = [CChar](repeating: 0, count: max(length + 1, 4096))
+        let count = try call("read the link", path) { directory, name in
+            Int32(clamping: readlinkat(directory, name, &bytes, bytes.count))
+        }
+        return FileNames.text(of: bytes.prefix(Int(count)).map { UInt8(bitPattern: $0) })
+    }
+
+    public func names(in path: DiskPath?) throws(FileFault) -> [String] {
+        let raw = try openDirectory(path, doing: "list")
+        guard let stream = fdopendir(raw) else {
+            let error = errno
+            close(raw)
+            throw FileFault(errno: error, doing: "list", what: full(path))
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0  // readdir(3): the only way to tell the end from an error
+            guard let entry = readdir(stream) else { break }
+            let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            if bytes != [0x2E], bytes != [0x2E, 0x2E] { names.append(FileNames.text(of: bytes)) }
+        }
+        if errno != 0 { throw FileFault(errno: errno, doing: "list", what: full(path)) }
+        return names
+    }
+
+    public func freeSpace() throws(FileFault) -> ByteCount {
+        var status = statvfs()
+        let result = uninterrupted { fstatvfs(root, &status) }
+        if result < 0 { throw FileFault(errno: -result, doing: "measure the free space of", what: rootName) }
+        return ByteCount(UInt64(status.f_bavail) * UInt64(status.f_frsize))
+    }
+
+    // MARK: Directories and links
+
+    public func makeDirectory(_ path: DiskPath, mode: UInt32) throws(FileFault) {
+        try call("make the directory", path) { directory, name in mkdirat(directory, name, mode & 0o700) }
+        if mode & ~0o700 != 0 { try setMode(path, mode) }  // the umask must not take from what was asked
+    }
+
+    public func removeDirectory(_ path: DiskPath) throws(FileFault) {
+        try call("remove the directory", path) { directory, name in unlinkat(directory, name, AT_REMOVEDIR) }
+    }
+
+    public func makeSymbolicLink(_ path: DiskPath, to target: String) throws(FileFault) {
+        try call("make the link", path) { directory, name in
+            FileNames.withBytes(of: target) { symlinkat($0, directory, name) }
+        }
+    }
+
+    public func syncDirectory(_ path: DiskPath?) throws(FileFault) {
+        let directory = Descriptor(try openDirectory(path, doing: "sync the directory"))
+        let result = uninterrupted { fsync(directory.raw) }
+        // EINVAL: a file system whose directories cannot be synced, so there is nothing to wait for. See fsync(2).
+        if result < 0, result != -EINVAL { throw FileFault(errno: -result, doing: "sync the directory", what: full(path)) }
+    }
+
+    // MARK: Attributes
+
+    public func setMode(_ path: DiskPath, _ mode: UInt32) throws(FileFault) {
+        // Through an O_PATH descriptor: it needs no right to read the file, and a link swapped in is changed by nobody (EOPNOTSUPP).
+        let handle = Descriptor(
+            try call("set the mode of", path) { directory, name in openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) })
+        let result = uninterrupted { chmod("/proc/self/fd/\(handle.raw)", mode & 0o7777) }
+        if result < 0 { throw FileFault(errno: -result, doing: "set the mode of", what: full(path)) }
+    }
+
+    public func setModified(_ path: DiskPath, _ time: WallTime) throws(FileFault) {
+        let omit = timespec(tv_sec: 0, tv_nsec: (1 << 30) - 2)  // UTIME_OMIT, see utimensat(2)
+        let modified = timespec(tv_sec: Int(time.seconds), tv_nsec: Int(time.nanoseconds - time.seconds * 1_000_000_000))
+        try call("set the time of", path) { directory, name in utimensat(directory, name, [omit, modified], AT_SYMLINK_NOFOLLOW) }
+    }
+
+    // MARK: Paths
+
+    /// A path as a person would type it.
+    func full(_ path: DiskPath?) -> String { path.map { "\(rootName)/\($0)" } ?? rootName }
+
+    /// Runs one system call on the last component of `path` in the directory that holds it.
+    @discardableResult
+    func call(
+        _ doing: String, _ path: DiskPath, _ body: (_ directory: Int32, _ name: UnsafePointer<CChar>) -> Int32
+    ) throws(FileFault) -> Int32 {
+        let parent = try directory(of: path, doing: doing)
+        defer { letGo(parent) }
+        let result = FileNames.withBytes(of: path.name) { name in uninterrupted { body(parent, name) } }
+        if result < 0 { throw FileFault(errno: -result, doing: doing, what: full(path)) }
+        return result
+    }
+
+    /// The directory that holds `path`; to be given to `letGo`.
+    private func directory(of path: DiskPath, doing: String) throws(FileFault) -> Int32 {
+        guard let parent = path.parent else { return root }
+        let raw = resolution.open(parent, below: root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if raw < 0 { throw FileFault(errno: -raw, doing: doing, what: full(path)) }
+        return raw
+    }
+
+    private func letGo(_ directory: Int32) {
+        if directory != root { close(directory) }
+    }
+
+    /// A directory (nil: the root) to be read or synced, at its beginning.
+    private func openDirectory(_ path: DiskPath?, doing: String) throws(FileFault) -> Int32 {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+        if let path { return try call(doing, path) { directory, name in openat(directory, name, flags) } }
+        let raw = uninterrupted { openat(root, ".", flags) }
+        if raw < 0 { throw FileFault(errno: -raw, doing: doing, what: rootName) }
+        return raw
+    }
+}
+
+extension DiskEntry {
+    init(_ status: stat, target: String?) {
+        let kind: Kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .file
+            case S_IFDIR: .directory
+            case S_IFLNK: .symbolicLink(target: target ?? "")
+            default: .other
+            }
+        let modified = WallTime(nanoseconds: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec))
+        self.init(kind: kind, size: UInt64(clamping: status.st_size), mode: status.st_mode & 0o7777, modifiedAt: modified)
+    }
+}

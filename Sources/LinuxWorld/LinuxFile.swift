@@ -1,0 +1,62 @@
+internal import Glibc
+internal import OutsideWorld
+
+/// An open regular file, closed with the object.
+final class LinuxFile: DiskFile {
+    private let descriptor: Int32
+    private let name: String
+
+    init(_ descriptor: Int32, name: String) {
+        self.descriptor = descriptor
+        self.name = name
+    }
+
+    deinit { close(descriptor) }
+
+    func read(_ count: Int) throws(FileFault) -> [UInt8] {
+        switch readSome(descriptor, count) {
+        case .success(let bytes): return bytes
+        case .failure(let error): throw fault(error.errno, "read")
+        }
+    }
+
+    func write(_ bytes: [UInt8]) throws(FileFault) {
+        var done = 0
+        while done < bytes.count {
+            let result = bytes.withUnsafeBytes { buffer in
+                uninterrupted { Glibc.write(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done) }
+            }
+            if result < 0 { throw fault(Int32(-result), "write") }
+            done += result
+        }
+    }
+
+    func sync() throws(FileFault) {
+        let result = uninterrupted { fsync(descriptor) }
+        if result < 0 { throw fault(-result, "sync") }
+    }
+
+    // MARK: For LinuxDisk
+
+    func requireRegular(doing: String) throws(FileFault) {
+        let type = try status(doing).st_mode & S_IFMT
+        if type == S_IFDIR { throw fault(EISDIR, doing) }
+        if type != S_IFREG { throw fault(EINVAL, doing) }
+    }
+
+    /// Exactly `mode`, whatever the umask took from it.
+    func setMode(_ mode: UInt32) throws(FileFault) {
+        if try status("create").st_mode & 0o7777 == mode { return }
+        let result = uninterrupted { fchmod(descriptor, mode & 0o7777) }
+        if result < 0 { throw fault(-result, "set the mode of") }
+    }
+
+    private func status(_ doing: String) throws(FileFault) -> stat {
+        var status = stat()
+        let result = uninterrupted { fstat(descriptor, &status) }
+        if result < 0 { throw fault(-result, doing) }
+        return status
+    }
+
+    private func fault(_ error: Int32, _ doing: String) -> FileFault { FileFault(errno: error, doing: doing, what: name) }
+}

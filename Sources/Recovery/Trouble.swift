@@ -1,0 +1,93 @@
+internal import AgentModel
+
+// What is remembered of a failure: the open trouble, the death, and whom it speaks against.
+
+extension Draft {
+    /// Opens the trouble, if there is none yet.
+    mutating func openTrouble(_ fault: Fault) {
+        guard state.troubleSince == nil else { return }
+        state.troubleSince = now
+        actions.append(.openIncident(fault))
+    }
+
+    /// Ends the trouble, if there is one, and forgets what was tried.
+    mutating func closeTrouble(because reason: String) {
+        state.deaths = []
+        state.restoreAttempts = []
+        state.tried = []
+        state.coolDowns = 0
+        state.lastCoolDown = nil
+        state.escalated = false
+        state.exhausted = false
+        guard state.troubleSince != nil else { return }
+        state.troubleSince = nil
+        actions.append(.closeIncident(because: reason))
+    }
+
+    /// Writes the failure down and blames the version it began from, if the life was short and nothing came of it.
+    /// - Parameter healthyUntil: versions committed by then are from before this trouble.
+    mutating func blame(_ fault: Fault, _ life: Incarnation, healthyUntil: Moment) {
+        let fault = fault.clipped
+        openTrouble(fault)
+        raiseSound(to: state.watched.last { $0.at <= healthyUntil }?.version)
+        state.watched = []
+        let afterProgress = life.healthySince != nil
+        if afterProgress, now - life.since >= settings.backOffResetAfter { state.cleanStarts = 0 }
+        remember(Death(at: now, fault: fault, origin: life.origin, afterProgress: afterProgress))
+        if !afterProgress, case .version(let version) = life.origin, fault.speaksAgainstVersion {
+            state.restoreAttempts = Array((state.restoreAttempts + [life.since]).suffix(Bound.count))
+            suspect(version, because: "died \(words(now - life.since)) after a restore: \(fault.sentence)")
+        }
+    }
+
+    /// `version` failed in this trouble and is not tried in it again.
+    mutating func rememberTried(_ version: VersionNumber) {
+        state.tried.removeAll { $0 == version }
+        state.tried = Array((state.tried + [version]).suffix(Bound.tried))
+    }
+
+    mutating func raiseSound(to version: VersionNumber?) {
+        guard let version else { return }
+        state.soundUpTo = max(version, state.soundUpTo ?? version)
+    }
+
+    // MARK: Parts
+
+    private mutating func remember(_ death: Death) {
+        let limit = max(32, min(settings.flappingDeaths, Bound.count))
+        state.deaths = Array((state.deaths + [death]).suffix(limit))
+    }
+
+    private mutating func suspect(_ version: VersionNumber, because reason: String) {
+        rememberTried(version)
+        guard let summary = summary(of: version), summary.isKnownGood else { return }
+        actions.append(.mark(version, .suspect, because: reason))
+    }
+}
+
+extension Fault {
+    /// A launch that failed for outside reasons and a supervisor that went say nothing about the version.
+    var speaksAgainstVersion: Bool {
+        switch self {
+        case .ended, .missedHeartbeat, .noSignOfLife, .reportedFailure: true
+        case .couldNotStart, .lost: false
+        }
+    }
+
+    /// Whether a death of this kind, without progress, counts as flapping. A lost supervisor is not the agent's doing.
+    var countsAsFlapping: Bool {
+        switch self {
+        case .ended, .missedHeartbeat, .noSignOfLife, .reportedFailure, .couldNotStart: true
+        case .lost: false
+        }
+    }
+
+    /// The state stays small, whatever the agent says.
+    var clipped: Fault {
+        switch self {
+        case .couldNotStart(let text): .couldNotStart(String(text.prefix(Bound.text)))
+        case .reportedFailure(let text): .reportedFailure(String(text.prefix(Bound.text)))
+        case .ended, .missedHeartbeat, .noSignOfLife, .lost: self
+        }
+    }
+}

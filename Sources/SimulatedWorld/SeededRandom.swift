@@ -1,0 +1,17 @@
+/// Numbers that a seed determines: SplitMix64.
+public struct SeededRandom: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+    public init(seed: UInt64) { state = seed }
+
+    public mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// 0 up to, not including, `bound`. `bound` must not be 0.
+    public mutating func number(below bound: Int) -> Int { Int(next() % UInt64(bound)) }
+    public mutating func coin() -> Bool { next() & 1 == 1 }
+}

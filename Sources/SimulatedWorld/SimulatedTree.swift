@@ -1,0 +1,232 @@
+internal import AgentModel
+internal import OutsideWorld
+
+/// A file, directory or link, as it is now and as far as it is safe from a power cut.
+struct SimulatedNode: Sendable {
+    enum Kind: Hashable, Sendable {
+        case file, directory, other
+        case link(target: String)
+    }
+    /// What fsync makes safe of it.
+    struct Facts: Hashable, Sendable {
+        var mode: UInt32
+        var modifiedAt: WallTime
+        var content: [UInt8] = []
+    }
+    let kind: Kind
+    var now: Facts
+    var safe: Facts
+    /// Of a directory. Keys are single components.
+    var entries: [DiskPath: Int] = [:]
+    var safeEntries: [DiskPath: Int] = [:]
+    var openHandles = 0
+
+    init(_ kind: Kind, mode: UInt32, at time: WallTime) {
+        self.kind = kind
+        now = Facts(mode: mode, modifiedAt: time)
+        safe = now
+    }
+}
+
+/// The tree of a simulated disk: what is there now, and which changes of names a power cut may still undo.
+struct SimulatedTree: Sendable {
+    /// One name in one directory now means this node, or nothing.
+    struct NameEdit: Sendable {
+        var directory: Int
+        var name: DiskPath
+        var node: Int?
+    }
+    /// Edits that happen together or not at all: one, or the two of a rename.
+    typealias NameChange = [NameEdit]
+
+    static let root = 0
+    var nodes: [Int: SimulatedNode]
+    /// Sum of the contents of all files that have a name.
+    private(set) var used: UInt64 = 0
+    private var pending: [NameChange] = []
+    private var nextNode = 1
+    private var collectAt = 4096
+
+    init(at time: WallTime) {
+        nodes = [Self.root: SimulatedNode(.directory, mode: 0o700, at: time)]
+    }
+
+    // MARK: Looking
+
+    /// The node at `path`; nil: nothing is there, though its directory is.
+    func find(_ path: DiskPath) throws(Refusal) -> Int? {
+        nodes[try directory(path.parent)]?.entries[Self.component(path)]
+    }
+
+    /// The directory `path`, nil being the root. No link is followed.
+    func directory(_ path: DiskPath?) throws(Refusal) -> Int {
+        var current = Self.root
+        for part in path?.text.utf8.split(separator: UInt8(ascii: "/")) ?? [] {
+            guard let name = DiskPath(String(decoding: part, as: UTF8.self)), let next = nodes[current]?.entries[name] else {
+                throw .missing
+            }
+            guard nodes[next]?.kind == .directory else { throw .notDirectory }
+            current = next
+        }
+        return current
+    }
+
+    static func component(_ path: DiskPath) -> DiskPath {
+        guard let name = DiskPath(path.name) else { preconditionFailure("'\(path)' has no last component") }
+        return name
+    }
+
+    // MARK: Changing
+
+    mutating func add(_ node: SimulatedNode, at path: DiskPath) throws(Refusal) -> Int {
+        let parent = try directory(path.parent)
+        let name = Self.component(path)
+        guard nodes[parent]?.entries[name] == nil else { throw .exists }
+        let number = nextNode
+        nextNode += 1
+        nodes[number] = node
+        // Not yet safe in any directory, so nothing of it is safe either.
+        change([NameEdit(directory: parent, name: name, node: number)], at: node.now.modifiedAt)
+        return number
+    }
+
+    mutating func remove(_ path: DiskPath, directory wantsDirectory: Bool, at time: WallTime) throws(Refusal) {
+        guard let number = try find(path), let node = nodes[number] else { throw .missing }
+        switch (node.kind, wantsDirectory) {
+        case (.directory, false): throw .system(21)  // EISDIR
+        case (.file, true), (.link, true), (.other, true): throw .notDirectory
+        case (.directory, true): guard node.entries.isEmpty else { throw .notEmpty }
+        case (.file, false), (.link, false), (.other, false): break
+        }
+        used -= UInt64(node.now.content.count)
+        change([NameEdit(directory: try directory(path.parent), name: Self.component(path), node: nil)], at: time)
+    }
+
+    mutating func rename(_ source: DiskPath, to target: DiskPath, at time: WallTime) throws(Refusal) {
+        guard let moved = try find(source), let movedKind = nodes[moved]?.kind else { throw .missing }
+        if target.isBelow(source) { throw .system(22) }  // EINVAL
+        let replaced = try find(target)
+        if replaced == moved { return }
+        if let replaced, let old = nodes[replaced] {
+            switch (movedKind == .directory, old.kind == .directory) {
+            case (true, true): guard old.entries.isEmpty else { throw .notEmpty }
+            case (true, false): throw .notDirectory
+            case (false, true): throw .system(21)  // EISDIR
+            case (false, false): break
+            }
+            used -= UInt64(old.now.content.count)
+        }
+        let edits = [
+            NameEdit(directory: try directory(source.parent), name: Self.component(source), node: nil),
+            NameEdit(directory: try directory(target.parent), name: Self.component(target), node: moved),
+        ]
+        change(edits, at: time)
+    }
+
+    mutating func append(_ bytes: ArraySlice<UInt8>, to number: Int, at time: WallTime) {
+        nodes[number]?.now.content += bytes
+        nodes[number]?.now.modifiedAt = time
+        used += UInt64(bytes.count)
+    }
+
+    private mutating func change(_ edits: NameChange, at time: WallTime) {
+        for edit in edits {
+            nodes[edit.directory]?.entries[edit.name] = edit.node
+            nodes[edit.directory]?.now.modifiedAt = time
+        }
+        pending.append(edits)
+        if nodes.count > collectAt { collect() }
+    }
+
+    // MARK: Making safe
+
+    mutating func sync(file number: Int) {
+        guard let node = nodes[number] else { return }
+        nodes[number]?.safe = node.now
+    }
+
+    mutating func sync(directory number: Int) {
+        sync(file: number)
+        settle { edits in edits.contains { $0.directory == number } }
+    }
+
+    mutating func syncAll() {
+        settle { _ in true }
+        for number in nodes.keys { sync(file: number) }
+    }
+
+    /// Makes safe the changes that `chosen` picks (asked from the newest to the oldest) and those they stand on: an earlier change of the
+    /// same name. The others stay pending.
+    private mutating func settle(where chosen: (NameChange) -> Bool) {
+        var kept: [NameChange] = []
+        var settled: [NameChange] = []
+        var touched: Set<[Int: DiskPath]> = []
+        for change in pending.reversed() {
+            let keys = change.map { [$0.directory: $0.name] }
+            // Asked always, so that the seed is used up evenly.
+            if chosen(change) || !touched.isDisjoint(with: keys) {
+                settled.append(change)
+                touched.formUnion(keys)
+            } else {
+                kept.append(change)
+            }
+        }
+        for edit in settled.reversed().joined() { nodes[edit.directory]?.safeEntries[edit.name] = edit.node }
+        pending = kept.reversed()
+    }
+
+    // MARK: Power cut
+
+    /// Forgets what was not safe, or half of it, or nothing, as `random` says.
+    mutating func powerCut(_ random: inout SeededRandom) {
+        var generator = random
+        settle { _ in generator.coin() }
+        pending = []
+        for number in nodes.keys.sorted() {
+            guard var node = nodes[number] else { continue }
+            node.safe = Self.survivor(of: node, &generator)
+            node.now = node.safe
+            node.entries = node.safeEntries
+            node.openHandles = 0
+            nodes[number] = node
+        }
+        random = generator
+        collect()
+        recount()
+    }
+
+    mutating func recount() {
+        let named = Set(nodes.values.flatMap(\.entries.values))
+        used = named.reduce(0) { $0 + UInt64(nodes[$1]?.now.content.count ?? 0) }
+    }
+
+    /// What is safe survives; of the bytes written since then none, all, some, or some followed by zeros.
+    private static func survivor(of node: SimulatedNode, _ random: inout SeededRandom) -> SimulatedNode.Facts {
+        guard node.now != node.safe else { return node.safe }
+        var facts = node.safe
+        if random.coin() { facts.mode = node.now.mode }
+        if random.coin() { facts.modifiedAt = node.now.modifiedAt }
+        let (old, new) = (node.safe.content.count, node.now.content.count)
+        let arrived = old + random.number(below: new - old + 1)
+        switch random.number(below: 4) {
+        case 0: break
+        case 1: facts.content = node.now.content
+        case 2: facts.content = Array(node.now.content[..<arrived])
+        default: facts.content = node.now.content[..<arrived] + [UInt8](repeating: 0, count: new - arrived)
+        }
+        return facts
+    }
+
+    /// Forgets nodes that no name, no change and no open file leads to.
+    private mutating func collect() {
+        var reached: Set<Int> = []
+        var waiting = [Self.root] + pending.joined().compactMap(\.node) + nodes.filter { $0.value.openHandles > 0 }.keys
+        while let number = waiting.popLast() {
+            guard let node = nodes[number], reached.insert(number).inserted else { continue }
+            waiting += node.entries.values
+            waiting += node.safeEntries.values
+        }
+        nodes = nodes.filter { reached.contains($0.key) }
+        collectAt = max(4096, nodes.count * 2)
+    }
+}

@@ -1,0 +1,85 @@
+public import AgentModel
+
+/// One version of one agent in a list, with the links that point at it.
+public struct VersionRow: Hashable, Sendable {
+    public var agent: AgentName
+    public var summary: CheckpointSummary
+    public var isLatest: Bool
+    public var isKnownGood: Bool
+    public init(_ summary: CheckpointSummary, of agent: AgentName, isLatest: Bool, isKnownGood: Bool) {
+        self.agent = agent
+        self.summary = summary
+        self.isLatest = isLatest
+        self.isKnownGood = isKnownGood
+    }
+
+    /// Rows of all versions, with `latest` and `known-good` where they point: the newest checkpoint that is not broken, and the newest
+    /// that is known-good.
+    public static func rows(of versions: [CheckpointSummary], agent: AgentName) -> [VersionRow] {
+        let checkpoints = versions.filter { $0.kind == .checkpoint }
+        let latest = checkpoints.last?.version
+        let knownGood = checkpoints.last { $0.isKnownGood }?.version
+        return versions.map { VersionRow($0, of: agent, isLatest: $0.version == latest, isKnownGood: $0.version == knownGood) }
+    }
+}
+
+extension VersionRow: Listable {
+    public static var columns: [Column] {
+        [
+            Column("VERSION"),
+            Column("STANDING"),
+            Column("AGE", alignsRight: true),
+            Column("STEP", alignsRight: true, narrow: .leftOut(order: 1)),
+            Column("SIZE", alignsRight: true),
+            Column("PARTS", narrow: .cut(to: 9)),
+            Column("WHY", narrow: .leftOut(order: 2)),
+            Column("LINKS", narrow: .cut(to: 8)),
+            Column("TAKEN", onlyWide: true),
+            Column("NOTE", onlyWide: true),
+        ]
+    }
+
+    public func row(at now: WallTime) -> [Cell] {
+        [
+            Cell("\(summary.version)"),
+            Cell(summary.kind == .aside ? "aside" : summary.standing.rawValue, summary.standing.tint),
+            Cell((now - summary.takenAt).brief),
+            summary.step.map { Cell(String($0)) } ?? .nothing,
+            Cell(summary.size.brief),
+            Cell(summary.parts.words),
+            Cell(summary.reason.rawValue),
+            links.isEmpty ? .nothing : Cell(links),
+            Cell(summary.takenAt.description),
+            summary.note.map { Cell($0) } ?? .nothing,
+        ]
+    }
+
+    public var quietValue: String { "\(agent)@\(summary.version)" }
+
+    private var links: String {
+        let marks = [
+            isLatest ? "latest" : nil, isKnownGood ? "known-good" : nil, summary.pinned ? "pinned" : nil, summary.forced ? "forced" : nil,
+        ]
+        return marks.compactMap(\.self).joined(separator: ",")
+    }
+}
+
+extension VersionRow: Encodable {
+    private enum Key: CodingKey { case agent, isLatest, isKnownGood }
+
+    /// The summary's own keys and these beside them.
+    public func encode(to encoder: any Encoder) throws {
+        try summary.encode(to: encoder)
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(agent, forKey: .agent)
+        try container.encode(isLatest, forKey: .isLatest)
+        try container.encode(isKnownGood, forKey: .isKnownGood)
+    }
+}
+
+extension VersionParts {
+    /// `state+files`, `files`, `state+files+process`.
+    public var words: String {
+        [cooperative ? "state" : nil, workspace ? "files" : nil, process ? "process" : nil].compactMap(\.self).joined(separator: "+")
+    }
+}

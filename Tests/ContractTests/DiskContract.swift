@@ -1,0 +1,345 @@
+import AgentModel
+import OutsideWorld
+import Testing
+
+/// One promise of `Disk`, tried on a fresh empty disk of either twin.
+struct DiskPromise: Sendable, CustomTestStringConvertible {
+    let name: String
+    let check: @Sendable (any Disk) throws -> Void
+
+    init(_ name: String, _ check: @escaping @Sendable (any Disk) throws -> Void) {
+        self.name = name
+        self.check = check
+    }
+    var testDescription: String { name }
+}
+
+/// What both twins keep. Where they differ, the simulated one is wrong.
+let diskPromises: [DiskPromise] =
+    filePromises + wholeFilePromises + directoryPromises + linkPromises + renamePromises + attributePromises + lockPromises
+
+// MARK: Tools of the suite
+
+/// The kind of fault `body` throws; nil: none.
+func fault(_ body: () throws -> Void) throws -> FileFault.Kind? {
+    do {
+        try body()
+        return nil
+    } catch let fault as FileFault {
+        return fault.kind
+    }
+}
+
+func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+extension Disk {
+    func text(_ path: DiskPath) throws -> String { String(decoding: try read(path, limit: .mebibytes(4)), as: UTF8.self) }
+    func make(_ path: DiskPath, _ text: String, mode: UInt32 = 0o600) throws {
+        try open(path, .createNew(mode: mode)).write(bytes(text))
+    }
+}
+
+/// errno values that reach `FileFault.Kind.system`, as Linux counts them.
+enum Errno {
+    static let isDirectory: Int32 = 21
+    static let loop: Int32 = 40
+}
+
+// MARK: Files
+
+private let filePromises: [DiskPromise] = [
+    DiskPromise("a file holds what was written, in order") { disk in
+        let file = try disk.open("a", .createNew(mode: 0o640))
+        try file.write(bytes("one "))
+        try file.write([])
+        try file.write(bytes("two"))
+        try file.sync()
+        #expect(try disk.text("a") == "one two")
+        let entry = try #require(try disk.entry(at: "a"))
+        #expect(entry.kind == .file && entry.size == 7 && entry.mode == 0o640)
+    },
+    DiskPromise("reading goes on where the last read ended, and ends with nothing") { disk in
+        try disk.make("a", "abcdef")
+        let file = try disk.open("a", .read)
+        #expect(try file.read(4) == bytes("abcd"))
+        #expect(try file.read(4) == bytes("ef"))
+        #expect(try file.read(4) == [])
+        #expect(try file.read(4) == [])
+    },
+    DiskPromise("a file made anew can be read on from where it was written") { disk in
+        let file = try disk.open("a", .createNew(mode: 0o600))
+        try file.write(bytes("abc"))
+        #expect(try file.read(8) == [])
+        #expect(try disk.text("a") == "abc")
+    },
+    DiskPromise("appending makes the file, then writes at its end, also past another writer") { disk in
+        let first = try disk.open("log", .append(mode: 0o600))
+        let second = try disk.open("log", .append(mode: 0o600))
+        try first.write(bytes("1"))
+        try second.write(bytes("2"))
+        try first.write(bytes("3"))
+        #expect(try disk.text("log") == "123")
+    },
+    DiskPromise("an open file stays readable after its name is gone or means another file") { disk in
+        try disk.make("a", "old")
+        let file = try disk.open("a", .read)
+        try disk.removeFile("a")
+        try disk.make("a", "new")
+        #expect(try file.read(9) == bytes("old"))
+        #expect(try disk.text("a") == "new")
+    },
+    DiskPromise("opening what is not there, is there, or is no file fails by name") { disk in
+        try disk.make("file", "")
+        try disk.makeDirectory("directory", mode: 0o700)
+        try #expect(fault { _ = try disk.open("none", .read) } == .missing)
+        try #expect(fault { _ = try disk.open("none/a", .createNew(mode: 0o600)) } == .missing)
+        try #expect(fault { _ = try disk.open("none/a", .append(mode: 0o600)) } == .missing)
+        try #expect(fault { _ = try disk.open("file", .createNew(mode: 0o600)) } == .exists)
+        try #expect(fault { _ = try disk.open("directory", .createNew(mode: 0o600)) } == .exists)
+        try #expect(fault { _ = try disk.open("file/a", .read) } == .notDirectory)
+        try #expect(fault { _ = try disk.open("directory", .read) } == .system(Errno.isDirectory))
+        try #expect(fault { _ = try disk.open("directory", .append(mode: 0o600)) } == .system(Errno.isDirectory))
+    },
+    DiskPromise("removing a file takes the name away, and nothing else") { disk in
+        try disk.make("a", "")
+        try disk.makeDirectory("directory", mode: 0o700)
+        try disk.removeFile("a")
+        #expect(try disk.entry(at: "a") == nil)
+        try #expect(fault { try disk.removeFile("a") } == .missing)
+        try #expect(fault { try disk.removeFile("directory") } == .system(Errno.isDirectory))
+    },
+    DiskPromise("there is free space") { disk in
+        let free = try disk.freeSpace()
+        #expect(free.bytes > 0)
+        #expect(!disk.rootName.isEmpty)
+    },
+]
+
+// MARK: Whole files
+
+private let wholeFilePromises: [DiskPromise] = [
+    DiskPromise("a file larger than the limit is not read") { disk in
+        try disk.make("a", "12345")
+        #expect(try disk.read("a", limit: ByteCount(5)) == bytes("12345"))
+        try #expect(fault { _ = try disk.read("a", limit: ByteCount(4)) } == .tooLarge)
+        try #expect(fault { _ = try disk.read("none", limit: ByteCount(4)) } == .missing)
+    },
+    DiskPromise("replace makes, then replaces, and takes away what a former try left") { disk in
+        try disk.replace("a", with: bytes("one"))
+        try disk.make("a.new", "half")
+        try disk.replace("a", with: bytes("two"), mode: 0o644)
+        #expect(try disk.text("a") == "two")
+        #expect(try disk.entry(at: "a")?.mode == 0o644)
+        #expect(try disk.names(in: nil) == ["a"])
+    },
+    DiskPromise("large content comes back whole") { disk in
+        let content = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        try disk.replace("a", with: content)
+        #expect(try disk.read("a", limit: .mebibytes(1)) == content)
+    },
+]
+
+// MARK: Directories
+
+private let directoryPromises: [DiskPromise] = [
+    DiskPromise("a directory is made with the mode asked for and lists its names") { disk in
+        try disk.makeDirectory("d", mode: 0o775)
+        try disk.make("d/a", "")
+        try disk.makeDirectory("d/b", mode: 0o700)
+        let entry = try #require(try disk.entry(at: "d"))
+        #expect(entry.kind == .directory && entry.mode == 0o775)
+        #expect(try disk.names(in: "d").sorted() == ["a", "b"])
+        #expect(try disk.names(in: "d/b") == [])
+        #expect(try disk.names(in: nil) == ["d"])
+        try disk.syncDirectory("d")
+        try disk.syncDirectory(nil)
+    },
+    DiskPromise("directories that cannot be made, listed or removed say why") { disk in
+        try disk.make("file", "")
+        try disk.makeDirectories("d/e")
+        try #expect(fault { try disk.makeDirectory("d", mode: 0o700) } == .exists)
+        try #expect(fault { try disk.makeDirectory("file", mode: 0o700) } == .exists)
+        try #expect(fault { try disk.makeDirectory("none/d", mode: 0o700) } == .missing)
+        try #expect(fault { try disk.makeDirectory("file/d", mode: 0o700) } == .notDirectory)
+        try #expect(fault { _ = try disk.names(in: "none") } == .missing)
+        try #expect(fault { _ = try disk.names(in: "file") } == .notDirectory)
+        try #expect(fault { try disk.syncDirectory("none") } == .missing)
+        try #expect(fault { try disk.syncDirectory("file") } == .notDirectory)
+        try #expect(fault { try disk.removeDirectory("d") } == .notEmpty)
+        try #expect(fault { try disk.removeDirectory("none") } == .missing)
+        try #expect(fault { try disk.removeDirectory("file") } == .notDirectory)
+    },
+    DiskPromise("making directories makes what is missing and keeps what is there") { disk in
+        try disk.makeDirectories("a/b/c", mode: 0o750)
+        try disk.make("a/b/c/file", "x")
+        try disk.makeDirectories("a/b/c")
+        #expect(try disk.text("a/b/c/file") == "x")
+        #expect(try disk.entry(at: "a/b")?.mode == 0o750)
+    },
+    DiskPromise("removing a tree takes everything below, and is content when nothing is there") { disk in
+        try disk.makeDirectories("a/b/c")
+        try disk.make("a/b/file", "x", mode: 0o400)
+        try disk.make("kept", "x")
+        try disk.makeSymbolicLink("a/link", to: "../kept")
+        try disk.setMode("a/b", 0o500)
+        try disk.removeTree("a")
+        try disk.removeTree("a")
+        #expect(try disk.names(in: nil) == ["kept"])
+        try disk.removeTree("kept")
+        #expect(try disk.names(in: nil) == [])
+    },
+]
+
+// MARK: Links
+
+private let linkPromises: [DiskPromise] = [
+    DiskPromise("a link is an entry of its own, whatever it points at") { disk in
+        try disk.makeSymbolicLink("link", to: "/nowhere/at all")
+        #expect(try disk.entry(at: "link")?.kind == .symbolicLink(target: "/nowhere/at all"))
+        #expect(try disk.names(in: nil) == ["link"])
+        try #expect(fault { try disk.makeSymbolicLink("link", to: "x") } == .exists)
+        try disk.removeFile("link")
+        #expect(try disk.entry(at: "link") == nil)
+    },
+    DiskPromise("no link is followed: not as a file, not on the way, not out of the root") { disk in
+        try disk.makeDirectory("inside", mode: 0o700)
+        try disk.make("inside/file", "secret")
+        for target in ["inside", "/etc", "..", "."] {
+            try disk.makeSymbolicLink("way", to: target)
+            try #expect(fault { _ = try disk.open("way/file", .read) } == .notDirectory, "to '\(target)'")
+            try #expect(fault { _ = try disk.open("way/new", .createNew(mode: 0o600)) } == .notDirectory)
+            try #expect(fault { _ = try disk.entry(at: "way/file") } == .notDirectory)
+            try #expect(fault { _ = try disk.names(in: "way") } == .notDirectory)
+            try #expect(fault { try disk.makeDirectory("way/new", mode: 0o700) } == .notDirectory)
+            try #expect(fault { try disk.removeFile("way/file") } == .notDirectory)
+            try #expect(fault { try disk.rename("way/file", to: "stolen") } == .notDirectory)
+            try #expect(fault { try disk.rename("inside/file", to: "way/file") } == .notDirectory)
+            try #expect(fault { try disk.setMode("way/file", 0o777) } == .notDirectory)
+            try #expect(fault { try disk.removeDirectory("way") } == .notDirectory)
+            try #expect(fault { try disk.syncDirectory("way") } == .notDirectory)
+            try disk.removeFile("way")
+        }
+        try disk.makeSymbolicLink("link", to: "inside/file")
+        try #expect(fault { _ = try disk.open("link", .read) } == .system(Errno.loop))
+        try #expect(fault { _ = try disk.open("link", .append(mode: 0o600)) } == .system(Errno.loop))
+        try #expect(fault { _ = try disk.open("link", .createNew(mode: 0o600)) } == .exists)
+        try #expect(fault { _ = try disk.lock("link", holder: "x") } == .system(Errno.loop))
+        #expect(disk.lockHolder("link") == nil)
+        #expect(try disk.text("inside/file") == "secret")
+    },
+    DiskPromise("removing a tree removes a link, never what it points at") { disk in
+        try disk.makeDirectory("kept", mode: 0o700)
+        try disk.make("kept/file", "x")
+        try disk.makeSymbolicLink("link", to: "kept")
+        try disk.removeTree("link")
+        #expect(try disk.names(in: nil) == ["kept"])
+        #expect(try disk.text("kept/file") == "x")
+    },
+    DiskPromise("a link is replaced by rename in one step") { disk in
+        try disk.makeSymbolicLink("latest", to: "versions/1")
+        try disk.makeSymbolicLink("latest.new", to: "versions/2")
+        try disk.rename("latest.new", to: "latest")
+        #expect(try disk.entry(at: "latest")?.kind == .symbolicLink(target: "versions/2"))
+        #expect(try disk.names(in: nil) == ["latest"])
+    },
+]
+
+// MARK: Rename
+
+private let renamePromises: [DiskPromise] = [
+    DiskPromise("rename replaces a file and moves a directory with all below it") { disk in
+        try disk.make("a", "new")
+        try disk.make("b", "old")
+        try disk.rename("a", to: "b")
+        #expect(try disk.text("b") == "new")
+        try disk.makeDirectories("from/deep")
+        try disk.make("from/deep/file", "x")
+        try disk.makeDirectory("to", mode: 0o700)
+        try disk.rename("from", to: "to/there")
+        #expect(try disk.text("to/there/deep/file") == "x")
+        #expect(try disk.names(in: nil).sorted() == ["b", "to"])
+    },
+    DiskPromise("an empty directory is replaced by a directory") { disk in
+        try disk.makeDirectory("full", mode: 0o700)
+        try disk.make("full/file", "x")
+        try disk.makeDirectory("empty", mode: 0o700)
+        try disk.rename("full", to: "empty")
+        #expect(try disk.text("empty/file") == "x")
+        #expect(try disk.names(in: nil) == ["empty"])
+    },
+    DiskPromise("what cannot be renamed stays as it was") { disk in
+        try disk.makeDirectory("d", mode: 0o700)
+        try disk.make("d/x", "")
+        try disk.makeDirectory("e", mode: 0o700)
+        try disk.make("file", "x")
+        try #expect(fault { try disk.rename("none", to: "file") } == .missing)
+        try #expect(fault { try disk.rename("file", to: "none/file") } == .missing)
+        try #expect(fault { try disk.rename("e", to: "d") } == .notEmpty)
+        try #expect(fault { try disk.rename("e", to: "file") } == .notDirectory)
+        try #expect(fault { try disk.rename("file", to: "e") } == .system(Errno.isDirectory))
+        #expect(try disk.text("file") == "x")
+        #expect(try disk.names(in: nil).sorted() == ["d", "e", "file"])
+    },
+]
+
+// MARK: Attributes
+
+private let attributePromises: [DiskPromise] = [
+    DiskPromise("nothing there is nothing, not a fault") { disk in
+        try disk.make("file", "")
+        #expect(try disk.entry(at: "none") == nil)
+        #expect(try disk.entry(at: "none/below") == nil)
+        try #expect(fault { _ = try disk.entry(at: "file/below") } == .notDirectory)
+    },
+    DiskPromise("mode and time are what was set, to the nanosecond") { disk in
+        let time = WallTime(nanoseconds: 1_234_567_890_123_456_789)
+        try disk.make("file", "")
+        try disk.makeDirectory("d", mode: 0o700)
+        try disk.makeSymbolicLink("link", to: "file")
+        for (path, mode): (DiskPath, UInt32) in [("file", 0o4751), ("file", 0), ("d", 0o1777)] {
+            try disk.setMode(path, mode)
+            try disk.setModified(path, time)
+            let entry = try #require(try disk.entry(at: path))
+            #expect(entry.mode == mode && entry.modifiedAt == time)
+        }
+        try disk.setModified("link", time)
+        #expect(try disk.entry(at: "link")?.modifiedAt == time)
+        try #expect(fault { try disk.setMode("none", 0o600) } == .missing)
+        try #expect(fault { try disk.setModified("none", time) } == .missing)
+    },
+    DiskPromise("names may hold any text that is no path") { disk in
+        let names = ["with space", "-rf", "ümläut", "日本語", "..three", "new\nline", "\u{10FE80}"]
+        for name in names { try disk.make(try #require(DiskPath(name)), name) }
+        #expect(Set(try disk.names(in: nil)) == Set(names))
+        for name in names { #expect(try disk.text(try #require(DiskPath(name))) == name) }
+    },
+]
+
+// MARK: Locks
+
+private let lockPromises: [DiskPromise] = [
+    DiskPromise("a lock has one holder, whose name can be read") { disk in
+        #expect(disk.lockHolder("lock") == nil)
+        let lock = try disk.lock("lock", holder: "runner 4711")
+        #expect(disk.lockHolder("lock") == "runner 4711")
+        try #expect(fault { _ = try disk.lock("lock", holder: "other") } == .busy)
+        #expect(disk.lockHolder("lock") == "runner 4711")
+        lock.release()
+        lock.release()
+        #expect(disk.lockHolder("lock") == nil)
+        let next = try disk.lock("lock", holder: "next")
+        #expect(disk.lockHolder("lock") == "next")
+        next.release()
+    },
+    DiskPromise("looking for the holder takes nothing") { disk in
+        try disk.lock("lock", holder: "a").release()
+        #expect(disk.lockHolder("lock") == nil)
+        let lock = try disk.lock("lock", holder: "b")
+        withExtendedLifetime(lock) { #expect(disk.lockHolder("lock") == "b") }
+    },
+    DiskPromise("a lock that nobody keeps is released") { disk in
+        _ = try disk.lock("lock", holder: "a")
+        #expect(disk.lockHolder("lock") == nil)
+        try #expect(fault { _ = try disk.lock("none/lock", holder: "a") } == .missing)
+    },
+]

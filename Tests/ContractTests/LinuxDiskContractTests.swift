@@ -1,0 +1,163 @@
+import AgentModel
+import Glibc
+@testable import LinuxWorld
+import OutsideWorld
+import Testing
+
+/// Linux keeps what `Disk` promises, and its own part of it: faults that need a real file system, locks that die with their holder.
+@Suite struct LinuxDiskContractTests {
+    @Test(arguments: diskPromises) func linuxKeeps(_ promise: DiskPromise) throws {
+        let place = try TemporaryDirectory()
+        try promise.check(try LinuxDisk(at: place.path, create: false))
+    }
+
+    @Test(arguments: diskPromises) func linuxKeepsWithoutOpenat2(_ promise: DiskPromise) throws {
+        let place = try TemporaryDirectory()
+        try promise.check(
+            try LinuxDisk(rootName: place.path, resolution: .byComponent) { open(place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
+    }
+
+    @Test func aRootIsMadeOnlyWhenAskedFor() throws {
+        let place = try TemporaryDirectory()
+        try #expect(fault { _ = try LinuxDisk(at: place.path + "/a/b", create: false) } == .missing)
+        let disk = try LinuxDisk(at: place.path + "/a/b", create: true)
+        try disk.make("file", "x")
+        let above = try LinuxDisk(at: place.path, create: true)
+        #expect(try above.entry(at: "a/b")?.mode == 0o700)
+        try above.make("plain", "")
+        try #expect(fault { _ = try LinuxDisk(at: place.path + "/plain", create: true) } == .notDirectory)
+        try #expect(fault { _ = try LinuxDisk(at: place.path + "/plain/x", create: true) } == .notDirectory)
+    }
+
+    @Test func aRootBelowAnotherFollowsNoLink() throws {
+        let place = try TemporaryDirectory()
+        let disk = try LinuxDisk(at: place.path, create: false)
+        try disk.makeDirectories("doors/staging")
+        try disk.make("doors/staging/state", "x")
+        #expect(try LinuxDisk(at: "doors/staging", of: disk).text("state") == "x")
+        try disk.makeSymbolicLink("doors/link", to: "/etc")
+        try #expect(fault { _ = try LinuxDisk(at: "doors/link", of: disk) } == .notDirectory)
+    }
+
+    @Test func pipesAndDevicesAreNoFiles() throws {
+        let place = try TemporaryDirectory()
+        #expect(mkfifo(place.path + "/pipe", 0o600) == 0)
+        let disk = try LinuxDisk(at: place.path, create: false)
+        #expect(try disk.entry(at: "pipe")?.kind == .other)
+        try #expect(fault { _ = try disk.open("pipe", .read) } == .system(EINVAL))
+        try disk.removeTree("pipe")
+    }
+
+    /// Names as bytes that no other name's text stands for.
+    @Test(
+        arguments: [
+            [0xFF], [0x61, 0x80, 0x62], [0xC3], [0xC3, 0xA9], [0xF4, 0x8F, 0xBA, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
+            [0x20],
+        ] as [[UInt8]])
+    func aNameThatIsNoTextIsKeptExactly(_ name: [UInt8]) throws {
+        let place = try TemporaryDirectory()
+        var path = (place.path + "/").utf8.map { CChar(bitPattern: $0) } + name.map { CChar(bitPattern: $0) } + [0]
+        close(open(&path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
+        let disk = try LinuxDisk(at: place.path, create: false)
+        let text = try #require(try disk.names(in: nil).first)
+        let found = try #require(DiskPath(text))
+        #expect(try disk.entry(at: found)?.kind == .file)
+        try disk.replace(found, with: bytes("x"))
+        #expect(access(&path, F_OK) == 0)
+        #expect(try disk.names(in: nil) == [text])
+        try disk.removeFile(found)
+        #expect(access(&path, F_OK) != 0)
+    }
+
+    // MARK: Faults of the file system
+
+    @Test(.enabled(if: SmallDisk.canBeMounted, "needs root and mount(2)"))
+    func aFullDiskIsToldAndTheOldContentStands() throws {
+        let small = try SmallDisk(kibibytes: 64)
+        let disk = try LinuxDisk(at: small.path, create: false)
+        try disk.replace("kept", with: bytes("old"))
+        try #expect(fault { try disk.replace("kept", with: [UInt8](repeating: 1, count: 1 << 20)) } == .full)
+        #expect(try disk.text("kept") == "old")
+        #expect(try disk.names(in: nil) == ["kept"])
+        try disk.make("filler", "")
+        try #expect(fault { try fill(disk, "filler") } == .full)
+        #expect(try disk.freeSpace().bytes == 0)
+        let lock = try disk.lock("lock", holder: "anyone")  // the text has no room, the lock holds
+        try #expect(fault { _ = try disk.lock("lock", holder: "other") } == .busy)
+        lock.release()
+        try disk.removeFile("filler")
+        try disk.replace("kept", with: bytes("new"))
+        #expect(try disk.text("kept") == "new")
+    }
+
+    private func fill(_ disk: LinuxDisk, _ path: DiskPath) throws {
+        let file = try disk.open(path, .append(mode: 0o600))
+        while true { try file.write([UInt8](repeating: 1, count: 4096)) }
+    }
+
+    @Test(.enabled(if: SmallDisk.canBeMounted, "needs root and mount(2)"))
+    func aReadOnlyDiskIsTold() throws {
+        let small = try SmallDisk(kibibytes: 64)
+        try LinuxDisk(at: small.path, create: false).replace("kept", with: bytes("old"))
+        try small.makeReadOnly()
+        let disk = try LinuxDisk(at: small.path, create: false)
+        #expect(try disk.text("kept") == "old")
+        try #expect(fault { _ = try disk.open("new", .createNew(mode: 0o600)) } == .readOnly)
+        try #expect(fault { _ = try disk.open("kept", .append(mode: 0o600)) } == .readOnly)
+        try #expect(fault { try disk.replace("kept", with: bytes("new")) } == .readOnly)
+        try #expect(fault { try disk.makeDirectory("d", mode: 0o700) } == .readOnly)
+        try #expect(fault { try disk.makeSymbolicLink("l", to: "x") } == .readOnly)
+        try #expect(fault { try disk.rename("kept", to: "other") } == .readOnly)
+        try #expect(fault { try disk.removeFile("kept") } == .readOnly)
+        try #expect(fault { try disk.setMode("kept", 0o644) } == .readOnly)
+        try #expect(fault { try disk.setModified("kept", WallTime(seconds: 1)) } == .readOnly)
+        try #expect(fault { _ = try disk.lock("lock", holder: "x") } == .readOnly)
+        try #expect(fault { _ = try LinuxDisk(at: small.path + "/made", create: true) } == .readOnly)
+        #expect(disk.lockHolder("lock") == nil)
+    }
+
+    @Test func whatIsForbiddenIsDenied() throws {
+        let place = try TemporaryDirectory()
+        let disk = try LinuxDisk(at: place.path, create: false)
+        try disk.makeDirectory("closed", mode: 0o700)
+        try disk.make("closed/file", "x")
+        try disk.make("file", "x")
+        try disk.setMode("file", 0)
+        try disk.setMode("closed", 0)
+        asNobody {
+            for attempt: () throws -> Void in [
+                { _ = try disk.open("file", .read) }, { _ = try disk.entry(at: "closed/file") }, { _ = try disk.names(in: "closed") },
+                { try disk.removeFile("closed/file") }, { _ = try disk.lock("file", holder: "x") },
+            ] {
+                #expect(throws: FileFault.self) { try attempt() }
+                #expect(try! fault(attempt) == .denied)
+            }
+        }
+        try disk.setMode("closed", 0o700)
+    }
+
+    @Test func aFaultSaysWhatAndWhere() throws {
+        let place = try TemporaryDirectory()
+        let disk = try LinuxDisk(at: place.path, create: false)
+        #expect(throws: FileFault(.missing, doing: "open", what: place.path + "/a/b")) { try disk.open("a/b", .read) }
+        #expect(throws: FileFault(.missing, doing: "open the directory", what: "/none/such")) {
+            try LinuxDisk(at: "/none/such", create: false)
+        }
+    }
+
+    // MARK: Locks
+
+    @Test func aLockDiesWithItsHolder() throws {
+        let place = try TemporaryDirectory()
+        let disk = try LinuxDisk(at: place.path, create: false)
+        // A child that inherits the locked descriptor is its last holder once we let ours go.
+        let lock = try disk.lock("lock", holder: "the child")
+        let child = try Child.holding(pathOf: place.path + "/lock")
+        lock.release()
+        #expect(disk.lockHolder("lock") == "the child")
+        try #expect(fault { _ = try disk.lock("lock", holder: "we") } == .busy)
+        child.killAndReap()
+        #expect(disk.lockHolder("lock") == nil)
+        try disk.lock("lock", holder: "we").release()
+    }
+}
