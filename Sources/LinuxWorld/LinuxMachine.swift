@@ -34,6 +34,7 @@ public final class LinuxMachine: Machine {
         self.makeSandboxes = makeSandboxes
     }
 
+    public var processID: Int32 { getpid() }
     public var userID: UInt32 { geteuid() }
 
     // MARK: Clock, randomness

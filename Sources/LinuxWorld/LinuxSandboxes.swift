@@ -16,9 +16,9 @@ package final class LinuxSandboxes: SandboxTable {
 
     /// How long an init may take to say hello, and the rest of a sandbox to die, before adoption is given up. Both take milliseconds.
     private static let helloLimit: Int32 = 3000
+    private static let clearLimit = Duration.seconds(10)
     /// A program that a dead supervisor was just starting holds the supervisor's connection until it is executed.
     private static let refusalLimit = Duration.milliseconds(500)
-    private static let clearLimit = Duration.seconds(10)
 
     /// - Parameter initPath: absolute path of the `runner-init` executable.
     package init(loop: EventLoop, place: SupervisorPlace, initPath: String) {
