@@ -131,7 +131,9 @@ final class Bench {
         }
         #expect(link(raw, "latest") == numbers.max(), "'latest' is wrong: \(context())")
         #expect(link(raw, "known-good") == numbers.max(), "'known-good' is wrong: \(context())")
-        let litter = raw.keys.filter { !$0.text.contains("other@new") }.filter { $0.isBelow("staging") || $0.isBelow("trash") || $0.name.hasSuffix(".new") }
+        let litter = raw.keys.filter { !$0.text.contains("other@new") }.filter {
+            $0.isBelow("staging") || $0.isBelow("trash") || $0.name.hasSuffix(".new")
+        }
         #expect(litter.isEmpty, "left over: \(litter): \(context())")
         lock.release()
     }

@@ -79,7 +79,7 @@ import Testing
             let bench = try Bench(seed: seed)
             bench.storeDisk.syncAll()
             var removed: Set<VersionNumber> = []
-            for step in UInt64(1)...25 {
+            for step in UInt64(1)...12 {
                 try bench.work(step)
                 bench.storeDisk.fail(at: bench.storeDisk.operationCount + 1 + random.number(below: 250), with: .powerCutAfter)
                 var maybe: [VersionNumber: Bench.Content] = [:]
