@@ -5,7 +5,12 @@ import OutsideWorld
 import SimulatedWorld
 import Testing
 
-let agent = AgentName("agent-7")!
+let agent = named("agent-7")
+
+func named(_ text: String) -> AgentName {
+    guard let name = AgentName(text) else { preconditionFailure("'\(text)' is no agent name") }
+    return name
+}
 
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
@@ -62,7 +67,7 @@ final class Bench {
         try workspace.removeTree("result")
         try workspace.make("result", "result of step \(step)\n" + String(repeating: "x", count: Int(step) * 7))
         try workspace.makeDirectories("notes/deep")
-        try workspace.make(DiskPath("notes/deep/step-\(step)")!, "note \(step)", mode: 0o640)
+        try workspace.make(DiskPath(stringLiteral: "notes/deep/step-\(step)"), "note \(step)", mode: 0o640)
         try workspace.make("notes/same", "always the same", mode: 0o755)
         try workspace.makeSymbolicLink("notes/newest", to: "deep/step-\(step)")
         try workspace.setMode("notes/deep", 0o550)
@@ -140,12 +145,12 @@ final class Bench {
 
     /// Compares raw bytes, without asking the store.
     func matches(_ content: Content, _ raw: [DiskPath: SimulatedContent], _ version: VersionNumber) -> Bool {
-        let base = DiskPath("agents/agent-7/versions/\(version)")!
+        let base = DiskPath(stringLiteral: "agents/agent-7/versions/\(version)")
         guard raw[base / "state"]?.kind == .file(content.state) else { return false }
         let stored = raw.filter { $0.key.isBelow(base / "workspace") }
         guard stored.count == content.workspace.count else { return false }
         return content.workspace.allSatisfy { path, wanted in
-            raw[DiskPath((base / "workspace").text + "/" + path.text)!]?.kind == wanted.kind
+            raw[DiskPath(stringLiteral: "\(base)/workspace/\(path)")]?.kind == wanted.kind
         }
     }
 
@@ -156,7 +161,7 @@ final class Bench {
 
     /// A version's files in the store.
     func files(_ version: VersionNumber) -> [DiskPath: [UInt8]] {
-        let base = DiskPath("agents/agent-7/versions/\(version)")!
+        let base = DiskPath(stringLiteral: "agents/agent-7/versions/\(version)")
         return storeDisk.contents().reduce(into: [:]) { found, item in
             if item.key.isBelow(base), case .file(let content) = item.value.kind { found[item.key] = content }
         }
@@ -203,7 +208,7 @@ struct Deed: Sendable, CustomTestStringConvertible {
         _ = try bench.open().restoreWorkspace(agent, restored, to: bench.workspace, excluded: [])
     }
     static let all: [Deed] = [
-        Deed(testDescription: "open and add an agent") { try $0.open().addAgent(AgentName("other")!) },
+        Deed(testDescription: "open and add an agent") { try $0.open().addAgent(named("other")) },
         Deed(testDescription: "cut and commit", adds: true) { bench in
             let store = try bench.open()
             let staged = try store.cut(bench.request(4), stagingID: "s")

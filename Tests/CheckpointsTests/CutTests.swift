@@ -81,7 +81,7 @@ import Testing
         request.cooperative = nil
         request.workspace = nil
         #expect(try refusal(bench, request) == "E-CHECKPOINT-EMPTY")
-        request.agent = AgentName("nobody")!
+        request.agent = named("nobody")
         request.workspace = bench.workspace
         #expect(try refusal(bench, request) == "E-AGENT-MISSING")
     }

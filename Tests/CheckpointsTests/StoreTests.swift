@@ -55,7 +55,7 @@ import Testing
         #expect(try fault { _ = try store.lock(agent, holder: "pid 4712") }?.kind == .held(by: "pid 4711"))
         lock.release()
         try store.lock(agent, holder: "pid 4712").release()
-        #expect(try fault { _ = try store.lock(AgentName("nobody")!, holder: "") }?.kind == .noSuchAgent)
+        #expect(try fault { _ = try store.lock(named("nobody"), holder: "") }?.kind == .noSuchAgent)
     }
 
     @Test func openingSaysWhatItFound() throws {
