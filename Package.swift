@@ -131,7 +131,7 @@ let targets: [Target] = [
     tests("HouseTests", []),
 ]
 
-/// While the first slice is being built, a target counts from its first file on (3).
+/// While the first slice is being built, a target counts from its first file on (4).
 func exists(_ target: Target) -> Bool {
     let folder = target.path ?? (target.type == .test ? "Tests/" : "Sources/") + target.name
     return FileManager.default.fileExists(atPath: Context.packageDirectory + "/" + folder)

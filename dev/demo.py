@@ -21,16 +21,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NAME = "reader"
-DOCUMENTS = 60
-LATENCY = 0.12  # seconds the stand-in model takes
+DOCUMENTS = 72
+LATENCY = 0.25  # seconds the stand-in model takes
 # There is no event for "the status changed", so it is looked at, this often. It decides when a kill happens, never whether a promise was held.
-LOOK_EVERY = 0.03
+LOOK_EVERY = 0.01
 TIME_LIMIT = 270.0
 
 
@@ -49,6 +48,7 @@ class Demo:
         self.store = self.folder / "store"
         self.output = self.folder / "output.txt"
         self.kills = []
+        self.steps = {}
         self.model = self.runner = None
         self.model_url = ""
 
@@ -109,7 +109,8 @@ class Demo:
             status = self.wait_for_the_moment(number)
             if status is None:
                 return  # it finished first; `check` says whether that was too early
-            self.kill(number, status)
+            if not self.kill(number, status):
+                break
             self.tell_recovery(number)
         self.say(f"no more kills; the agent may finish ({self.done_now()} of {DOCUMENTS} documents done)")
         self.wait_until(lambda: self.runner.poll() is not None, "the agent did not finish")
@@ -119,40 +120,48 @@ class Demo:
         incarnation = self.kills[-1]["next"] if self.kills else 1
         # So many kills must fit into the task: past this mark there is no more waiting.
         mark = DOCUMENTS * number // (self.options.kills + 2)
-        found = {}
 
         def got_on():
             if self.runner.poll() is not None:
                 return True
-            status = self.ask_runner("status", NAME)
-            if not status or status.get("incarnation", 0) < incarnation or status.get("state") != "running" or not status.get("pid"):
+            status = self.look()
+            if not status or status.get("incarnation", 0) < incarnation or not status.get("pid"):
                 return False
-            start = self.step_of(status.get("origin"))
-            if (status.get("step") or 0) <= start or self.done_now() <= start:
+            # More than its version knew, and written after the last kill: a clean start leaves the old files lying until it is up.
+            if self.done_now() <= self.step_of(status.get("origin")) or self.written_at() <= (self.kills[-1]["time"] if self.kills else 0):
                 return False
-            found.update(status)
             return True
 
         self.wait_until(got_on, "the agent did not get on")
-        if not found:
+        if self.runner.poll() is not None:
             return None
         # Any moment is as good as any other: that is what is being shown. Hence a wait for nothing but time.
-        pause = self.chance.uniform(0, 4 * LATENCY)
-        until = time.monotonic() + pause
-        while time.monotonic() < until and self.done_now() < mark and self.runner.poll() is None:
-            time.sleep(min(0.005, max(0.0, until - time.monotonic())))
-        return found if self.runner.poll() is None else None
+        until = time.monotonic() + self.chance.uniform(0.5 * LATENCY, 5 * LATENCY)
+        hurry = self.chance.uniform(0.5 * LATENCY, 1.5 * LATENCY)
+        while (now := time.monotonic()) < until and self.runner.poll() is None:
+            if self.done_now() >= mark:
+                until = min(until, now + hurry)
+                mark = DOCUMENTS + 1
+            time.sleep(min(0.005, until - now))
+        # What the command says counts, not the file.
+        status = self.ask_runner("status", NAME)
+        return status if status and status.get("pid") and self.runner.poll() is None else None
 
     def kill(self, number, status):
+        """Kills the agent the status names. False when it was gone already, because it has finished."""
         pid = status["pid"]
         try:
             agent = os.pidfd_open(pid)
             command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
         except (ProcessLookupError, FileNotFoundError):
+            if (self.workspace / "report.md").exists():
+                return False
             raise Unusable(f"the status names process {pid} as the agent, and there is no such process") from None
         try:
             if b"agent.py" not in command:
                 raise Unusable(f"the status names process {pid} as the agent, and that is {command!r}")
+            if not any(line.startswith(f"{pid}:") for line in self.left_behind()):
+                raise Unusable(f"the agent, process {pid}, cannot be seen from outside, so its absence could not be seen either")
             done = self.done_now()
             before = time.time()
             signal.pidfd_send_signal(agent, signal.SIGKILL)
@@ -164,6 +173,7 @@ class Demo:
         self.kills.append({"number": number, "time": before, "done": done, "pid": pid, "incarnation": status["incarnation"]})
         self.kills[-1]["next"] = status["incarnation"] + 1
         self.say(f"kill {number}: SIGKILL to process {pid} after document {done} of {DOCUMENTS}")
+        return True
 
     def tell_recovery(self, number):
         """Waits for the next life and tells, from the journal, what was decided and how long it took."""
@@ -173,7 +183,7 @@ class Demo:
         def lives_again():
             if self.runner.poll() is not None:
                 raise Unusable(f"runner ended with status {self.runner.returncode} after kill {number}")
-            status = self.ask_runner("status", NAME)
+            status = self.look()
             if not status or status.get("incarnation", 0) < kill["next"] or not status.get("pid"):
                 return False
             found.update(status)
@@ -199,14 +209,26 @@ class Demo:
             + (f"; running again after {1000 * kill['back']:.0f} ms" if kill["back"] is not None else "")
         )
 
+    def look(self):
+        """The status file, which `runner status --json` shows, too. None while there is none."""
+        try:
+            return json.loads((self.store / "agents" / NAME / "status.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+
     def step_of(self, origin):
         """How far the agent was at the cut it began from."""
         if origin in (None, "clean"):
             return 0
-        for version in self.ask_runner("versions", NAME) or []:
-            if version.get("version") == origin:
-                return version.get("step") or 0
-        return 0
+        if origin not in self.steps:
+            self.steps.update({version["version"]: version.get("step") or 0 for version in self.ask_runner("versions", NAME) or []})
+        return self.steps.get(origin, 0)
+
+    def written_at(self):
+        try:
+            return (self.workspace / "results.jsonl").stat().st_mtime
+        except FileNotFoundError:
+            return 0
 
     def done_now(self):
         try:
@@ -217,39 +239,52 @@ class Demo:
     # MARK: the judgement
 
     def check(self):
-        """Every promise and whether it was held, each looked at from outside."""
-        results, text = [], ""
-        try:
-            text = (self.workspace / "results.jsonl").read_text(encoding="utf-8")
-            results = [json.loads(line) for line in text.splitlines()]
-        except (FileNotFoundError, ValueError) as error:
-            print(f"results.jsonl cannot be read: {error}")
+        """Every promise, whether it was held, and what was seen; each is looked at from outside."""
+        text, results = self.read_results()
         names = sorted(path.name for path in (self.home / "documents").iterdir())
-        keys = [line.get("key") for line in results]
+        keys = sorted(str(line.get("key")) for line in results)
         digest = ""
         for line in text.splitlines():
             digest = hashlib.sha256((digest + line).encode()).hexdigest()
         report = self.workspace / "report.md"
+        said = report.read_text(encoding="utf-8") if report.exists() else ""
         with urllib.request.urlopen(self.model_url.replace("/v1", "/stats"), timeout=20) as response:
             stats = json.load(response)
-        ledger = self.read_ledger()
-        restores = [kill for kill in self.kills if kill.get("origin") not in (None, "clean")]
-        yield f"the agent was killed at least {min(10, self.options.kills)} times in mid-task", len(self.kills) >= min(10, self.options.kills), len(self.kills)
-        yield "runner ended with the agent's own status, 0", self.runner.returncode == 0, self.runner.returncode
-        yield "it was restored from stored versions", len(restores) > 0, f"{len(restores)} of {len(self.kills)}"
-        yield "results.jsonl has every step exactly once, in order", [line.get("step") for line in results] == list(range(DOCUMENTS)) and [
-            line.get("document") for line in results
-        ] == names, f"{len(results)} lines"
-        yield "the state and the files agree (digest in the report)", report.exists() and f"digest {digest}" in report.read_text(), digest[:12]
         executions = stats["executions"]
-        yield "the model executed every keyed call exactly once", sorted(executions) == sorted(keys) and set(executions.values()) == {1}, (
-            f"{sum(executions.values())} executed, {sum(stats['replays'].values())} asked again and answered from its record"
-        )
-        yield "the effect ledger holds every key done exactly once", sorted(ledger["done"]) == sorted(keys) and set(ledger["done"].values()) == {
-            1
-        } and not ledger["faults"], f"{len(ledger['done'])} done, {ledger['again']} begun again" + "".join(f", {fault}" for fault in ledger["faults"])
+        ledger = self.read_ledger()
+        enough = min(10, self.options.kills)
+        restores = [kill for kill in self.kills if kill.get("origin") not in (None, "clean")]
         left = self.left_behind()
-        yield "nothing of the agent is left running", not left, "none" if not left else left
+        return [
+            (f"the agent was killed at least {enough} times in mid-task", len(self.kills) >= enough, len(self.kills)),
+            ("runner ended with the agent's own status, 0", self.runner.returncode == 0, self.runner.returncode),
+            ("it was restored from stored versions", bool(restores), f"{len(restores)} of {len(self.kills)} times"),
+            (
+                "results.jsonl has every step exactly once, in order",
+                [(line.get("step"), line.get("document")) for line in results] == list(enumerate(names)),
+                f"{len(results)} lines",
+            ),
+            ("state and files agree (the digest in the report)", f"digest {digest}" in said, digest[:12]),
+            (
+                "the model executed every keyed call exactly once",
+                sorted(executions) == keys and set(executions.values()) == {1} and not stats["without_key"],
+                f"{sum(executions.values())} executed, {sum(stats['replays'].values())} asked again and answered from its record",
+            ),
+            (
+                "the effect ledger holds every key done exactly once",
+                sorted(ledger["done"]) == keys and set(ledger["done"].values()) == {1} and not ledger["faults"],
+                ", ".join([f"{len(ledger['done'])} done, {ledger['again']} begun again", *ledger["faults"]]),
+            ),
+            ("nothing of the agent is left running", not left, "; ".join(left) or "looked through /proc"),
+        ]
+
+    def read_results(self):
+        try:
+            text = (self.workspace / "results.jsonl").read_text(encoding="utf-8")
+            return text, [json.loads(line) for line in text.splitlines()]
+        except (FileNotFoundError, ValueError) as error:
+            print(f"results.jsonl cannot be read: {error}")
+            return "", []
 
     def read_ledger(self):
         """LINE ::= 16 hex digits of the SHA-256 of JSON, a space, JSON."""
@@ -271,16 +306,18 @@ class Demo:
         return {"done": done, "again": sum(begun.values()) - len(begun), "faults": faults}
 
     def left_behind(self):
-        """Processes that still work in the demo's folder, but for its own."""
+        """Processes that have to do with the demo's folder, by their directory, arguments or environment, but for its own."""
         left = []
+        folder = str(self.folder).encode()
         for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) in (os.getpid(), self.model.pid):
+            if not entry.name.isdigit() or int(entry.name) in (os.getpid(), self.model.pid, self.runner.pid):
                 continue
             try:
-                if os.readlink(entry / "cwd").startswith(str(self.home)):
-                    left.append(f"{entry.name}: {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ').decode(errors='replace')}")
+                command = (entry / "cmdline").read_bytes()
+                if folder in os.readlink(entry / "cwd").encode() + command + (entry / "environ").read_bytes():
+                    left.append(f"{entry.name}: {command.replace(bytes(1), b' ').decode(errors='replace').strip()}")
             except OSError:
-                continue
+                continue  # gone, or not ours to look at
         return left
 
     # MARK: telling
@@ -350,7 +387,6 @@ def main():
     print(f"An agent reads {DOCUMENTS} documents with a model and is killed {options.kills} times on the way (seed {options.seed}).\n")
     # The demo may be told to end at any moment, too: nothing stays behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    threading.current_thread().name = "demo"
     kept = options.keep
     try:
         demo.set_the_stage()
@@ -358,7 +394,7 @@ def main():
         demo.start_runner()
         demo.play()
         demo.print_table()
-        verdicts = list(demo.check())
+        verdicts = demo.check()
         for promise, held, detail in verdicts:
             print(f"  {'ok    ' if held else 'BROKEN'}  {promise} ({detail})")
         if all(held for _, held, _ in verdicts):

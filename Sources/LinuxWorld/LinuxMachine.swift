@@ -34,6 +34,9 @@ public final class LinuxMachine: Machine {
         self.makeSandboxes = makeSandboxes
     }
 
+    public var processID: Int32 { getpid() }
+    public var userID: UInt32 { geteuid() }
+
     // MARK: Clock, randomness
 
     public func now() -> Moment { clock.now() }

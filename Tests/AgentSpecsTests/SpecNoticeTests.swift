@@ -167,6 +167,16 @@ let minimal = "name: a\ncommand: [b]\n"
         Row("stop:\n  deadline: [5s]", "4:13: error: 'deadline' takes a duration such as '10m', not a list [E-SPEC-TYPE]"),
         Row("checkpoint: {exclude: tmp/}", "3:23: error: 'exclude' takes a list, not a single value; write '[tmp/]' [E-SPEC-TYPE]"),
         Row("checkpoint: {exclude: [a, [b]]}", "3:27: error: 'exclude' takes a list of texts, and this is a list [E-SPEC-TYPE]"),
+        Row(
+            "checkpoint: {exclude: ['*.log', /tmp, ../x, ok, cache/]}",
+            "3:23: error: 'exclude: *.log' is a pattern, and patterns are not known here; write one such as 'debug.log', or 'cache/' for a directory [E-SPEC-PATH]",
+            "3:23: error: 'exclude: /tmp' is not a path below the workspace; write one such as 'debug.log', or 'cache/' for a directory [E-SPEC-PATH]",
+            "3:23: error: 'exclude: ../x' is not a path below the workspace; write one such as 'debug.log', or 'cache/' for a directory [E-SPEC-PATH]"
+        ),
+        Row(
+            "limits.memory: 1GB",
+            "3:1: error: 'limits.memory' is not a setting; write 'limits:' and 'memory: …' indented below it [E-SPEC-UNKNOWN]"),
+        Row("stop: {signal.x: 1}", "3:8: error: 'signal.x' is not a setting of 'stop'; a key holds no dot [E-SPEC-UNKNOWN]"),
         Row("workdir: \"a\\0b\"", "3:10: error: 'workdir: a\\u{0}b' holds a zero byte [E-SPEC-VALUE]"),
         Row("workspace: /", "3:12: error: 'workspace: /' is the whole file system; name the directory the agent works in [E-SPEC-PATH]"),
         Row("workspace: ''", "3:12: error: 'workspace: ' is empty [E-SPEC-EMPTY]"),
@@ -284,7 +294,7 @@ let minimal = "name: a\ncommand: [b]\n"
             """)
         #expect(
             reading.notices.map { "\($0.line ?? 0) \($0.code.rawValue)" } == [
-                "1 E-SPEC-UNKNOWN", "4 E-SPEC-UNIT", "5 E-SPEC-VALUE", "7 E-SPEC-UNIT", "9 E-SPEC-UNSUPPORTED", "1 E-SPEC-MISSING",
+                "1 E-SPEC-UNKNOWN", "1 E-SPEC-MISSING", "4 E-SPEC-UNIT", "5 E-SPEC-VALUE", "7 E-SPEC-UNIT", "9 E-SPEC-UNSUPPORTED",
             ])
         #expect(reading.spec == nil)
     }

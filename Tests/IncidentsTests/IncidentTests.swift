@@ -94,7 +94,7 @@ private let golden = """
         runner versions agent-7                            # what can be restored
         runner verify agent-7@40                           # are the bytes of a version that failed whole?
         runner restore agent-7@41                          # once the cause is mended: go on from the newest state
-        runner start agent-7 --from clean                  # or begin anew; no version is lost by it
+        runner restart agent-7 --from clean                # or begin anew; no version is lost by it
 
     ## What was tried
 
@@ -198,11 +198,4 @@ private let golden = """
     #expect(incident.timeline.count == 100 && incident.omitted > 1000)
     #expect(incident.deaths > 300)
     #expect(incident.report().utf8.count < 200_000)
-}
-
-@Test func aHookIsToldWhatItIsAbout() throws {
-    let name = try #require(AgentName("agent-7"))
-    let call = HookCall(.afterRestore, agent: name, store: "/s", workspace: nil, version: VersionNumber(41), reason: "it said\nno")
-    #expect(call.environment == ["RUNNER_AGENT": "agent-7", "RUNNER_STORE": "/s", "RUNNER_VERSION": "41", "RUNNER_REASON": "it said no"])
-    #expect(Hook.allCases.filter(\.mayRefuse) == [.beforeCheckpoint])
 }

@@ -67,7 +67,7 @@ struct PlanCommand: Command {
 
     private func plan(_ spec: AgentSpec, specFile: String?, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> AgentPlan {
         let versions = try bench.versions(of: spec.name, in: store)
-        let last = try bench.journal(of: spec.name, in: store).entries.last(where: \.isDecision)
+        let last = try bench.journal(of: spec.name, in: store).last(where: \.isDecision)
         let state = last?.decided ?? RecoveryState()
         let ladder = Recovery.explain(state, versions: versions, settings: spec.recovery, at: bench.machine.now(), limit: 40)
         let origin: Origin =
