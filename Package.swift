@@ -105,7 +105,7 @@ let targets: [Target] = [
     tests("RecoveryTests", ["Recovery", "AgentModel"]),
     tests("RetentionTests", ["Retention", "AgentModel"]),
     tests("SchedulesTests", ["Schedules", "AgentModel"]),
-    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans"]),
+    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Schedules"]),
     tests("AgentProtocolTests", ["AgentProtocol", "AgentModel"]),
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
@@ -142,7 +142,17 @@ func exists(_ target: Target) -> Bool {
     return FileManager.default.fileExists(atPath: Context.packageDirectory + "/" + folder)
 }
 
-let present = targets.filter(exists)
+/// libFuzzer brings its own main, so this target links only under `--sanitize fuzzer`: dev/fuzz asks for it.
+let fuzzing: [Target] =
+    Context.environment["FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "protocol-fuzzer", dependencies: ["AgentModel", "AgentProtocol", "EffectLedgers"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+    ]
+
+let present = (targets + fuzzing).filter(exists)
 for target in present {
     target.dependencies = target.dependencies.filter { dependency in
         if case .byNameItem(let name, _) = dependency { return present.contains { $0.name == name } }
@@ -150,4 +160,7 @@ for target in present {
     }
 }
 
-let package = Package(name: "runner", targets: present)
+/// What agents are built with. Executables are products by themselves.
+let products: [Product] = present.contains { $0.name == "AgentKit" } ? [.library(name: "AgentKit", targets: ["AgentKit"])] : []
+
+let package = Package(name: "runner", products: products, targets: present)
