@@ -136,7 +136,7 @@ let targets: [Target] = [
     tests("HouseTests", []),
 ]
 
-/// While the first slice is being built, a target counts from its first file on (6).
+/// While the first slice is being built, a target counts from its first file on (7).
 func exists(_ target: Target) -> Bool {
     let folder = target.path ?? (target.type == .test ? "Tests/" : "Sources/") + target.name
     return FileManager.default.fileExists(atPath: Context.packageDirectory + "/" + folder)

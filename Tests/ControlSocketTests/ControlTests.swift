@@ -43,7 +43,7 @@ func aReplyIsOneLineAndComesBack(reply: ControlReply) throws {
 @Test(
     arguments: [
         ("", ControlFault.malformed("it is not JSON of a known message")), ("{", .malformed("it is not JSON of a known message")),
-        ("[]", .malformed("'' has another type than expected")), (#"{"reboot":{}}"#, .malformed("it is not JSON of a known message")),
+        ("[]", .malformed("it is not JSON of a known message")), (#"{"reboot":{}}"#, .malformed("it is not JSON of a known message")),
         (#"{"checkpoint":{}}"#, .malformed("'wait' is missing")),
         (#"{"checkpoint":{"wait":1}}"#, .malformed("'checkpoint.wait' has another type than expected")),
         (#"{"restart":{"from":"dirty"}}"#, .malformed("'restart.from' is not valid")),

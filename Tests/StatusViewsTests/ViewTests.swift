@@ -55,10 +55,10 @@ private var fleet: [AgentStatus] {
     let text = try render(fleet, as: .table, on: Paper(now: now, width: 80))
     #expect(
         text == """
-            NAME          STATE            UP   ↺   MEM/CAP  LAST BEAT  CKPT       NEXT
-            agent-7       running       4d02h   1  612M/2.0G         3s  v41 pro…  ckpt 24m
-            a-rather-lo…  cooling-down      -  12  612M/2.0G         3s  v41 pro…  clean s…
-            b             stopped           -   0          -          -  -         -
+            NAME          STATE            UP   ↺    MEM/CAP  STEP  CKPT       NEXT
+            agent-7       running       4d02h   1  612M/2.0G   128  v41 prov…  ckpt 24m
+            a-rather-lo…  cooling-down      -  12  612M/2.0G   128  v41 prov…  clean s…
+            b             stopped           -   0          -     -  -          -
 
             """)
     #expect(text.split(separator: "\n").allSatisfy { displayWidth(String($0)) <= 80 })
@@ -93,7 +93,7 @@ func nothingToListIsNothingToRead(format: ListFormat) throws {
     let page = StatusPage(fleet[0], lastLogLines: ["2026-11-21T08:37:59.000Z out \u{9b}31mhello"])
     #expect(
         page.text(on: Paper(now: now, width: 80)) == """
-            agent-7  running for 4.1 d (incarnation 3, from version 41)
+            agent-7  running for 4 d (incarnation 3, from version 41)
               why         restoring version 41 (proven): it was killed by signal 9
               checkpoint  next one in 24 min
               process     pid 4711, 612.0 MB of 2.0 GB of memory, 3.2 s of processor time
