@@ -112,7 +112,12 @@ let targets: [Target] = [
     tests("StatusViewsTests", ["StatusViews", "AgentModel", "Recovery", "Incidents"]),
     tests("CheckpointsTests", ["Checkpoints", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
     tests("ControlSocketTests", ["ControlSocket", "AgentModel"]),
-    tests("RunnerCommandsTests", ["RunnerCommands", "AgentModel", "OutsideWorld", "StatusViews", "Checkpoints", "SimulatedWorld"]),
+    tests(
+        "RunnerCommandsTests",
+        [
+            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "Digests", "LaunchPlans", "OutsideWorld", "Recovery",
+            "SimulatedWorld", "StatusViews", "Supervision",
+        ]),
     tests("ContractTests", ["OutsideWorld", "SimulatedWorld", "LinuxWorld", "AgentModel", "LaunchPlans"]),
     tests(
         "SimulationTests",
@@ -131,7 +136,7 @@ let targets: [Target] = [
     tests("HouseTests", []),
 ]
 
-/// While the first slice is being built, a target counts from its first file on (4).
+/// While the first slice is being built, a target counts from its first file on (7).
 func exists(_ target: Target) -> Bool {
     let folder = target.path ?? (target.type == .test ? "Tests/" : "Sources/") + target.name
     return FileManager.default.fileExists(atPath: Context.packageDirectory + "/" + folder)

@@ -25,7 +25,9 @@ func main(_ machine: any Machine, supervise: @escaping Supervise) -> Int32 {
         return try CommandLine(machine: machine, supervise: supervise).run()
     } catch {
         machine.write("runner: \(printable(error.sentence))\n", to: .standardError)
-        if wantsJSON(machine.arguments), let text = try? json(ErrorDocument(error), pretty: true) { machine.write(text, to: .standardOutput) }
+        if wantsJSON(machine.arguments), let text = try? json(ErrorDocument(error), pretty: true) {
+            machine.write(text, to: .standardOutput)
+        }
         return error.status.rawValue
     }
 }

@@ -44,7 +44,9 @@ public struct StatusPage: Sendable {
         if let next = status.next { lines.append(("next", "\(next.what) \(next.at.distance(from: now)) (\(next.at.clock(now: now)) UTC)")) }
         if let at = status.nextCheckpointAt { lines.append(("checkpoint", "next one \(at.distance(from: now))")) }
         lines += [("process", process), ("work", work(now: now)), ("versions", versions(now: now))].filter { !$0.1.isEmpty }
-        if let ended = status.lastEnd { lines.append(("last end", ended.sentence + "; \(status.restarts) \(plural(status.restarts, "restart"))")) }
+        if let ended = status.lastEnd {
+            lines.append(("last end", ended.sentence + "; \(status.restarts) \(plural(status.restarts, "restart"))"))
+        }
         if !status.unknownEffects.isEmpty { lines.append(("effects", effects)) }
         if let incident = status.incident { lines.append(("incident", "'\(incident)' is open")) }
         lines += status.warnings.map { ("warning", $0) }

@@ -33,7 +33,8 @@ extension Supervisor {
     }
 
     private func obey(_ wish: ControlRequest, _ id: ConnectionID) {
-        note("operator", "\(wish)")
+        // Asking is no news: a watched agent would fill its journal.
+        if wish != .status { note("operator", wish.words) }
         switch wish {
         case .status: reply(.status(statusText()), to: id)
         case .checkpoint(let wait): operatorCheckpoint(id, wait: wait)

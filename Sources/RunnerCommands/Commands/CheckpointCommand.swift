@@ -18,7 +18,8 @@ struct CheckpointCommand: Command {
             notes: ["The agent's own supervisor takes it, at the agent's next safe point. Without '--wait' it is only begun."],
             exits: [
                 (.ok, "stored (with --wait) or begun"), (.failed, "it failed; the agent keeps running, older versions are untouched"),
-                (.noInput, "no such agent"), (.noSupervisor, "the agent is not supervised"), (.cannotCreate, "the disk is full or read-only"),
+                (.noInput, "no such agent"), (.noSupervisor, "the agent is not supervised"),
+                (.cannotCreate, "the disk is full or read-only"),
                 (.tryAgain, "no answer within '--timeout'"), (.usage, "the command line is wrong"),
             ])
     }

@@ -21,9 +21,12 @@ struct ConfigCommand: Command {
                 .init("runner config check agent.yaml", "every mistake with line, column and what was probably meant"),
                 .init("runner config show agent.yaml --origin", "every setting in effect, and where it comes from"),
             ],
-            notes: ["Later wins: defaults, the file, RUNNER_… variables, flags. 'runner config show' without FILE shows the runner's own places."],
+            notes: [
+                "Later wins: defaults, the file, RUNNER_… variables, flags. 'runner config show' without FILE shows the runner's own places."
+            ],
             exits: [
-                (.ok, "no mistake"), (.noInput, "there is no such file"), (.badConfiguration, "at least one mistake"), (.usage, "the command line is wrong"),
+                (.ok, "no mistake"), (.noInput, "there is no such file"), (.badConfiguration, "at least one mistake"),
+                (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] {

@@ -37,7 +37,8 @@ struct DoctorCommand: Command {
             case .missing: return .init("store", .works, "'\(path)' (\(bench.places.storeOrigin.rawValue)), made by the first 'runner run'")
             default:
                 return .init(
-                    "store", .missing, "'\(path)' cannot be used: \(error.because)", remedy: "Choose another with '--store DIR' or RUNNER_STORE.")
+                    "store", .missing, "'\(path)' cannot be used: \(error.because)",
+                    remedy: "Choose another with '--store DIR' or RUNNER_STORE.")
             }
         }
     }

@@ -19,7 +19,11 @@ struct ExplainCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let all = catalogue()
         guard let code else {
-            if json { try bench.answer(json: all.map { Explanation($0.code, $0.entry) }) } else { bench.answer(twoColumns(all.map { ($0.code, $0.entry.title) })) }
+            if json {
+                try bench.answer(json: all.map { Explanation($0.code, $0.entry) })
+            } else {
+                bench.answer(twoColumns(all.map { ($0.code, $0.entry.title) }))
+            }
             return .ok
         }
         guard let found = all.first(where: { $0.code == code.uppercased() }) else {

@@ -13,7 +13,10 @@ struct LsCommand: Command {
                 .init("runner ls -o json | jq '.[].state'", "the same as JSON, one object an agent"),
             ],
             notes: ["Works without a supervisor. An agent whose supervisor died is shown as 'unsupervised'."],
-            exits: [(.ok, "also when there is no agent"), (.noInput, "there is no store, or no agent of a name given"), (.usage, "the command line is wrong")])
+            exits: [
+                (.ok, "also when there is no agent"), (.noInput, "there is no store, or no agent of a name given"),
+                (.usage, "the command line is wrong"),
+            ])
     }
     static var options: [Option<Self>] { .list(\.format) }
     static var operands: [Operand<Self>] { [.many("AGENT", \.agents, "Only these.")] }

@@ -38,7 +38,10 @@ struct UnpinCommand: Command {
 }
 
 private var pinExits: [(status: ExitStatus, meaning: String)] {
-    [(.ok, "done"), (.noInput, "no such agent or version"), (.tryAgain, "another command holds the agent"), (.usage, "the command line is wrong")]
+    [
+        (.ok, "done"), (.noInput, "no such agent or version"), (.tryAgain, "another command holds the agent"),
+        (.usage, "the command line is wrong"),
+    ]
 }
 
 extension Workbench {

@@ -65,7 +65,9 @@ struct PlanCommand: Command {
 
     // MARK: Planning
 
-    private func plan(_ spec: AgentSpec, specFile: String?, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> AgentPlan {
+    private func plan(_ spec: AgentSpec, specFile: String?, in store: CheckpointStore, on bench: Workbench) throws(CommandFault)
+        -> AgentPlan
+    {
         let versions = try bench.versions(of: spec.name, in: store)
         let last = try bench.journal(of: spec.name, in: store).last(where: \.isDecision)
         let state = last?.decided ?? RecoveryState()

@@ -45,8 +45,11 @@ struct PruneCommand: Command {
             if !dryRun, !plan.removed.isEmpty { try remove(plan, of: agent, in: store, on: bench) }
             rows += plan.verdicts.map { PruneRow(agent: agent, verdict: $0) }
         }
-        if format == .table || format == .wide, rows.isEmpty { bench.talk("there is no version to prune") }
-        else { try bench.answer(rows, as: format) }
+        if format == .table || format == .wide, rows.isEmpty {
+            bench.talk("there is no version to prune")
+        } else {
+            try bench.answer(rows, as: format)
+        }
         return .ok
     }
 
@@ -71,7 +74,9 @@ private struct PruneRow: Listable {
     var agent: AgentName
     var verdict: RetentionPlan.Verdict
 
-    static var columns: [Column] { [Column("VERSION"), Column("FATE"), Column("SIZE", alignsRight: true), Column("WHY", narrow: .cut(to: 20))] }
+    static var columns: [Column] {
+        [Column("VERSION"), Column("FATE"), Column("SIZE", alignsRight: true), Column("WHY", narrow: .cut(to: 20))]
+    }
     func row(at now: WallTime) -> [Cell] {
         [
             Cell(quietValue), verdict.isKept ? Cell("stays", .good) : Cell("goes", .attention), Cell(verdict.size.brief),

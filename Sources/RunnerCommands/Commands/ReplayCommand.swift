@@ -13,8 +13,12 @@ struct ReplayCommand: Command {
                 .init("runner replay agent-7", "says how many decisions agree, and shows those that do not"),
                 .init("runner replay agent-7 --json", "the differences as JSON, an empty list when there are none"),
             ],
-            notes: ["Nothing is done, only decided: the same recovery code gets what it got then. Useful after an update, and for reports."],
-            exits: [(.ok, "all agree"), (.failed, "at least one differs"), (.noInput, "no such agent"), (.usage, "the command line is wrong")])
+            notes: [
+                "Nothing is done, only decided: the same recovery code gets what it got then. Useful after an update, and for reports."
+            ],
+            exits: [
+                (.ok, "all agree"), (.failed, "at least one differs"), (.noInput, "no such agent"), (.usage, "the command line is wrong"),
+            ])
     }
     static var options: [Option<Self>] { [.json(\.json)] }
     static var operands: [Operand<Self>] { [.one("AGENT", \.agent, "Which agent.")] }
@@ -32,7 +36,9 @@ struct ReplayCommand: Command {
             bench.answer("\(count - differences.count) of \(count) decisions are decided the same again\n")
         }
         guard differences.isEmpty else {
-            bench.talk("this runner would decide otherwise than the journal of '\(agent)' says. 'runner explain E-REPLAY-DIFFERS' tells what that means")
+            bench.talk(
+                "this runner would decide otherwise than the journal of '\(agent)' says. 'runner explain E-REPLAY-DIFFERS' tells what that means"
+            )
             return .failed
         }
         return .ok

@@ -16,8 +16,10 @@ struct RestartCommand: Command {
             ],
             notes: ["Returns when the new incarnation runs. It does not count as a death."],
             exits: [
-                (.ok, "it runs again"), (.failed, "it could not be started; 'runner why' tells more"), (.noInput, "no such agent or version"),
-                (.noSupervisor, "it is not supervised: use 'runner run'"), (.tryAgain, "no answer within '--timeout'"), (.usage, "the command line is wrong"),
+                (.ok, "it runs again"), (.failed, "it could not be started; 'runner why' tells more"),
+                (.noInput, "no such agent or version"),
+                (.noSupervisor, "it is not supervised: use 'runner run'"), (.tryAgain, "no answer within '--timeout'"),
+                (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] {

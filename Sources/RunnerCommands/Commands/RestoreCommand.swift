@@ -24,12 +24,14 @@ struct RestoreCommand: Command {
             notes: [
                 "A running agent is stopped, its workspace rolled back, and it starts from the version. Without a supervisor the workspace is "
                     + "rolled back at once and the next 'runner run' starts from the version. In both cases the workspace as it was is kept "
-                    + "as an aside version first. On a terminal it waits five seconds before it begins; ctrl-c stops it then.",
+                    + "as an aside version first. On a terminal it waits five seconds before it begins; ctrl-c stops it then."
             ],
             exits: [
                 (.ok, "restored, or planned with --dry-run"), (.failed, "the supervisor could not restore it"),
-                (.badData, "the version is damaged; nothing was changed"), (.noInput, "no such agent or version, or it lacks the part asked for"),
-                (.cannotCreate, "the disk is full or read-only"), (.tryAgain, "another command holds the agent"), (.usage, "the command line is wrong"),
+                (.badData, "the version is damaged; nothing was changed"),
+                (.noInput, "no such agent or version, or it lacks the part asked for"),
+                (.cannotCreate, "the disk is full or read-only"), (.tryAgain, "another command holds the agent"),
+                (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] {
@@ -86,7 +88,8 @@ struct RestoreCommand: Command {
         guard !yes, bench.machine.isTerminal(.standardError) else { return }
         let age = restore.version.takenAt.distance(from: bench.machine.wallTime())
         bench.talk(
-            "restoring version \(restore.version.version) of '\(restore.agent)' (\(restore.version.standing.rawValue), \(age)) in 5 s; ctrl-c stops")
+            "restoring version \(restore.version.version) of '\(restore.agent)' (\(restore.version.standing.rawValue), \(age)) in 5 s; ctrl-c stops"
+        )
         bench.pause(.seconds(5))
     }
 }

@@ -20,16 +20,19 @@ struct RunCommand: Command {
             name: "run", group: .run, summary: "run an agent under supervision",
             examples: [
                 .init("runner run agent.yaml", "in the foreground; ctrl-c takes a last version and stops it"),
-                .init("runner run -d --name agent-7 --memory-limit 512MB --every 10m -- python3 agent.py", "in the background, without a file"),
+                .init(
+                    "runner run -d --name agent-7 --memory-limit 512MB --every 10m -- python3 agent.py", "in the background, without a file"
+                ),
             ],
             notes: [
                 "Goes on where the agent ended: from its newest known-good version, or by taking over the one that still lives. SIGTERM and "
                     + "SIGINT checkpoint it, stop it (deadline, then kill) and end with its status. Every setting of agent.yaml can be given "
-                    + "as '--set SETTING=VALUE' and wins over the file.",
+                    + "as '--set SETTING=VALUE' and wins over the file."
             ],
             exits: [
                 (.ok, "the agent ended with status 0; any other status is the agent's own too, and 128 + n when signal n ended it"),
-                (.usage, "the command line is wrong"), (.noInput, "no such file or version"), (.tryAgain, "another supervisor holds the agent"),
+                (.usage, "the command line is wrong"), (.noInput, "no such file or version"),
+                (.tryAgain, "another supervisor holds the agent"),
                 (.badConfiguration, "the spec is wrong"), (.runnerFailed, "the runner itself failed, or nobody knows how the agent ended"),
                 (.notExecutable, "the command cannot be executed"), (.commandNotFound, "the command was not found"),
             ])
@@ -81,7 +84,8 @@ struct RunCommand: Command {
         guard started.ready else {
             let last = started.output.split(separator: "\n").last.map(String.init) ?? "it said nothing"
             throw CommandFault(
-                .runFailed, "could not run '\(spec.name)' in the background: \(last.hasPrefix("runner: ") ? String(last.dropFirst(8)) : last)")
+                .runFailed,
+                "could not run '\(spec.name)' in the background: \(last.hasPrefix("runner: ") ? String(last.dropFirst(8)) : last)")
         }
         bench.answer("\(spec.name)\n")
         bench.talk("runs in the background; 'runner logs -f \(spec.name)' follows it, 'runner stop \(spec.name)' stops it")

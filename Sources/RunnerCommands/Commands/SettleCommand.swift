@@ -16,9 +16,12 @@ struct SettleCommand: Command {
                 .init("runner settle agent-7 pay-41 --happened --result ok", "it happened; the agent gets 'ok' and does not do it again"),
                 .init("runner settle agent-7 mail-7 --did-not-happen", "it did not; the agent may do it"),
             ],
-            notes: ["'runner status AGENT' lists the keys that wait. Look at the outside world first: nothing here can undo a wrong answer."],
+            notes: [
+                "'runner status AGENT' lists the keys that wait. Look at the outside world first: nothing here can undo a wrong answer."
+            ],
             exits: [
-                (.ok, "decided"), (.noInput, "no such agent, or no effect of that key waits"), (.noSupervisor, "the agent is not supervised"),
+                (.ok, "decided"), (.noInput, "no such agent, or no effect of that key waits"),
+                (.noSupervisor, "the agent is not supervised"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -34,7 +37,9 @@ struct SettleCommand: Command {
     }
 
     func validate() throws(CommandFault) {
-        guard happened != didNotHappen else { throw CommandFault(.usage, "say either '--happened' or '--did-not-happen'. See 'runner settle --help'") }
+        guard happened != didNotHappen else {
+            throw CommandFault(.usage, "say either '--happened' or '--did-not-happen'. See 'runner settle --help'")
+        }
         if didNotHappen, result != nil {
             throw CommandFault(.usage, "what did not happen has no result: leave out '--result'. See 'runner settle --help'")
         }
@@ -45,7 +50,8 @@ struct SettleCommand: Command {
         let agent = try bench.named(agent, in: store)
         return try bench.each([agent], json: json) { (agent) throws(CommandFault) in
             try bench.ask(
-                agent, in: store, .settleEffect(key: key ?? "", happened: happened, result: result), to: "settle an effect of", within: .seconds(30))
+                agent, in: store, .settleEffect(key: key ?? "", happened: happened, result: result), to: "settle an effect of",
+                within: .seconds(30))
         }
     }
 }

@@ -15,7 +15,10 @@ struct ShowCommand: Command {
                 .init("runner show agent-7@known-good --json", "the manifest of the newest known-good version"),
             ],
             notes: ["Without '@VERSION', the newest. Works without a supervisor."],
-            exits: [(.ok, "shown"), (.badData, "its manifest is damaged"), (.noInput, "no such agent or version"), (.usage, "the command line is wrong")])
+            exits: [
+                (.ok, "shown"), (.badData, "its manifest is damaged"), (.noInput, "no such agent or version"),
+                (.usage, "the command line is wrong"),
+            ])
     }
     static var options: [Option<Self>] { [.json(\.json)] }
     static var operands: [Operand<Self>] { [.one("AGENT[@VERSION]", \.target, "Which version.")] }
@@ -44,16 +47,20 @@ private struct VersionPage: Encodable {
             ("standing", summary.standing.rawValue + pinned + (summary.note.map { " (\($0))" } ?? "")),
             ("kind", summary.kind.rawValue),
             ("taken", "\(summary.takenAt) (\(summary.takenAt.distance(from: now))), for: \(summary.reason.rawValue)"),
-            ("incarnation", "\(manifest.incarnation)" + (manifest.parent.map { ", which began from version \($0)" } ?? ", which began clean")),
+            (
+                "incarnation",
+                "\(manifest.incarnation)" + (manifest.parent.map { ", which began from version \($0)" } ?? ", which began clean")
+            ),
             ("size", "\(summary.size)"),
         ]
         if let step = summary.step { rows.append(("step", "\(step)")) }
         if summary.forced { rows.append(("forced", "the agent did not answer in time and was cut anyway")) }
         if let state = manifest.state {
-            rows.append(("state", "\(ByteCount(state.size))" + (state.schema.map { ", schema '\($0)'" } ?? "") + ", SHA-256 \(state.sha256)"))
+            rows.append(
+                ("state", "\(ByteCount(state.size))" + (state.schema.map { ", schema '\($0)'" } ?? "") + ", SHA-256 \(state.sha256)"))
         }
         if let files = manifest.workspace {
-            rows.append(("files", "\(files.entries) entries, \(ByteCount(files.contentSize))"))
+            rows.append(("files", "\(files.entries) \(files.entries == 1 ? "entry" : "entries"), \(ByteCount(files.contentSize))"))
             if !files.excluded.isEmpty { rows.append(("left out", files.excluded.joined(separator: ", "))) }
         }
         rows.append(("effects", "\(manifest.effectPosition) records in the ledger at the cut"))

@@ -14,7 +14,10 @@ struct StatusCommand: Command {
                 .init("runner status agent-7 --json", "the same value as one JSON object"),
             ],
             notes: ["Works without a supervisor. With no AGENT, every agent of the store."],
-            exits: [(.ok, "whatever the state is"), (.noInput, "no such agent"), (.badData, "its status file is damaged"), (.usage, "the command line is wrong")])
+            exits: [
+                (.ok, "whatever the state is"), (.noInput, "no such agent"), (.badData, "its status file is damaged"),
+                (.usage, "the command line is wrong"),
+            ])
     }
     static var options: [Option<Self>] {
         [.json(\.json), .value("lines", "n", \.lines, as: "COUNT", "So many log lines at the end; 5 unless said otherwise.")]
@@ -29,7 +32,11 @@ struct StatusCommand: Command {
             pages.append(StatusPage(status, lastLogLines: try bench.lastLogLines(lines, of: agent, in: store)))
         }
         if json {
-            if agents.count == 1, let only = pages.first { try bench.answer(json: only.status) } else { try bench.answer(json: pages.map(\.status)) }
+            if agents.count == 1, let only = pages.first {
+                try bench.answer(json: only.status)
+            } else {
+                try bench.answer(json: pages.map(\.status))
+            }
         } else {
             bench.answer(pages.map { $0.text(on: bench.paper) }.joined(separator: "\n"))
         }

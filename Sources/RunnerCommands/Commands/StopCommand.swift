@@ -17,7 +17,8 @@ struct StopCommand: Command {
             notes: ["Returns when nothing of the agent is left. 'runner run' goes on from the last version."],
             exits: [
                 (.ok, "stopped"), (.failed, "it could not be stopped"), (.noInput, "no such agent"),
-                (.noSupervisor, "it was not running under a supervisor"), (.tryAgain, "no answer within '--timeout'"), (.usage, "the command line is wrong"),
+                (.noSupervisor, "it was not running under a supervisor"), (.tryAgain, "no answer within '--timeout'"),
+                (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] {

@@ -17,7 +17,8 @@ struct VerifyCommand: Command {
             ],
             notes: ["A version found damaged is marked broken and is not restored by itself any more. Nothing else changes."],
             exits: [
-                (.ok, "all are whole"), (.badData, "at least one is damaged"), (.noInput, "no such agent or version"), (.usage, "the command line is wrong"),
+                (.ok, "all are whole"), (.badData, "at least one is damaged"), (.noInput, "no such agent or version"),
+                (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] { .list(\.format) }
@@ -27,10 +28,15 @@ struct VerifyCommand: Command {
         let store = try bench.openStore()
         var rows: [VerificationRow] = []
         for target in try chosen(in: store, on: bench) {
-            for summary in try summaries(of: target, in: store, on: bench) { rows.append(try verify(target.agent, summary, in: store, on: bench)) }
+            for summary in try summaries(of: target, in: store, on: bench) {
+                rows.append(try verify(target.agent, summary, in: store, on: bench))
+            }
         }
-        if rows.isEmpty, format == .table || format == .wide { bench.talk("there is no version to verify") }
-        else { try bench.answer(rows, as: format) }
+        if rows.isEmpty, format == .table || format == .wide {
+            bench.talk("there is no version to verify")
+        } else {
+            try bench.answer(rows, as: format)
+        }
         return rows.allSatisfy(\.whole) ? .ok : .badData
     }
 
@@ -62,7 +68,8 @@ struct VerifyCommand: Command {
     /// What was found stands even when it cannot be written down.
     private func mark(_ agent: AgentName, _ version: VersionNumber, _ what: String, in store: CheckpointStore, on bench: Workbench) {
         do {
-            try bench.write(agent, in: store, asking: .mark(version, .broken, because: what), to: "mark a version of") { () throws(StoreFault) in
+            try bench.write(agent, in: store, asking: .mark(version, .broken, because: what), to: "mark a version of") {
+                () throws(StoreFault) in
                 try store.mark(agent, version, .broken, because: what)
             }
         } catch { bench.talk("\(error.sentence). '\(agent)@\(version)' is not marked broken, going on") }

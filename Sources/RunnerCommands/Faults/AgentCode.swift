@@ -32,7 +32,8 @@ enum AgentCode: String, CaseIterable {
     var entry: ErrorEntry {
         let (title, explanation) = words
         return ErrorEntry(
-            title, .failed, explanation, remedy: "Mend the agent or its SDK; docs/protocol.md has the rules. The agent keeps running meanwhile.")
+            title, .failed, explanation,
+            remedy: "Mend the agent or its SDK; docs/protocol.md has the rules. The agent keeps running meanwhile.")
     }
 
     private var words: (title: String, explanation: String) {
@@ -61,7 +62,8 @@ enum AgentCode: String, CaseIterable {
         case .state: ("the restored state cannot be read", "The bytes are whole but not what this program writes.")
         case .staging: ("the state could not be handed over", "The staging directory could not be written.")
         case .key: ("the key of an effect is not valid", "A key has a few hundred bytes at most and no control characters.")
-        case .effectUnknown: ("nobody knows whether the effect happened", "It was open when the agent died. A person decides with 'runner settle'.")
+        case .effectUnknown:
+            ("nobody knows whether the effect happened", "It was open when the agent died. A person decides with 'runner settle'.")
         case .effectDenied: ("the effect may not be done", "The runner refused it; the message says why.")
         case .result: ("the result of an effect is too long", "Results are kept in the ledger and have a limit.")
         case .closed: ("the SDK was closed", "The agent said 'done' or left its block, and spoke on.")

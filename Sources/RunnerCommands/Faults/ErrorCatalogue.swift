@@ -23,7 +23,8 @@ extension ErrorCode {
         case .effectNoKey, .effectNotOpen, .effectRunning, .effectResult: effectEntry
         case .agentUnknown, .agentHeld, .agentNotRunning, .versionUnknown, .versionBroken, .versionPart: agentEntry
         case .storeMissing, .storeFormat, .storeFull, .storeReadOnly, .storeDenied, .storeIO: storeEntry
-        case .checkpointEmpty, .checkpointRefused, .checkpointFailed, .checkpointAborted, .restartFailed, .restoreFailed, .stopFailed: actionEntry
+        case .checkpointEmpty, .checkpointRefused, .checkpointFailed, .checkpointAborted, .restartFailed, .restoreFailed, .stopFailed:
+            actionEntry
         case .supervisorNone, .supervisorDenied, .supervisorSilent, .supervisorIO, .controlBad: supervisorEntry
         case .specFile, .specInvalid, .runFailed: runEntry
         case .launchNotFound, .launchNotExecutable, .launchSetUp, .launchSystem, .launchUser, .launchWorkspace, .launchPath: launchEntry
@@ -67,7 +68,8 @@ extension ErrorCode {
                 remedy: "Wait for it. Only an effect that was open when its agent died is left to a person.")
         default:
             ErrorEntry(
-                "the effect's result is too long", .badData, "A result is kept in the ledger and handed back to the agent, so it has a limit.",
+                "the effect's result is too long", .badData,
+                "A result is kept in the ledger and handed back to the agent, so it has a limit.",
                 remedy: "Give a shorter one: an identifier rather than a document.")
         }
     }
@@ -90,7 +92,8 @@ extension ErrorCode {
         case .versionBroken:
             ErrorEntry(
                 "the version is damaged", .badData, "Its bytes are not those that were stored: the disk, or somebody, changed them.",
-                remedy: "Restore an older one: 'runner versions AGENT' shows which are whole. A broken version is never restored by itself.")
+                remedy: "Restore an older one: 'runner versions AGENT' shows which are whole. A broken version is never restored by itself."
+            )
         case .versionPart:
             ErrorEntry(
                 "the version does not hold that part", .noInput, "A version holds what there was: state, files, or both.",
@@ -107,7 +110,9 @@ extension ErrorCode {
         case .storeMissing:
             ErrorEntry(
                 "there is no store", .noInput, "Nothing has run here yet, or the store is elsewhere.",
-                remedy: "'runner run' makes it. '--store DIR' or RUNNER_STORE points to another; 'runner config show --origin' tells which is used.")
+                remedy:
+                    "'runner run' makes it. '--store DIR' or RUNNER_STORE points to another; 'runner config show --origin' tells which is used."
+            )
         case .storeFormat:
             ErrorEntry(
                 "it is not a store this runner reads", .badData, "The file 'format' at its root names another format, or is missing.",
@@ -116,7 +121,9 @@ extension ErrorCode {
             ErrorEntry(
                 "the disk of the store is full", .cannotCreate,
                 "A checkpoint is written whole before it counts; there was no room. Older versions are untouched and the agent keeps running.",
-                remedy: "Free space, or remove old versions: 'runner prune AGENT --dry-run'. Checkpoints go on by themselves when there is room.")
+                remedy:
+                    "Free space, or remove old versions: 'runner prune AGENT --dry-run'. Checkpoints go on by themselves when there is room."
+            )
         case .storeReadOnly:
             ErrorEntry(
                 "the store is on a read-only file system", .cannotCreate, "Linux mounts a file system read-only after errors, too.",
@@ -127,7 +134,8 @@ extension ErrorCode {
                 remedy: "Run the command as that user, or choose your own store with '--store'.")
         default:
             ErrorEntry(
-                "the store could not be read or written", .inputOutput, "The machine reported an error that is neither space nor permission.",
+                "the store could not be read or written", .inputOutput,
+                "The machine reported an error that is neither space nor permission.",
                 remedy: "Look at 'dmesg' and at the disk. 'runner verify' tells which versions are whole.")
         }
     }
@@ -136,7 +144,8 @@ extension ErrorCode {
         switch self {
         case .checkpointEmpty:
             ErrorEntry(
-                "there is nothing to checkpoint", .failed, "The agent handed over no state and has no workspace, so a version would be empty.",
+                "there is nothing to checkpoint", .failed,
+                "The agent handed over no state and has no workspace, so a version would be empty.",
                 remedy: "Give it a workspace in agent.yaml, or let it answer 'prepare' with an SDK.")
         case .checkpointRefused:
             ErrorEntry(
@@ -144,7 +153,8 @@ extension ErrorCode {
                 remedy: "The sentence tells which. Limits stand under 'checkpoint' in agent.yaml.")
         case .checkpointAborted:
             ErrorEntry(
-                "the checkpoint was given up", .failed, "The agent ended, or was stopped, before the version was whole. Older versions are untouched.",
+                "the checkpoint was given up", .failed,
+                "The agent ended, or was stopped, before the version was whole. Older versions are untouched.",
                 remedy: "'runner events AGENT' tells what came between; ask again when it runs.")
         case .restartFailed:
             ErrorEntry(
@@ -160,7 +170,8 @@ extension ErrorCode {
                 remedy: "'runner status AGENT' tells what is still there; try again with '--no-checkpoint'.")
         default:
             ErrorEntry(
-                "the checkpoint failed", .failed, "It was begun and could not be stored. Older versions are untouched and the agent keeps running.",
+                "the checkpoint failed", .failed,
+                "It was begun and could not be stored. Older versions are untouched and the agent keeps running.",
                 remedy: "The sentence tells why; 'runner events AGENT' has what led to it.")
         }
     }
@@ -169,7 +180,8 @@ extension ErrorCode {
         switch self {
         case .supervisorDenied:
             ErrorEntry(
-                "permission to speak to the supervisor is missing", .denied, "A control socket belongs to the user that runs the supervisor.",
+                "permission to speak to the supervisor is missing", .denied,
+                "A control socket belongs to the user that runs the supervisor.",
                 remedy: "Run the command as that user, or as root.")
         case .supervisorSilent:
             ErrorEntry(
@@ -182,12 +194,15 @@ extension ErrorCode {
         case .controlBad:
             ErrorEntry(
                 "the supervisor did not understand the request", .failed, "What arrived at its control socket is no request it knows.",
-                remedy: "Use the same release for the command and the supervisor: 'runner version' and the start of the agent's log tell them.")
+                remedy:
+                    "Use the same release for the command and the supervisor: 'runner version' and the start of the agent's log tell them.")
         default:
             ErrorEntry(
                 "no supervisor of the agent runs", .noSupervisor,
                 "The command speaks to a living supervisor, and none listens: the agent was stopped, finished, or died with its supervisor.",
-                remedy: "Start it: 'runner run agent.yaml' goes on where it ended. What only reads (ls, status, why, logs, versions) works without.")
+                remedy:
+                    "Start it: 'runner run agent.yaml' goes on where it ended. What only reads (ls, status, why, logs, versions) works without."
+            )
         }
     }
 
@@ -203,7 +218,8 @@ extension ErrorCode {
                 remedy: "Mend the file and try 'runner config check FILE'.")
         default:
             ErrorEntry(
-                "the runner itself failed", .runnerFailed, "Supervision could not begin or go on. The agent, if it lives, is stopped within its adoption term.",
+                "the runner itself failed", .runnerFailed,
+                "Supervision could not begin or go on. The agent, if it lives, is stopped within its adoption term.",
                 remedy: "Do what the sentence says and run it again: it goes on from the last version.")
         }
     }
@@ -212,11 +228,13 @@ extension ErrorCode {
         switch self {
         case .launchNotFound:
             ErrorEntry(
-                "the agent's command was not found", .commandNotFound, "It is looked up in the PATH the agent gets, from its working directory.",
+                "the agent's command was not found", .commandNotFound,
+                "It is looked up in the PATH the agent gets, from its working directory.",
                 remedy: "Give its whole path, or set PATH under 'env'; 'runner plan' shows both.")
         case .launchNotExecutable:
             ErrorEntry(
-                "the agent's command cannot be executed", .notExecutable, "The file lacks the x bit, its interpreter is missing, or it is for another machine.",
+                "the agent's command cannot be executed", .notExecutable,
+                "The file lacks the x bit, its interpreter is missing, or it is for another machine.",
                 remedy: "'chmod +x' it, or look at its first line.")
         case .launchSetUp:
             ErrorEntry(
@@ -236,7 +254,8 @@ extension ErrorCode {
                 remedy: "Give the agent a shorter name, or set XDG_RUNTIME_DIR to a shorter directory.")
         default:
             ErrorEntry(
-                "the system refused to start the agent", .runnerFailed, "Starting a process failed: memory, process limits, or a kernel error.",
+                "the system refused to start the agent", .runnerFailed,
+                "Starting a process failed: memory, process limits, or a kernel error.",
                 remedy: "The sentence has the system's own error; look at 'ulimit -u', free memory and 'dmesg'.")
         }
     }
@@ -244,17 +263,28 @@ extension ErrorCode {
     private var fileEntry: ErrorEntry {
         switch self {
         case .fileMissing:
-            ErrorEntry("a file or directory is missing", .noInput, "The path in the sentence leads nowhere.", remedy: "Check the path; it is taken from where you are.")
+            ErrorEntry(
+                "a file or directory is missing", .noInput, "The path in the sentence leads nowhere.",
+                remedy: "Check the path; it is taken from where you are.")
         case .fileDenied:
-            ErrorEntry("permission to a file is missing", .denied, "The user you are may not do that with the path in the sentence.", remedy: "Change its permissions, or be another user.")
+            ErrorEntry(
+                "permission to a file is missing", .denied, "The user you are may not do that with the path in the sentence.",
+                remedy: "Change its permissions, or be another user.")
         case .fileFull:
-            ErrorEntry("a disk is full", .cannotCreate, "There is no room for the path in the sentence.", remedy: "Free space and try again.")
+            ErrorEntry(
+                "a disk is full", .cannotCreate, "There is no room for the path in the sentence.", remedy: "Free space and try again.")
         case .fileReadOnly:
-            ErrorEntry("a file system is read-only", .cannotCreate, "The path in the sentence cannot be written.", remedy: "Mount it writable, or use another place.")
+            ErrorEntry(
+                "a file system is read-only", .cannotCreate, "The path in the sentence cannot be written.",
+                remedy: "Mount it writable, or use another place.")
         case .fileTooLarge:
-            ErrorEntry("a file is too large", .badData, "It is larger than what is read into memory at once.", remedy: "Check that it is the file you meant.")
+            ErrorEntry(
+                "a file is too large", .badData, "It is larger than what is read into memory at once.",
+                remedy: "Check that it is the file you meant.")
         default:
-            ErrorEntry("a file could not be read or written", .inputOutput, "The machine reported an error; the sentence has it.", remedy: "Look at 'dmesg' and at the disk.")
+            ErrorEntry(
+                "a file could not be read or written", .inputOutput, "The machine reported an error; the sentence has it.",
+                remedy: "Look at 'dmesg' and at the disk.")
         }
     }
 

@@ -8,7 +8,8 @@ extension CommandFault {
         switch fault {
         case .nobody:
             self.init(
-                .supervisorNone, begun + "no supervisor of it runs. Start it with 'runner run', or see 'runner status \(agent)' for how it ended")
+                .supervisorNone,
+                begun + "no supervisor of it runs. Start it with 'runner run', or see 'runner status \(agent)' for how it ended")
         case .denied:
             self.init(.supervisorDenied, begun + "its supervisor belongs to another user. Run the command as that user, or as root")
         case .noAnswer:

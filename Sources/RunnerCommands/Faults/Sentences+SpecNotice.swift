@@ -14,6 +14,8 @@ extension CommandFault {
 extension SpecCode {
     /// As the catalogue shows it.
     var entry: ErrorEntry {
-        ErrorEntry("a mistake in a spec: \(rawValue.dropFirst("E-SPEC-".count).lowercased())", .badConfiguration, explanation, remedy: "Mend the file at the place named and try 'runner config check FILE'.")
+        ErrorEntry(
+            "a mistake in a spec: \(rawValue.dropFirst("E-SPEC-".count).lowercased())", .badConfiguration, explanation,
+            remedy: "Mend the file at the place named and try 'runner config check FILE'.")
     }
 }

@@ -37,7 +37,9 @@ struct CommandDescription: Encodable {
         summary = manual.summary
         notes = manual.notes
         examples = manual.examples.map { Example(line: $0.line, effect: $0.effect) }
-        exits = manual.exits.map { Exit(status: $0.status.rawValue, meaning: $0.meaning) }
+        exits = manual.exits.sorted { $0.status.rawValue < $1.status.rawValue }.map {
+            Exit(status: $0.status.rawValue, meaning: $0.meaning)
+        }
         arguments = type.operands.map { operand in
             Argument(
                 name: operand.name, required: operand.count == .one || operand.count == .oneOrMore,

@@ -40,7 +40,8 @@ enum Documents {
 
     /// docs/commands/README.md
     static func index(_ commands: [CommandDescription]) -> String {
-        var text = "# Commands\n\nThe text of each page is what `runner COMMAND --help` prints. `runner help --json` has all of it for programs.\n"
+        var text =
+            "# Commands\n\nThe text of each page is what `runner COMMAND --help` prints. `runner help --json` has all of it for programs.\n"
         for group in Manual.Group.allCases {
             text += "\n## \(group.rawValue)\n\n| command | what it does |\n|---|---|\n"
             for command in commands where command.group == group.rawValue {

@@ -113,7 +113,8 @@ private struct WordReader<C: Command> {
             let written = "-\(letter)"
             guard let option = options.first(where: { $0.short == letter }) else {
                 let all = options.compactMap { option in option.short.map { "-\($0)" } }
-                throw UsageFault("unknown option '\(written)'" + (all.isEmpty ? "" : "; there are \(all.joined(separator: " "))"), command: name)
+                throw UsageFault(
+                    "unknown option '\(written)'" + (all.isEmpty ? "" : "; there are \(all.joined(separator: " "))"), command: name)
             }
             if case .flag = option.effect {
                 try apply(option, written, nil)
@@ -132,14 +133,18 @@ private struct WordReader<C: Command> {
             effect(&command)
         case .value(let placeholder, let effect):
             let text = try value(attached, of: written, placeholder)
-            do throws(WordFault) { try effect(&command, text) } catch { throw UsageFault("'\(text)' for '\(written)' \(error.what)", command: name) }
+            do throws(WordFault) { try effect(&command, text) } catch {
+                throw UsageFault("'\(text)' for '\(written)' \(error.what)", command: name)
+            }
         }
     }
 
     /// What stands behind the `=`, else the next word.
     private mutating func value(_ attached: String?, of written: String, _ placeholder: String) throws(UsageFault) -> String {
         if let attached { return attached }
-        guard let word = words.popFirst(), word != "--" else { throw UsageFault("'\(written)' needs a value \(placeholder)", command: name) }
+        guard let word = words.popFirst(), word != "--" else {
+            throw UsageFault("'\(written)' needs a value \(placeholder)", command: name)
+        }
         return word
     }
 
@@ -147,7 +152,8 @@ private struct WordReader<C: Command> {
 
     private mutating func takeOperand(_ word: String) throws(UsageFault) {
         let places = operands.filter { $0.count != .rest }
-        guard let operand = taken < places.count ? places[taken] : places.last(where: { $0.count == .many || $0.count == .oneOrMore }) else {
+        guard let operand = taken < places.count ? places[taken] : places.last(where: { $0.count == .many || $0.count == .oneOrMore })
+        else {
             throw UsageFault("unexpected argument '\(word)'", command: name)
         }
         do throws(WordFault) { try operand.take(&command, word) } catch { throw UsageFault("'\(word)' \(error.what)", command: name) }

@@ -13,7 +13,7 @@ struct UsageFault: Error, Hashable, Sendable {
         UsageFault("unknown \(kind) '\(word)'" + didYouMean(word, among: known), command: command)
     }
 
-    var sentence: String { "\(what). See 'runner \(command.map { "\($0) " } ?? "")--help'" }
+    var sentence: String { "\(what)\(what.hasSuffix("?") ? "" : ".") See 'runner \(command.map { "\($0) " } ?? "")--help'" }
 }
 
 /// `; did you mean 'agent-7'?`, or nothing when nothing is near.

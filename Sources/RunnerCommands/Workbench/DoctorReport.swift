@@ -24,7 +24,8 @@ struct DoctorReport: Encodable {
     init(_ facts: HostFacts, places: Places, store: Finding) {
         self.facts = facts
         findings = [
-            Self.user(facts), Self.kernel(facts), Self.machine(facts), Self.sandboxInit(facts), Self.namespaces(facts), Self.limits(facts), store,
+            Self.user(facts), Self.kernel(facts), Self.machine(facts), Self.sandboxInit(facts), Self.namespaces(facts), Self.limits(facts),
+            store,
         ]
     }
 
@@ -41,7 +42,9 @@ struct DoctorReport: Encodable {
         }
         let todo = findings.compactMap(\.remedy)
         text += todo.isEmpty ? "\nAll is well. Next: 'runner run agent.yaml'.\n" : "\nWhat to do next\n"
-        for (index, remedy) in todo.enumerated() { text += "  \(index + 1). \(wrapped(printable(remedy), width: paper.width ?? 80, indent: 5))\n" }
+        for (index, remedy) in todo.enumerated() {
+            text += "  \(index + 1). \(wrapped(printable(remedy), width: paper.width ?? 80, indent: 5))\n"
+        }
         return text
     }
 
@@ -68,7 +71,8 @@ struct DoctorReport: Encodable {
         let numbers = facts.kernelRelease.split(whereSeparator: { !$0.isNumber }).prefix(2).compactMap { Int($0) }
         let known = numbers.count == 2 && (numbers[0], numbers[1]) >= (6, 1)
         return Finding(
-            "kernel", known ? .works : .limited, "Linux \(facts.kernelRelease)" + (known ? "" : ", older than 6.1, which is what is tested"),
+            "kernel", known ? .works : .limited,
+            "Linux \(facts.kernelRelease)" + (known ? "" : ", older than 6.1, which is what is tested"),
             remedy: known ? nil : "Use a kernel of 6.1 or newer (Debian 12, Ubuntu 24.04).")
     }
 
@@ -80,7 +84,9 @@ struct DoctorReport: Encodable {
         switch facts.sandboxInit {
         case .available: Finding("runner-init", .works, "found: process trees end with their agent")
         case .missing(let why):
-            Finding("runner-init", .missing, why, remedy: "Put 'runner-init' beside 'runner' ('make install' does it): no agent starts without it.")
+            Finding(
+                "runner-init", .missing, why,
+                remedy: "Put 'runner-init' beside 'runner' ('make install' does it): no agent starts without it.")
         }
     }
 
@@ -99,7 +105,8 @@ struct DoctorReport: Encodable {
             Finding(
                 "limits", .limited, "memory and processor limits are not enforced: \(why)",
                 remedy: facts.userID == 0
-                    ? "Mount control groups: 'mount -t cgroup2 none /sys/fs/cgroup'." : "Run as root, or have systemd delegate a group: 'systemd-run --user -p Delegate=yes …'.")
+                    ? "Mount control groups: 'mount -t cgroup2 none /sys/fs/cgroup'."
+                    : "Run as root, or have systemd delegate a group: 'systemd-run --user -p Delegate=yes …'.")
         }
     }
 

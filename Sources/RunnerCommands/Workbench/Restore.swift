@@ -16,7 +16,8 @@ struct Restore {
     let bench: Workbench
 
     private var restoresFiles: Bool { part != .state && version.parts.workspace }
-    private var restoresState: Bool { part != .workspace && version.parts.cooperative }
+    /// A version without state is still what the next incarnation descends from.
+    private var startsFrom: Origin { part == .workspace ? .clean : .version(version.version) }
 
     /// A version without the part that was asked for cannot give it.
     func checkParts() throws(CommandFault) {
@@ -38,10 +39,12 @@ struct Restore {
         try checkParts()
         var files: WorkspaceRestorePlan?
         if restoresFiles, let (workspace, excluded) = try workspace() {
-            do { files = try store.planRestore(agent, version.version, to: workspace, excluded: excluded) } catch { throw CommandFault(error) }
+            do { files = try store.planRestore(agent, version.version, to: workspace, excluded: excluded) } catch {
+                throw CommandFault(error)
+            }
         }
         return RestorePlan(
-            agent: agent, version: version.version, startsFrom: restoresState ? .version(version.version) : .clean, workspace: files)
+            agent: agent, version: version.version, startsFrom: startsFrom, workspace: files)
     }
 
     /// The agent's workspace and what is left out of it; nil: it has none (any more).
@@ -79,7 +82,7 @@ struct Restore {
         }
         let kept = aside.map { ", and the workspace as it was is '\(agent)@\($0)'" } ?? ""
         let files = target == nil ? "" : "its workspace is restored\(kept); "
-        let start = restoresState ? "version \(version.version)" : "a clean state"
+        let start = startsFrom == .clean ? "a clean state" : startsFrom.words
         return "no supervisor of '\(agent)' runs: \(files)the next 'runner run' starts it from \(start)"
     }
 
@@ -98,7 +101,7 @@ struct Restore {
     }
 
     private func leaveWish() throws(StoreFault) {
-        let wish = WantedFile(startFrom: restoresState ? .version(version.version) : .clean, rollsBackWorkspace: false)
+        let wish = WantedFile(startFrom: startsFrom, rollsBackWorkspace: false)
         do { try wish.write(to: store.disk, below: store.directory(of: agent)) } catch {
             throw StoreFault(.system(error), doing: "restore", what: "\(agent)@\(version.version)")
         }

@@ -18,7 +18,9 @@ extension Workbench {
         let reading = try reading(of: source)
         for notice in reading.notices { machine.write("\(notice)\n", to: .standardError) }
         if let fault = CommandFault(reading.notices, in: source.name) { throw fault }
-        guard let spec = reading.spec else { throw CommandFault(.internal, "could not use '\(source.name)': it has no mistake and no result") }
+        guard let spec = reading.spec else {
+            throw CommandFault(.internal, "could not use '\(source.name)': it has no mistake and no result")
+        }
         return (spec, reading)
     }
 
@@ -34,7 +36,8 @@ extension Workbench {
         let text: [UInt8]
         do { text = try machine.readFile(path, limit: .mebibytes(2)) } catch {
             guard error.kind == .missing else { throw CommandFault(error) }
-            throw CommandFault(.specFile, "could not read the spec '\(file)': there is no such file. Give its path, or a command after '--'")
+            throw CommandFault(
+                .specFile, "could not read the spec '\(file)': there is no such file. Give its path, or a command after '--'")
         }
         let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
         return SpecReader.read(

@@ -14,7 +14,8 @@ extension Workbench {
         }
         do { return try JSONText.decode(AgentSpec.self, from: bytes) } catch {
             throw CommandFault(
-                .specInvalid, "could not read the stored spec of '\(agent)': '\(places.store)/\(path)' is damaged. 'runner run' writes it anew")
+                .specInvalid,
+                "could not read the stored spec of '\(agent)': '\(places.store)/\(path)' is damaged. 'runner run' writes it anew")
         }
     }
 }

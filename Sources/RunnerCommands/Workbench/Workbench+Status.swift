@@ -51,7 +51,8 @@ extension Workbench {
         do { return try JSONText.decode(AgentStatus.self, from: bytes) } catch {
             throw CommandFault(
                 .statusBroken,
-                "could not read the status of '\(agent)': '\(places.store)/\(path)' is damaged. 'runner why \(agent)' reads its journal instead")
+                "could not read the status of '\(agent)': '\(places.store)/\(path)' is damaged. 'runner why \(agent)' reads its journal instead"
+            )
         }
     }
 
@@ -71,7 +72,8 @@ extension Workbench {
         corrected.state = .unsupervised
         corrected.next = nil
         corrected.nextCheckpointAt = nil
-        corrected.reason = "its supervisor is gone (it was \(status.state.rawValue)); 'runner run' takes it over or goes on from its last version"
+        corrected.reason =
+            "its supervisor is gone (it was \(status.state.rawValue)); 'runner run' takes it over or goes on from its last version"
         return corrected
     }
 }

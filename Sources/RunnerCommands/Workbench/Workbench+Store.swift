@@ -9,7 +9,8 @@ extension Workbench {
         do { disk = try machine.disk(at: places.store, create: false) } catch {
             guard error.kind == .missing else { throw CommandFault(inStore: error) }
             throw CommandFault(
-                .storeMissing, "could not open the store '\(places.store)': there is none yet. 'runner run' makes it; '--store' chooses another")
+                .storeMissing,
+                "could not open the store '\(places.store)': there is none yet. 'runner run' makes it; '--store' chooses another")
         }
         return try openStore(on: disk, create: false)
     }
@@ -72,7 +73,8 @@ extension Workbench {
                 "could not find '\(agent)@\(word.text)': it has no version yet. 'runner checkpoint \(agent)' takes one while it runs")
         }
         throw CommandFault(
-            .versionUnknown, "could not find '\(agent)@\(word.text)': there is no such version. 'runner versions \(agent)' lists those there are")
+            .versionUnknown,
+            "could not find '\(agent)@\(word.text)': there is no such version. 'runner versions \(agent)' lists those there are")
     }
 
     func origin(_ word: OriginWord, of agent: AgentName, in store: CheckpointStore) throws(CommandFault) -> Origin {

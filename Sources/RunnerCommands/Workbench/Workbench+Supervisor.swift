@@ -39,7 +39,8 @@ extension Workbench {
         do { return try ControlCodec.reply(line) } catch {
             throw CommandFault(
                 .supervisorIO,
-                "could not \(doing) '\(agent)': its supervisor's answer made no sense, \(error.sentence). 'runner version' and its own may differ")
+                "could not \(doing) '\(agent)': its supervisor's answer made no sense, \(error.sentence). 'runner version' and its own may differ"
+            )
         }
     }
 }
