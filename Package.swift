@@ -11,6 +11,8 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
+    // Libraries too: what the static Foundation itself needs is linked only if its static module was imported.
+    .unsafeFlags(["-static-stdlib"], .when(configuration: .release)),
 ]
 
 /// Executables are static in a release: one file to copy, one to four milliseconds to start.
@@ -18,7 +20,11 @@ let staticRelease: [SwiftSetting] = [.unsafeFlags(["-static-executable"], .when(
 let staticReleaseLink: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
 
 /// For an executable in C: static in every configuration, without the Swift runtime's start files, so nothing of Swift is linked in.
-let staticC: [LinkerSetting] = [.unsafeFlags(["-static-stdlib", "-nostartfiles", "-Xclang-linker", "-static"])]
+let staticC: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib", "-nostartfiles", "-Xclang-linker", "-static", "-Xclang-linker", "-Wno-unused-command-line-argument",
+    ])
+]
 
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
@@ -99,7 +105,7 @@ let targets: [Target] = [
     tests("RecoveryTests", ["Recovery", "AgentModel"]),
     tests("RetentionTests", ["Retention", "AgentModel"]),
     tests("SchedulesTests", ["Schedules", "AgentModel"]),
-    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans"]),
+    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Schedules"]),
     tests("AgentProtocolTests", ["AgentProtocol", "AgentModel"]),
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
@@ -125,13 +131,23 @@ let targets: [Target] = [
     tests("HouseTests", []),
 ]
 
-/// While the first slice is being built, a target counts from its first file on (3).
+/// While the first slice is being built, a target counts from its first file on (4).
 func exists(_ target: Target) -> Bool {
     let folder = target.path ?? (target.type == .test ? "Tests/" : "Sources/") + target.name
     return FileManager.default.fileExists(atPath: Context.packageDirectory + "/" + folder)
 }
 
-let present = targets.filter(exists)
+/// libFuzzer brings its own main, so this target links only under `--sanitize fuzzer`: dev/fuzz asks for it.
+let fuzzing: [Target] =
+    Context.environment["FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "protocol-fuzzer", dependencies: ["AgentModel", "AgentProtocol", "EffectLedgers"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+    ]
+
+let present = (targets + fuzzing).filter(exists)
 for target in present {
     target.dependencies = target.dependencies.filter { dependency in
         if case .byNameItem(let name, _) = dependency { return present.contains { $0.name == name } }
@@ -139,4 +155,7 @@ for target in present {
     }
 }
 
-let package = Package(name: "runner", targets: present)
+/// What agents are built with. Executables are products by themselves.
+let products: [Product] = present.contains { $0.name == "AgentKit" } ? [.library(name: "AgentKit", targets: ["AgentKit"])] : []
+
+let package = Package(name: "runner", products: products, targets: present)

@@ -13,7 +13,8 @@ struct EnvFile {
     struct Mistake {
         var line: Int
         var mistake: ValueMistake
-        var subject: String
+        /// nil when the line has none; what else stands there may be a secret and is not shown.
+        var name: String?
     }
     private(set) var lines: [Line] = []
     private(set) var mistakes: [Mistake] = []
@@ -32,14 +33,13 @@ struct EnvFile {
         let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
         let name = String(decoding: Self.trimmed(parts[0]), as: UTF8.self)
         do throws(ValueMistake) {
-            // Only the name is ever shown: what follows may be a secret.
             guard parts.count == 2 else {
                 throw ValueMistake(.envFile, "is not 'NAME=value'", "write one variable a line; comments begin with '#'")
             }
             if let mistake = VariableName.mistake(in: name) { throw mistake }
             lines.append(Line(number: number, name: name, value: try Self.value(Self.trimmed(parts[1]))))
         } catch {
-            mistakes.append(Mistake(line: number, mistake: error, subject: name))
+            mistakes.append(Mistake(line: number, mistake: error, name: parts.count == 2 ? name : nil))
         }
     }
 

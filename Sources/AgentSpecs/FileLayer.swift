@@ -19,12 +19,14 @@ struct FileLayer {
     private func walk(_ entries: [Node.Entry], section: String, isRefused: Bool, into draft: inout SpecDraft) {
         for entry in entries {
             let path = section.isEmpty ? entry.key : "\(section).\(entry.key)"
-            if let setting = draft.table.setting(path) {
+            if entry.key.utf8.contains(UInt8(ascii: ".")) {
+                refuseDotted(entry, section: section, into: &draft)
+            } else if let setting = draft.table.setting(path) {
                 take(setting, entry, isRefused: isRefused, into: &draft)
             } else if draft.table.isSection(path) {
                 enter(path, entry, isRefused: isRefused, into: &draft)
             } else {
-                let meant = KeyMeant(key: entry.key, section: section, table: draft.table).suggestion
+                let meant = draft.isFull ? nil : KeyMeant(key: entry.key, section: section, table: draft.table).suggestion
                 let whose = section.isEmpty ? "is not a setting" : "is not a setting of '\(section)'"
                 draft.note(.unknown, at: place(entry.keyMark), "'\(shown(entry.key))' \(whose)", suggestion: meant)
             }
@@ -35,6 +37,7 @@ struct FileLayer {
         let isPlanned = draft.table.isPlannedSection(section)
         if isPlanned, !isRefused { refuse(section, at: entry.keyMark, into: &draft) }
         switch entry.value.content {
+        case .refused: return
         case .mapping(let entries): walk(entries, section: section, isRefused: isRefused || isPlanned, into: &draft)
         case .scalar, .list:
             let keys = draft.table.keys(in: section)
@@ -50,6 +53,15 @@ struct FileLayer {
         }
     }
 
+    /// `limits.memory: 1GB` is how messages and flags name a setting; in the file sections are mappings, so that each stands once.
+    private func refuseDotted(_ entry: Node.Entry, section: String, into draft: inout SpecDraft) {
+        let parts = entry.key.split(separator: ".", maxSplits: 1)
+        let known = draft.table.setting(entry.key) != nil && section.isEmpty && parts.count == 2
+        draft.note(
+            .unknown, at: place(entry.keyMark), "'\(shown(entry.key))' is not a setting" + (section.isEmpty ? "" : " of '\(section)'"),
+            suggestion: known ? "write '\(parts[0]):' and '\(parts[1]): …' indented below it" : "a key holds no dot")
+    }
+
     private func refuse(_ path: String, at mark: Mark, into draft: inout SpecDraft) {
         draft.note(
             .unsupported, at: place(mark), "'\(path)' is known, but this version of runner cannot act on it yet", suggestion: "remove it")
@@ -59,6 +71,8 @@ struct FileLayer {
 
     private func take(_ setting: Setting, _ entry: Node.Entry, isRefused: Bool, into draft: inout SpecDraft) {
         if setting.isPlanned, !isRefused { refuse(setting.path, at: entry.keyMark, into: &draft) }
+        // Without a default an empty value is a missing one, which is told in the end.
+        if entry.value.isNull, setting.hasNoDefault { return }
         draft.mention(setting.path)
         let origin = SettingOrigin.file(file, line: entry.keyMark.line)
         if entry.value.isNull {
@@ -78,12 +92,14 @@ struct FileLayer {
     }
 
     private func takeVariables(_ node: Node, into draft: inout SpecDraft) {
+        if case .refused = node.content { return }
         guard case .mapping(let entries) = node.content else {
             draft.note(
                 .type, at: place(node.mark), "'env' takes a mapping, not \(node.shape)", suggestion: "write each variable as 'NAME: value'")
             return
         }
         for entry in entries {
+            if case .refused = entry.value.content { continue }
             guard case .scalar(let text, _) = entry.value.content else {
                 draft.note(.type, at: place(entry.value.mark), "the variable '\(shown(entry.key))' takes a text, not \(entry.value.shape)")
                 continue
@@ -119,6 +135,7 @@ struct FileLayer {
             return nil
         case (_, .scalar(let text, _)):
             return scalar(text, at: node.mark, key: key, form: form, into: &draft)
+        case (_, .refused): return nil
         case (_, .list), (_, .mapping):
             draft.note(.type, at: place(node.mark), "'\(shown(key))' takes \(form.wanted), not \(node.shape)")
             return nil
@@ -138,6 +155,10 @@ struct FileLayer {
         var texts: [String] = []
         var isWhole = true
         for item in items {
+            if case .refused = item.content {
+                isWhole = false
+                continue
+            }
             guard case .scalar(let text, _) = item.content, !item.isNull, !text.utf8.contains(0) else {
                 draft.note(.type, at: place(item.mark), "'\(key)' takes a list of texts, and this is \(item.shape)")
                 isWhole = false
@@ -146,7 +167,8 @@ struct FileLayer {
             texts.append(text)
         }
         if case .command = form, texts.first?.isEmpty ?? true, isWhole {
-            draft.note(.missing, at: place(node.mark), "'command' names no program", suggestion: "write 'command: [program, argument, …]'")
+            draft.note(
+                .missing, at: place(node.mark), "'command' names no program", suggestion: "write 'command: [program, argument, …]'")
             return nil
         }
         do throws(ValueMistake) {

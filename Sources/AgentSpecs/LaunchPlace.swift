@@ -64,6 +64,21 @@ public struct PlanFault: Error, Hashable, Sendable, CustomStringConvertible {
         case workspace = "E-LAUNCH-WORKSPACE"
         /// A socket's path would be longer than the kernel takes.
         case path = "E-LAUNCH-PATH"
+
+        /// What the code means and what to do, in a few sentences.
+        public var explanation: String {
+            switch self {
+            case .user:
+                "The spec names a user that /etc/passwd does not have, or the runner is not root and may not become it. An agent is "
+                    + "never started as another user than its spec says."
+            case .workspace:
+                "The workspace holds the store, or lies in it. Every version would then hold all versions before it. Choose a "
+                    + "workspace of its own for the agent, or another store with --store."
+            case .path:
+                "The path of one of the agent's sockets would be longer than the 107 bytes the kernel takes. A shorter agent name or a "
+                    + "shorter XDG_RUNTIME_DIR helps."
+            }
+        }
     }
     public let code: Code
     /// One line: what, why, what to do.

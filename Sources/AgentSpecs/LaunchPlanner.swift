@@ -38,14 +38,16 @@ public struct LaunchPlanner: Sendable {
             throw PlanFault(
                 code: .workspace,
                 sentence:
-                    "cannot start '\(spec.name)': its workspace '\(workspace)' holds the store '\(place.storeDirectory)', so every version would hold all before it. Choose a smaller workspace, or another store with --store"
+                    "cannot start '\(spec.name)': its workspace '\(workspace)' holds the store '\(place.storeDirectory)', so "
+                    + "every version would hold all before it. Choose a smaller workspace, or another store with --store"
             )
         }
         if PathResolver.isInside(workspace, place.storeDirectory) {
             throw PlanFault(
                 code: .workspace,
                 sentence:
-                    "cannot start '\(spec.name)': its workspace '\(workspace)' lies in the store '\(place.storeDirectory)', which belongs to the runner. Choose another workspace"
+                    "cannot start '\(spec.name)': its workspace '\(workspace)' lies in the store '\(place.storeDirectory)', "
+                    + "which belongs to the runner. Choose another workspace"
             )
         }
     }
@@ -64,7 +66,8 @@ public struct LaunchPlanner: Sendable {
             throw PlanFault(
                 code: .user,
                 sentence:
-                    "cannot start '\(spec.name)' as user '\(shown(wanted))': the runner is user \(facts.userID), and only root may become another. Start the runner as root, or remove 'user'"
+                    "cannot start '\(spec.name)' as user '\(shown(wanted))': the runner is user \(facts.userID), and only root "
+                    + "may become another. Start the runner as root, or remove 'user'"
             )
         }
         return account
@@ -78,7 +81,8 @@ public struct LaunchPlanner: Sendable {
             throw PlanFault(
                 code: .path,
                 sentence:
-                    "cannot start '\(spec.name)': the socket's path '\(longest)' has \(longest.utf8.count) bytes and the kernel takes 107. Choose a shorter name, or a shorter XDG_RUNTIME_DIR"
+                    "cannot start '\(spec.name)': the socket's path '\(longest)' has \(longest.utf8.count) bytes and the kernel "
+                    + "takes 107. Choose a shorter name, or a shorter XDG_RUNTIME_DIR"
             )
         }
         switch isolation {

@@ -11,6 +11,8 @@ struct Node: Sendable {
         case scalar(String, quoted: Bool)
         case list([Node])
         case mapping([Entry])
+        /// An alias: told already, nothing more to say of it.
+        case refused
     }
     struct Entry: Sendable {
         var key: String
@@ -32,6 +34,7 @@ struct Node: Sendable {
         case .scalar: isNull ? "nothing" : "a single value"
         case .list: "a list"
         case .mapping: "a mapping"
+        case .refused: "an alias"
         }
     }
 }

@@ -40,16 +40,18 @@ struct NodeReader: ~Copyable {
         parser.deallocate()
     }
 
-    /// - Returns: the document, nil when the text is empty; and what is wrong in it. After a thrown mistake nothing can be said of the rest.
+    /// - Returns: the document, nil when the text is empty; and what is wrong in it.
+    /// - Throws: the first mistake after which nothing can be said of the rest.
     static func read(_ text: [UInt8], limits: NodeLimits = NodeLimits()) throws(NodeMistake) -> (node: Node?, mistakes: [NodeMistake]) {
         let start = Mark(line: 1, column: 1)
         guard text.count <= limits.bytes else {
             throw NodeMistake(
                 code: .limit, mark: start, what: "the file has \(text.count) bytes; a spec has at most \(limits.bytes)")
         }
-        if let mistake = mistakeInBytes(text) { throw mistake }
+        let body = text.starts(with: [0xEF, 0xBB, 0xBF]) ? text[3...] : text[...]
+        if let mistake = mistakeInBytes(body) { throw mistake }
         var reader = try NodeReader(limits: limits)
-        let result: Result<Node?, NodeMistake> = text.withUnsafeBufferPointer { bytes in
+        let result: Result<Node?, NodeMistake> = body.withUnsafeBufferPointer { bytes in
             yaml_parser_set_encoding(reader.parser, YAML_UTF8_ENCODING)
             yaml_parser_set_input_string(reader.parser, bytes.baseAddress, bytes.count)
             do throws(NodeMistake) { return .success(try reader.document()) } catch { return .failure(error) }
@@ -94,7 +96,7 @@ struct NodeReader: ~Copyable {
         case .alias(let name, let mark):
             mistakes.append(
                 NodeMistake(code: .alias, mark: mark, what: "the alias '*\(shown(name))' is not read", suggestion: "write the value out"))
-            return Node(content: .scalar("", quoted: false), mark: mark)
+            return Node(content: .refused, mark: mark)
         case .documentStart, .listEnd, .mappingEnd, .streamEnd, .other:
             throw NodeMistake(code: .yaml, mark: event.mark, what: "the text ends in the middle of a value")
         }
@@ -210,30 +212,33 @@ struct NodeReader: ~Copyable {
         }
     }
 
-    /// What libyaml would answer without a line: bytes that are not UTF-8 text.
-    private static func mistakeInBytes(_ text: [UInt8]) -> NodeMistake? {
-        guard let offset = firstBadByte(text) else { return nil }
-        let line = text[..<offset].count { $0 == UInt8(ascii: "\n") } + 1
-        let lineStart = text[..<offset].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-        let column = String(decoding: text[lineStart..<offset], as: UTF8.self).unicodeScalars.count + 1
-        let what =
-            text[offset] == 0 ? "the file holds a zero byte" : "the file is not UTF-8 text (byte 0x\(String(text[offset], radix: 16)))"
-        return NodeMistake(
-            code: .yaml, mark: Mark(line: line, column: column), what: what, suggestion: "a spec is text; was another file meant?")
-    }
-
-    private static func firstBadByte(_ text: [UInt8]) -> Int? {
-        var offset = 0
+    /// What libyaml would answer without a line: bytes that are not UTF-8, characters that YAML does not allow (YAML 1.2, section 5.1).
+    private static func mistakeInBytes(_ text: ArraySlice<UInt8>) -> NodeMistake? {
+        var mark = Mark(line: 1, column: 1)
         var decoder = UTF8()
         var bytes = text.makeIterator()
         while true {
+            let what: String
             switch decoder.decode(&bytes) {
-            case .scalarValue(let scalar):
-                if scalar.value == 0 { return offset }
-                offset += String(Character(scalar)).utf8.count
             case .emptyInput: return nil
-            case .error: return min(offset, text.count - 1)
+            case .error: what = "the file is not UTF-8 text"
+            case .scalarValue("\n"):
+                mark = Mark(line: mark.line + 1, column: 1)
+                continue
+            case .scalarValue(let scalar) where isAllowed(scalar):
+                mark.column += 1
+                continue
+            case .scalarValue("\0"): what = "the file holds a zero byte"
+            case .scalarValue(let scalar): what = "the file holds the control character U+\(String(scalar.value, radix: 16).uppercased())"
             }
+            return NodeMistake(code: .yaml, mark: mark, what: what, suggestion: "a spec is text; was another file meant?")
+        }
+    }
+
+    private static func isAllowed(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x09, 0x0A, 0x0D, 0x20...0x7E, 0x85, 0xA0...0xD7FF, 0xE000...0xFEFE, 0xFF00...0xFFFD, 0x10000...0x10FFFF: true
+        default: false
         }
     }
 }

@@ -52,6 +52,7 @@ struct Setting: Sendable {
 
     /// The last key: what stands in the file before the colon.
     var key: String { String(path.split(separator: ".").last ?? "") }
+    var hasNoDefault: Bool { path == "name" || path == "command" }
     var isPlanned: Bool {
         if case .planned = role { true } else { false }
     }

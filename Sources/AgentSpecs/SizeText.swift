@@ -54,7 +54,5 @@ public enum SizeText {
         }
     }
 
-    private static var unreadable: ValueMistake {
-        ValueMistake(.value, "is not a size", "write one such as '512MB' or '1.5GiB'")
-    }
+    private static let unreadable = ValueMistake(.value, "is not a size", "write one such as '512MB' or '1.5GiB'")
 }

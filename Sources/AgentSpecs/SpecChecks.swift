@@ -4,6 +4,7 @@ enum SpecChecks {
         checkNameAndCommand(&draft, start: start)
         checkSchedule(&draft)
         checkWorkspace(&draft)
+        checkExclude(&draft)
         checkBackOff(&draft)
     }
 
@@ -38,6 +39,24 @@ enum SpecChecks {
         guard let workspace = draft.assigned["workspace"], workspace.value == .text("/") else { return }
         draft.note(
             .path, at: workspace.place, "'workspace: /' is the whole file system", suggestion: "name the directory the agent works in")
+    }
+
+    /// What is left out of versions must be exactly what the person thinks.
+    private static func checkExclude(_ draft: inout SpecDraft) {
+        guard let exclude = draft.assigned["checkpoint.exclude"], case .texts(let paths) = exclude.value else { return }
+        for path in paths {
+            let what: String
+            if path.utf8.contains(UInt8(ascii: "*")) {
+                what = "is a pattern, and patterns are not known here"
+            } else if path.isEmpty || path.hasPrefix("/") || path.split(separator: "/").contains(where: { $0 == ".." || $0 == "." }) {
+                what = "is not a path below the workspace"
+            } else {
+                continue
+            }
+            draft.note(
+                .path, at: exclude.place, "'exclude: \(shown(path))' \(what)",
+                suggestion: "write one such as 'debug.log', or 'cache/' for a directory")
+        }
     }
 
     private static func checkBackOff(_ draft: inout SpecDraft) {

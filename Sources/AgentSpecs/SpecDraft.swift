@@ -38,8 +38,11 @@ struct SpecDraft {
         self.environment = environment
     }
 
+    /// More is only counted: nothing need be worked out for it.
+    var isFull: Bool { notices.count >= Self.mostNotices }
+
     mutating func note(_ notice: SpecNotice) {
-        if notices.count < Self.mostNotices { notices.append(notice) } else { unsaid += 1 }
+        if !isFull { notices.append(notice) } else { unsaid += 1 }
     }
 
     mutating func note(_ code: SpecCode, at place: SpecNotice.Place, _ what: String, suggestion: String? = nil) {

@@ -91,7 +91,10 @@ public enum SpecReader {
                 guard bytes.count <= NodeLimits().bytes else { throw SpecFileFault(why: "it is larger than 1 MiB") }
                 let file = EnvFile(bytes)
                 for mistake in file.mistakes {
-                    draft.note(mistake.mistake, about: mistake.subject, at: .file(path, line: mistake.line, column: 1))
+                    let subject = mistake.name.map { "'\(shown($0))'" } ?? "the line"
+                    draft.note(
+                        mistake.mistake.code, at: .file(path, line: mistake.line, column: 1), "\(subject) \(mistake.mistake.what)",
+                        suggestion: mistake.mistake.suggestion)
                 }
                 for line in file.lines {
                     let origin = SettingOrigin.file(path, line: line.number)
@@ -128,9 +131,15 @@ extension SpecDraft {
             suggestion: mistake.suggestion)
     }
 
+    /// Those of the file in its order, then those of the other layers as they came.
     fileprivate func finalNotices(in file: String?) -> [SpecNotice] {
-        guard unsaid > 0, let last = notices.last else { return notices }
-        return notices + [SpecNotice(.limit, at: last.place, "there are \(unsaid) more mistakes", suggestion: "mend these first")]
+        func rank(_ index: Int) -> (Int, Int, Int, Int) {
+            guard case .file(file, let line, let column) = notices[index].place else { return (1, 0, 0, index) }
+            return (0, line, column, index)
+        }
+        let sorted = notices.indices.sorted { rank($0) < rank($1) }.map { notices[$0] }
+        guard unsaid > 0, let last = sorted.last else { return sorted }
+        return sorted + [SpecNotice(.limit, at: last.place, "there are \(unsaid) more mistakes", suggestion: "mend these first")]
     }
 
     fileprivate var origins: [String: SettingOrigin] {

@@ -80,7 +80,11 @@ extension Incident {
             // Died after a restore is often said of a good state in a bad world.
             list.append(("runner restore \(agent)@\(newest)", "once the cause is mended: go on from the newest state"))
         }
-        list.append(("runner start \(agent) --from clean", "or begin anew; no version is lost by it"))
+        if finished {
+            list.append(("runner run agent.yaml", "start it again, with its own spec; '--from clean' begins anew"))
+        } else {
+            list.append(("runner restart \(agent) --from clean", "or begin anew; no version is lost by it"))
+        }
         if !parked { list.append(("runner stop \(agent)", "or end it")) }
         return list
     }

@@ -55,6 +55,8 @@ public struct Incident: Hashable, Sendable, Codable {
     public var nextAt: WallTime?
     /// Nothing of the agent runs or is planned until a person acts.
     public private(set) var parked = false
+    /// Its supervisor has ended too.
+    public private(set) var finished = false
     /// The newest version that may be restored, as the store said last.
     public var knownGood: VersionNumber?
 
@@ -104,6 +106,7 @@ extension Incident {
         now = clip(decision.reason)
         self.nextAt = nextAt
         parked = decision.state.phase.isParked
+        if case .stopped = decision.state.phase { finished = true } else { finished = false }
         if decision.isFailure(event), timeline.count + omitted > 1 { deaths += 1 }
         if case .launchFailed(let fault, let version?) = event { note(Tried(version: version, why: clip(fault.sentence))) }
         for action in decision.actions { note(action, at: time) }

@@ -35,7 +35,7 @@ public struct IncidentNotice: Hashable, Sendable {
             "RUNNER_PARKED": incident.parked ? "1" : "0",
         ]
         if let version = incident.knownGood { values["RUNNER_VERSION"] = version.description }
-        return values.mapValues { String($0.map { $0.isNewline ? " " : $0 }) }
+        return values.mapValues(oneLine)
     }
 
     private var reason: String {

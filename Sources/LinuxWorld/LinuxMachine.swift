@@ -9,6 +9,7 @@ public final class LinuxMachine: Machine {
     public let arguments: [String]
     public let environment: [String: String]
     public let executable: String
+    public let processID: Int32 = getpid()
     /// Found out when first asked for: most commands never need them.
     public private(set) lazy var facts: HostFacts = findFacts()
 
@@ -33,6 +34,9 @@ public final class LinuxMachine: Machine {
         findFacts = facts
         self.makeSandboxes = makeSandboxes
     }
+
+    public var processID: Int32 { getpid() }
+    public var userID: UInt32 { geteuid() }
 
     // MARK: Clock, randomness
 

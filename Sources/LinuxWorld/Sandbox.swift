@@ -18,6 +18,8 @@ final class Sandbox {
     private(set) var agentHandle: HeldDescriptor?
     private var session: Int32?
     private var hasToldEnd = false
+    /// Init saw its last child end.
+    private var isEmpty = false
     /// `oom_kill` of the control group when it was last looked at.
     private var knownMemoryKills: UInt64
 
@@ -121,6 +123,7 @@ final class Sandbox {
             drain(all: false)
             tellEnd(status: report.status)
         case SANDBOX_EMPTY:
+            isEmpty = true
             drain(all: true)
             _ = send(SANDBOX_ACKNOWLEDGE)
         default: break  // a later init may say more; what we need is told by its death
@@ -136,7 +139,8 @@ final class Sandbox {
         case SANDBOX_NEVER_RAN: tellFailure(hello)
         default: return
         }
-        if hello.empty == 1 { _ = send(SANDBOX_ACKNOWLEDGE) }
+        isEmpty = hello.empty == 1
+        if isEmpty { _ = send(SANDBOX_ACKNOWLEDGE) }
     }
 
     private func hold(_ handle: HeldDescriptor) {
@@ -204,7 +208,7 @@ final class Sandbox {
 
     /// Looks from outside until nothing is left. There is no limit: as long as a process lives, a second copy of the agent must not.
     private func settle(_ remains: SandboxRemains, wait: Int64) {
-        guard remains.sweep() else {
+        for _ in 0..<remains.looksNeeded(initSawTheEnd: isEmpty) where !remains.sweep() {
             loop.after(milliseconds: wait) { [weak self] in self?.settle(remains, wait: min(wait * 2, 1000)) }
             return
         }

@@ -29,12 +29,18 @@ struct SandboxRemains {
         return isEmpty
     }
 
+    /// How many looks in a row must find nothing. /proc is not read in one instant: a process that forks and exits again and again can be
+    /// missed by one look. Namespaces end as a whole, and an init that saw its last child end needs no second opinion.
+    func looksNeeded(initSawTheEnd: Bool) -> Int { hasNamespaces || initSawTheEnd ? 1 : 3 }
+
     /// Sweeps until nothing is left, at most so long. - Returns: whether nothing is.
     func clear(within limit: Duration) -> Bool {
         let deadline = shim_boottime_ns() + limit.nanoseconds
-        while !sweep() {
+        var quiet = 0
+        while quiet < looksNeeded(initSawTheEnd: false) {
             guard shim_boottime_ns() < deadline else { return false }
-            usleep(5000)  // strangers' deaths are told to nobody but their parents
+            quiet = sweep() ? quiet + 1 : 0
+            if quiet == 0 { usleep(5000) }  // strangers' deaths are told to nobody but their parents
         }
         return true
     }

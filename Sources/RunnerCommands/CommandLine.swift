@@ -1,6 +1,7 @@
 internal import AgentModel
 public import OutsideWorld
 internal import StatusViews
+internal import Supervision
 
 /// Every command, in the order the overview shows them.
 func allCommands() -> [any Command.Type] {
@@ -8,7 +9,7 @@ func allCommands() -> [any Command.Type] {
         RunCommand.self, StopCommand.self, RestartCommand.self,
         LsCommand.self, StatusCommand.self, LogsCommand.self, EventsCommand.self,
         CheckpointCommand.self, VersionsCommand.self, ShowCommand.self, RestoreCommand.self, VerifyCommand.self, PinCommand.self,
-        UnpinCommand.self,
+        UnpinCommand.self, PruneCommand.self,
         WhyCommand.self, PlanCommand.self, ReplayCommand.self, SettleCommand.self, ConfigCommand.self, DoctorCommand.self,
         ExplainCommand.self, HelpCommand.self, VersionCommand.self,
     ]
@@ -16,7 +17,7 @@ func allCommands() -> [any Command.Type] {
 
 /// Does what the machine's arguments ask for.
 /// - Returns: the exit status.
-public func main(_ machine: any Machine) -> Int32 { main(machine, supervise: superviseAgent) }
+public func main(_ machine: any Machine) -> Int32 { main(machine, supervise: Supervision.supervise) }
 
 /// As `main(_:)`, with another supervisor.
 func main(_ machine: any Machine, supervise: @escaping Supervise) -> Int32 {

@@ -112,7 +112,7 @@ public struct JournalReading: Sendable {
         }
     }
 
-    private static func entry(_ line: [UInt8]) -> JournalEntry? {
+    static func entry(_ line: [UInt8]) -> JournalEntry? {
         let json = Array(line[17...])
         guard Array(line[..<16]) == Array(hexadecimal(Array(SHA256.digest(of: json).prefix(8))).utf8) else { return nil }
         return try? JSONText.decode(JournalEntry.self, from: json)

@@ -96,6 +96,7 @@ public final class Supervisor {
         spec = request.spec
         agent = request.spec.name
         startedAt = world.wallTime()
+        if !request.rollsBackWorkspace { restoreScope = (workspace: false, state: true) }
         let agent = request.spec.name
         do {
             let identity = { hexadecimalIdentity(world.randomNumber()) }

@@ -6,7 +6,7 @@ public import LaunchPlans
 public import OutsideWorld
 
 /// What a supervisor is asked to keep alive, and where.
-public struct SupervisorRequest: Sendable {
+public struct SupervisorRequest {
     public var spec: AgentSpec
     public var facts: HostFacts
     public var place: SupervisorPlace
@@ -14,16 +14,18 @@ public struct SupervisorRequest: Sendable {
     public var launchPlace: LaunchPlace
     /// nil: as recovery decides (newest known-good, else clean).
     public var startFrom: Origin?
+    /// false: the workspace already is what `startFrom` needs; only the state is taken from the version.
+    public var rollsBackWorkspace = true
     /// Shows the agent's output and the supervisor's own sentences on its terminal.
     public var echo: Bool
     /// Our own process number, for status files and lock holders.
     public var processID: Int32
     /// Called once the doors are open and the first launch was begun: whoever waits for a background start goes on.
-    public var ready: @Sendable () -> Void
+    public var ready: () -> Void
 
     public init(
         spec: AgentSpec, facts: HostFacts, place: SupervisorPlace, launchPlace: LaunchPlace, startFrom: Origin?, echo: Bool,
-        processID: Int32, ready: @escaping @Sendable () -> Void
+        processID: Int32, ready: @escaping () -> Void
     ) {
         self.spec = spec
         self.facts = facts

@@ -1,5 +1,6 @@
 import AgentModel
 import EffectLedgers
+import FoundationEssentials
 import Testing
 
 private let now = WallTime(seconds: 1_800_000_000)
@@ -140,6 +141,21 @@ struct LedgerReplayTests {
         let kept = try written()
         #expect(EffectLedger.replay(kept.file) == LedgerReplay.clean(kept.ledger, kept.file.count))
         #expect(EffectLedger.replay([]) == LedgerReplay.clean(EffectLedger(), 0))
+    }
+
+    /// Written by another program from docs/effects.md: the format is what the page says, and stays so.
+    @Test func theKeptFileIsReadAndWrittenByteForByte() throws {
+        let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Corpora/effects/whole.ledger")
+        let bytes = [UInt8](try Data(contentsOf: path))
+        let replay = EffectLedger.replay(bytes)
+        #expect(replay.notices == [])
+        #expect(
+            replay.ledger.entries.mapValues(\.outcome) == [
+                "mail-7": .done(result: Array("sent ü \"1/2\"".utf8), settled: false), "pay": .undone,
+                "raw": .done(result: [0, 255], settled: false), "open": .open,
+            ])
+        let records = bytes.split(separator: 10).compactMap { LedgerRecord(line: $0) }
+        #expect(records.flatMap { $0.encoded() } == bytes)
     }
 
     @Test func aFileCutAtAnyByteLosesOnlyItsTornLine() throws {

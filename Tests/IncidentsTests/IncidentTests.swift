@@ -94,7 +94,7 @@ private let golden = """
         runner versions agent-7                            # what can be restored
         runner verify agent-7@40                           # are the bytes of a version that failed whole?
         runner restore agent-7@41                          # once the cause is mended: go on from the newest state
-        runner start agent-7 --from clean                  # or begin anew; no version is lost by it
+        runner restart agent-7 --from clean                # or begin anew; no version is lost by it
 
     ## What was tried
 

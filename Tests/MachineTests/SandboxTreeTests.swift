@@ -47,6 +47,20 @@ struct SandboxTreeTests {
         #expect(SandboxFixture.commandLines(with: word) == [])
     }
 
+    @Test(arguments: Shape.possible)
+    func aProcessIsKnownByItsSandbox(shape: Shape) throws {
+        let fixture = try SandboxFixture()
+        let word = "3\(UInt32.random(in: 100_000...999_999))"
+        let started = try fixture.start(
+            fixture.plan(shape, script: "(env -i /usr/bin/setsid /bin/sleep \(word) &) ; sleep 0.1; echo up; sleep \(word)"))
+        let inside = KernelFiles.names(in: "/proc").compactMap { Int32($0) }.filter {
+            KernelFiles.text("/proc/\($0)/cmdline") == "/bin/sleep\0\(word)\0"
+        }
+        #expect(inside.count == 1)
+        for pid in inside + [started.pid] { #expect(fixture.sandboxes.sandbox(of: pid) == started.id) }
+        for pid in [getpid(), 1, 0, Int32.max] { #expect(fixture.sandboxes.sandbox(of: pid) == nil) }
+    }
+
     /// The whole supervision without root: a supervisor of another user, in a process of its own.
     @Test(.enabled(if: geteuid() == 0, "only root may become another user"))
     func itWorksWithoutRoot() throws {

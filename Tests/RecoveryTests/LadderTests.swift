@@ -59,11 +59,11 @@ import Testing
 }
 
 @Test func aForcedCutIsNoProgress() {
-    var scene = Scene([version(1)])
+    var scene = Scene([version(1), version(2)])
     scene.take(.wantedRunning(from: nil))
     scene.comeUp()
-    scene.store(version(2, forced: true), after: 1)
-    #expect(scene.take(killed, after: 1) == "launching(v2 +0 ms) | open(ended) suspect(v1) launch(v2) timer(-)")
+    scene.store(version(3, forced: true), after: 1)
+    #expect(scene.take(killed, after: 1) == "launching(v1 +0 ms) | open(ended) suspect(v2) launch(v1) timer(-)")
 }
 
 @Test func probationProvesWhatWasRestoredAndWhatWasCut() {
@@ -139,6 +139,12 @@ import Testing
     #expect(scene.take(.wantedRestart(from: nil), after: 1) == "ending(v1 +0 ms restart-v1) | stop(cut 10 s) timer(-)")
     #expect(scene.store(version(2, reason: .stop)) == "ending(v1 +0 ms restart-v2) | timer(-)")
     #expect(scene.take(.ended(.exited(0), done: false)) == "launching(v2 +0 ms) | launch(v2) timer(-)")
+    // Who names an origin gets it, whatever is stored meanwhile.
+    scene.comeUp()
+    scene.take(.wantedStopped, after: 1)
+    scene.take(.wantedRestart(from: origin(1)))
+    #expect(scene.store(version(3, reason: .stop)) == "ending(v2 +0 ms restart-v1) | nothing")
+    #expect(scene.take(.ended(.exited(0), done: false)) == "launching(v1 +0 ms) | launch(v1) timer(-)")
 }
 
 @Test func aBrokenVersionGivesWayToTheOneBefore() {

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import ControlSocket
 internal import StatusViews
 
 struct CheckpointCommand: Command {

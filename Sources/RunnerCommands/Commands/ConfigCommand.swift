@@ -61,14 +61,12 @@ struct ConfigCommand: Command {
 
     private func show(_ source: SpecSource, on bench: Workbench) throws(CommandFault) -> Ending {
         let (spec, reading) = try bench.readSpec(source)
+        let settings = EffectiveSetting.all(of: spec, origins: reading.origins)
         if json {
-            try bench.answer(json: ShownSpec(spec: spec, origins: reading.origins.mapValues(\.description)))
-            return .ok
+            try bench.answer(json: settings)
+        } else {
+            bench.answer(EffectiveText.lines(settings, origins: origin ? .shown : .left).map { $0 + "\n" }.joined())
         }
-        let rows = SettingLines.of(spec).map { path, value in
-            (path, origin ? "\(value)  (\(reading.origins[path]?.description ?? "default"))" : value)
-        }
-        bench.answer(twoColumns(rows))
         return .ok
     }
 
@@ -81,11 +79,6 @@ struct ConfigCommand: Command {
         }
         return .ok
     }
-}
-
-private struct ShownSpec: Encodable {
-    var spec: AgentSpec
-    var origins: [String: String]
 }
 
 private struct ShownPlaces: Encodable {

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import OutsideWorld
 internal import StatusViews
 
 struct EventsCommand: Command {
@@ -33,7 +34,7 @@ struct EventsCommand: Command {
         let earliest = since?.time(now: bench.machine.wallTime())
         var rows: [EventRow] = []
         for agent in try bench.chosen(agents, in: store) {
-            rows += try bench.journal(of: agent, in: store).entries.map { EventRow($0, of: agent) }
+            rows += try bench.journal(of: agent, in: store).map { EventRow($0, of: agent) }
         }
         rows = rows.filter { row in (earliest.map { row.time >= $0 } ?? true) && (kind.map { row.kind == $0 } ?? true) }
         rows.sort { ($0.time, $0.agent, $0.sequence) < ($1.time, $1.agent, $1.sequence) }

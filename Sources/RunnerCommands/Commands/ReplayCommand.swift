@@ -22,7 +22,7 @@ struct ReplayCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
-        let entries = try bench.journal(of: agent, in: store).entries
+        let entries = try bench.journal(of: agent, in: store)
         let differences = Recovery.replay(entries)
         if json {
             try bench.answer(json: differences)

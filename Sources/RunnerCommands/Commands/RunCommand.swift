@@ -100,15 +100,16 @@ struct RunCommand: Command {
             wish = try WantedFile.read(from: store.disk, below: store.directory(of: spec.name))
             world = try bench.machine.world(for: place)
         } catch { throw CommandFault(error) }
-        let order = SuperviseOrder(
-            spec: spec, facts: bench.machine.facts, place: place, environment: bench.machine.environment,
-            startFrom: origin ?? wish?.startFrom, rollsBackWorkspace: origin != nil || wish?.rollsBackWorkspace ?? true,
-            echo: !quiet && !inBackground)
-        let end = try bench.supervise(order, world) {
+        var request = SupervisorRequest(
+            spec: spec, facts: bench.machine.facts, place: place,
+            launchPlace: bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file), startFrom: origin ?? wish?.startFrom,
+            echo: !quiet && !inBackground, processID: bench.machine.processID
+        ) {
             // A wish is granted once. Should it not go away, the next start repeats it, which loses work but breaks nothing.
             try? WantedFile.remove(from: store.disk, below: store.directory(of: spec.name))
             bench.machine.sayReady()
         }
-        return .agents(end.exitStatus)
+        request.rollsBackWorkspace = origin != nil || wish?.rollsBackWorkspace ?? true
+        do { return .agents(try bench.supervise(request, world).exitStatus) } catch { throw CommandFault(error) }
     }
 }

@@ -19,7 +19,7 @@ struct SettleCommand: Command {
             notes: ["'runner status AGENT' lists the keys that wait. Look at the outside world first: nothing here can undo a wrong answer."],
             exits: [
                 (.ok, "decided"), (.noInput, "no such agent, or no effect of that key waits"), (.noSupervisor, "the agent is not supervised"),
-                .usage,
+                (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] {

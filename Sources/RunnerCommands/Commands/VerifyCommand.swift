@@ -1,5 +1,6 @@
 internal import AgentModel
 internal import Checkpoints
+internal import ControlSocket
 internal import OutsideWorld
 internal import StatusViews
 

@@ -26,11 +26,11 @@ struct WhyCommand: Command {
         let agent = try bench.named(agent, in: store)
         let journal = try bench.journal(of: agent, in: store)
         if json {
-            let decisions = journal.entries.filter(\.isDecision).suffix(limit).map { EventRow($0, of: agent) }
+            let decisions = journal.filter(\.isDecision).suffix(limit).map { EventRow($0, of: agent) }
             try bench.answer(json: Array(decisions))
         } else {
             let status = try bench.status(of: agent, in: store)
-            bench.answer(WhyText(status, entries: journal.entries).text(limit: limit, on: bench.paper))
+            bench.answer(WhyText(status, entries: journal).text(limit: limit, on: bench.paper))
         }
         return .ok
     }

@@ -4,5 +4,6 @@ internal import AgentSpecs
 func catalogue() -> [(code: String, entry: ErrorEntry)] {
     let own = ErrorCode.allCases.map { (code: $0.rawValue, entry: $0.entry) }
     let specs = SpecCode.allCases.map { (code: $0.rawValue, entry: $0.entry) }
-    return (own + specs).sorted { $0.code < $1.code }
+    let agents = AgentCode.allCases.map { (code: $0.rawValue, entry: $0.entry) }
+    return (own + specs + agents).sorted { $0.code < $1.code }
 }

@@ -19,12 +19,14 @@ struct ErrorEntry: Hashable, Sendable {
 extension ErrorCode {
     var entry: ErrorEntry {
         switch self {
-        case .usage, .internal, .codeUnknown, .effectUnknown: generalEntry
-        case .agentUnknown, .agentHeld, .versionUnknown, .versionBroken, .versionPart: agentEntry
+        case .usage, .internal, .codeUnknown: generalEntry
+        case .effectNoKey, .effectNotOpen, .effectRunning, .effectResult: effectEntry
+        case .agentUnknown, .agentHeld, .agentNotRunning, .versionUnknown, .versionBroken, .versionPart: agentEntry
         case .storeMissing, .storeFormat, .storeFull, .storeReadOnly, .storeDenied, .storeIO: storeEntry
-        case .checkpointEmpty, .checkpointRefused, .checkpointFailed, .restartFailed, .restoreFailed, .stopFailed: actionEntry
-        case .supervisorNone, .supervisorDenied, .supervisorSilent, .supervisorIO, .supervisorRefused: supervisorEntry
-        case .specFile, .specInvalid, .launchNotFound, .launchNotExecutable, .launchSetUp, .launchSystem, .runFailed: runEntry
+        case .checkpointEmpty, .checkpointRefused, .checkpointFailed, .checkpointAborted, .restartFailed, .restoreFailed, .stopFailed: actionEntry
+        case .supervisorNone, .supervisorDenied, .supervisorSilent, .supervisorIO, .controlBad: supervisorEntry
+        case .specFile, .specInvalid, .runFailed: runEntry
+        case .launchNotFound, .launchNotExecutable, .launchSetUp, .launchSystem, .launchUser, .launchWorkspace, .launchPath: launchEntry
         case .fileMissing, .fileDenied, .fileFull, .fileReadOnly, .fileTooLarge, .fileIO: fileEntry
         case .statusBroken, .journalBroken, .replayDiffers: recordEntry
         }
@@ -42,10 +44,6 @@ extension ErrorCode {
             ErrorEntry(
                 "there is no such error code", .noInput, "The code asked for is not one of ours.",
                 remedy: "'runner explain' without a code lists them all.")
-        case .effectUnknown:
-            ErrorEntry(
-                "there is no such open effect", .noInput, "The agent has no effect of that key whose outcome is unknown.",
-                remedy: "'runner status AGENT' lists the keys that wait for a decision.")
         default:
             ErrorEntry(
                 "the runner contradicts itself", .internal, "Something that cannot be has been.",
@@ -53,8 +51,33 @@ extension ErrorCode {
         }
     }
 
+    private var effectEntry: ErrorEntry {
+        switch self {
+        case .effectNoKey:
+            ErrorEntry(
+                "there is no effect of that key", .noInput, "The agent's ledger holds no effect with this key.",
+                remedy: "'runner status AGENT' lists the keys that wait for a decision.")
+        case .effectNotOpen:
+            ErrorEntry(
+                "the effect is settled already", .failed, "Its outcome is known, so there is nothing to decide.",
+                remedy: "Nothing needs to be done. An outcome, once known, is never changed.")
+        case .effectRunning:
+            ErrorEntry(
+                "the effect is being done right now", .tryAgain, "The agent that began it lives and will say how it ended.",
+                remedy: "Wait for it. Only an effect that was open when its agent died is left to a person.")
+        default:
+            ErrorEntry(
+                "the effect's result is too long", .badData, "A result is kept in the ledger and handed back to the agent, so it has a limit.",
+                remedy: "Give a shorter one: an identifier rather than a document.")
+        }
+    }
+
     private var agentEntry: ErrorEntry {
         switch self {
+        case .agentNotRunning:
+            ErrorEntry(
+                "the agent does not run at the moment", .tryAgain, "It has a supervisor, which waits, restores or cools down.",
+                remedy: "'runner status AGENT' tells what comes next and when; ask again then.")
         case .agentHeld:
             ErrorEntry(
                 "another supervisor holds the agent", .tryAgain,
@@ -119,6 +142,10 @@ extension ErrorCode {
             ErrorEntry(
                 "the checkpoint was refused", .failed, "What the agent handed over is not what it said, or is larger than its limits.",
                 remedy: "The sentence tells which. Limits stand under 'checkpoint' in agent.yaml.")
+        case .checkpointAborted:
+            ErrorEntry(
+                "the checkpoint was given up", .failed, "The agent ended, or was stopped, before the version was whole. Older versions are untouched.",
+                remedy: "'runner events AGENT' tells what came between; ask again when it runs.")
         case .restartFailed:
             ErrorEntry(
                 "the agent could not be started again", .failed, "The supervisor tried, and tells why in the sentence.",
@@ -152,10 +179,10 @@ extension ErrorCode {
             ErrorEntry(
                 "the supervisor could not be reached", .inputOutput, "The connection to its control socket failed.",
                 remedy: "The sentence has the system's own error. 'runner doctor' shows where sockets are looked for.")
-        case .supervisorRefused:
+        case .controlBad:
             ErrorEntry(
-                "the supervisor refused", .failed, "It understood the request and could not do it; the sentence tells why.",
-                remedy: "Do what the sentence says; 'runner why AGENT' tells the state it is in.")
+                "the supervisor did not understand the request", .failed, "What arrived at its control socket is no request it knows.",
+                remedy: "Use the same release for the command and the supervisor: 'runner version' and the start of the agent's log tell them.")
         default:
             ErrorEntry(
                 "no supervisor of the agent runs", .noSupervisor,
@@ -174,6 +201,15 @@ extension ErrorCode {
             ErrorEntry(
                 "the spec is wrong", .badConfiguration, "Every mistake is listed with its line, column and what was probably meant.",
                 remedy: "Mend the file and try 'runner config check FILE'.")
+        default:
+            ErrorEntry(
+                "the runner itself failed", .runnerFailed, "Supervision could not begin or go on. The agent, if it lives, is stopped within its adoption term.",
+                remedy: "Do what the sentence says and run it again: it goes on from the last version.")
+        }
+    }
+
+    private var launchEntry: ErrorEntry {
+        switch self {
         case .launchNotFound:
             ErrorEntry(
                 "the agent's command was not found", .commandNotFound, "It is looked up in the PATH the agent gets, from its working directory.",
@@ -186,14 +222,22 @@ extension ErrorCode {
             ErrorEntry(
                 "the sandbox could not be set up", .runnerFailed, "The working directory, user, control group or a mount could not be had.",
                 remedy: "The sentence tells which. 'runner doctor' shows what this machine allows.")
-        case .launchSystem:
+        case .launchUser:
+            ErrorEntry(
+                "the agent's user cannot be had", .runnerFailed, "The user is not known on this machine, or only root may become it.",
+                remedy: "Leave 'user' out, name one from /etc/passwd, or run as root.")
+        case .launchWorkspace:
+            ErrorEntry(
+                "workspace and store lie in one another", .runnerFailed, "Every version would hold all versions before it.",
+                remedy: "Choose another workspace, or another store with '--store'.")
+        case .launchPath:
+            ErrorEntry(
+                "a socket's path would be too long", .runnerFailed, "Linux takes 107 bytes for the path of a socket.",
+                remedy: "Give the agent a shorter name, or set XDG_RUNTIME_DIR to a shorter directory.")
+        default:
             ErrorEntry(
                 "the system refused to start the agent", .runnerFailed, "Starting a process failed: memory, process limits, or a kernel error.",
                 remedy: "The sentence has the system's own error; look at 'ulimit -u', free memory and 'dmesg'.")
-        default:
-            ErrorEntry(
-                "the runner itself failed", .runnerFailed, "Supervision could not begin or go on. The agent, if it lives, is stopped within its adoption term.",
-                remedy: "Do what the sentence says and run it again: it goes on from the last version.")
         }
     }
 

@@ -6,6 +6,7 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
 
     case agentUnknown = "E-AGENT-MISSING"
     case agentHeld = "E-STORE-HELD"
+    case agentNotRunning = "E-AGENT-NOT-RUNNING"
     case versionUnknown = "E-VERSION-MISSING"
     case versionBroken = "E-VERSION-BROKEN"
     case versionPart = "E-VERSION-PART"
@@ -23,13 +24,18 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case restartFailed = "E-RESTART-FAILED"
     case restoreFailed = "E-RESTORE-FAILED"
     case stopFailed = "E-STOP-FAILED"
-    case effectUnknown = "E-EFFECT-UNKNOWN"
+    case checkpointAborted = "E-CHECKPOINT-ABORTED"
+
+    case effectNoKey = "E-EFFECT-NO-KEY"
+    case effectNotOpen = "E-EFFECT-NOT-OPEN"
+    case effectRunning = "E-EFFECT-RUNNING"
+    case effectResult = "E-EFFECT-RESULT"
 
     case supervisorNone = "E-SUPERVISOR-NONE"
     case supervisorDenied = "E-SUPERVISOR-DENIED"
     case supervisorSilent = "E-SUPERVISOR-SILENT"
     case supervisorIO = "E-SUPERVISOR-IO"
-    case supervisorRefused = "E-SUPERVISOR-REFUSED"
+    case controlBad = "E-CONTROL-BAD"
 
     case specFile = "E-SPEC-FILE"
     case specInvalid = "E-SPEC-INVALID"
@@ -38,6 +44,9 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case launchNotExecutable = "E-LAUNCH-NOT-EXECUTABLE"
     case launchSetUp = "E-LAUNCH-SET-UP"
     case launchSystem = "E-LAUNCH-SYSTEM"
+    case launchUser = "E-LAUNCH-USER"
+    case launchWorkspace = "E-LAUNCH-WORKSPACE"
+    case launchPath = "E-LAUNCH-PATH"
     case runFailed = "E-RUN-FAILED"
 
     case fileMissing = "E-FILE-MISSING"

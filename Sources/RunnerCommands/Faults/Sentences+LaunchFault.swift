@@ -1,7 +1,7 @@
 internal import OutsideWorld
 
 extension CommandFault {
-    init(_ fault: LaunchFault) {
+    init(_ fault: OutsideWorld.LaunchFault) {
         let code: ErrorCode =
             switch fault.kind {
             case .commandNotFound: .launchNotFound

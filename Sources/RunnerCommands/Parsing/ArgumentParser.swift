@@ -93,7 +93,7 @@ private struct WordReader<C: Command> {
         let attached = parts.count > 1 ? parts[1] : nil
         switch parts[0] {
         case "help": wantsHelp = true
-        case "store": common.store = try attached ?? next(for: written, "DIR")
+        case "store": common.store = try value(attached, of: written, "DIR")
         default:
             guard let option = options.first(where: { $0.long == parts[0] }) else {
                 let known = options.map { "--" + $0.long } + ["--help", "--store"]
@@ -131,12 +131,14 @@ private struct WordReader<C: Command> {
             if attached != nil { throw UsageFault("'\(written)' takes no value", command: name) }
             effect(&command)
         case .value(let placeholder, let effect):
-            let text = try attached ?? next(for: written, placeholder)
-            do { try effect(&command, text) } catch { throw UsageFault("'\(text)' for '\(written)' \(error.what)", command: name) }
+            let text = try value(attached, of: written, placeholder)
+            do throws(WordFault) { try effect(&command, text) } catch { throw UsageFault("'\(text)' for '\(written)' \(error.what)", command: name) }
         }
     }
 
-    private mutating func next(for written: String, _ placeholder: String) throws(UsageFault) -> String {
+    /// What stands behind the `=`, else the next word.
+    private mutating func value(_ attached: String?, of written: String, _ placeholder: String) throws(UsageFault) -> String {
+        if let attached { return attached }
         guard let word = words.popFirst(), word != "--" else { throw UsageFault("'\(written)' needs a value \(placeholder)", command: name) }
         return word
     }
@@ -148,7 +150,7 @@ private struct WordReader<C: Command> {
         guard let operand = taken < places.count ? places[taken] : places.last(where: { $0.count == .many || $0.count == .oneOrMore }) else {
             throw UsageFault("unexpected argument '\(word)'", command: name)
         }
-        do { try operand.take(&command, word) } catch { throw UsageFault("'\(word)' \(error.what)", command: name) }
+        do throws(WordFault) { try operand.take(&command, word) } catch { throw UsageFault("'\(word)' \(error.what)", command: name) }
         taken += 1
     }
 
@@ -158,7 +160,7 @@ private struct WordReader<C: Command> {
             return
         }
         while let word = words.popFirst() {
-            do { try rest.take(&command, word) } catch { throw UsageFault("'\(word)' \(error.what)", command: name) }
+            do throws(WordFault) { try rest.take(&command, word) } catch { throw UsageFault("'\(word)' \(error.what)", command: name) }
         }
     }
 

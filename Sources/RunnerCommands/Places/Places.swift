@@ -1,6 +1,4 @@
 internal import AgentModel
-internal import Digests
-internal import OutsideWorld
 
 /// Where everything is: the store, and the runtime directories of supervisors. Computed from the environment, nothing is looked at.
 struct Places: Hashable, Sendable {
@@ -18,6 +16,8 @@ struct Places: Hashable, Sendable {
     let storeOrigin: StoreOrigin
     /// Directories in which this user's runtime directories may lie, best first.
     private let runtimeBases: [String]
+    /// Room that a base must leave for an agent's name: enough for nearly all, and the planner refuses the rest by name.
+    private let longestName = 40
 
     init(environment: [String: String], userID: UInt32, workingDirectory: String, store option: String?) {
         func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
@@ -44,15 +44,16 @@ struct Places: Hashable, Sendable {
         }
     }
 
-    /// The runtime directory of `agent`'s supervisor. A socket's path holds 107 bytes (sun_path is 108 with its NUL, see unix(7)), so a
-    /// long name is replaced by its hash, and a long base by a short one.
-    func runtime(storeID: String, agent: AgentName) -> String {
-        let limit = 107 - "/doors/notify.sock".utf8.count
-        let candidates = runtimeBases.flatMap { base in
-            [agent.text, String(hexadecimal(SHA256.digest(of: Array(agent.text.utf8))).prefix(16))].map { "\(base)/\(storeID)/\($0)" }
-        }
-        return candidates.first { $0.utf8.count <= limit } ?? candidates[candidates.count - 1]
+    /// What the runtime directories of all agents of one store lie in. A socket's path holds 107 bytes (sun_path is 108 with its NUL, see
+    /// unix(7)), so a base that leaves too little for an agent's name gives way to a short one.
+    func runtimeDirectory(storeID: String) -> String {
+        let rest = "/doors/notify.sock".utf8.count + longestName
+        let candidates = runtimeBases.map { "\($0)/\(storeID)" }
+        return candidates.first { $0.utf8.count + rest <= 107 } ?? candidates[candidates.count - 1]
     }
+
+    /// The runtime directory of `agent`'s supervisor.
+    func runtime(storeID: String, agent: AgentName) -> String { "\(runtimeDirectory(storeID: storeID))/\(agent)" }
 
     /// `path` without `.` and `..`, from `directory` when it is not absolute. Links are not looked at.
     static func absolute(_ path: String, from directory: String) -> String {

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import AgentSpecs
 internal import Checkpoints
 internal import ControlSocket
 internal import OutsideWorld

@@ -15,7 +15,7 @@ struct Workbench {
         self.supervise = supervise
         commandIndex = common.commandIndex
         places = Places(
-            environment: machine.environment, userID: machine.facts.userID, workingDirectory: machine.workingDirectory, store: common.store)
+            environment: machine.environment, userID: machine.userID, workingDirectory: machine.workingDirectory, store: common.store)
     }
 
     // MARK: The two streams

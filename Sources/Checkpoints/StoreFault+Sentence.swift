@@ -1,0 +1,74 @@
+internal import AgentModel
+internal import OutsideWorld
+
+/// How a person is told. Documentation: docs/store-format.md
+extension StoreFault {
+    /// The stable name of the fault, as `runner explain` takes it.
+    public var code: String {
+        switch kind {
+        case .format: "E-STORE-FORMAT"
+        case .full: "E-STORE-FULL"
+        case .readOnly: "E-STORE-READONLY"
+        case .denied: "E-STORE-DENIED"
+        case .held: "E-STORE-HELD"
+        case .noSuchAgent: "E-AGENT-MISSING"
+        case .noSuchVersion: "E-VERSION-MISSING"
+        case .broken: "E-VERSION-BROKEN"
+        case .noSuchPart: "E-VERSION-PART"
+        case .nothing: "E-CHECKPOINT-EMPTY"
+        case .refused: "E-CHECKPOINT-REFUSED"
+        case .system: "E-STORE-IO"
+        }
+    }
+
+    /// One line: what could not be done, to what, why, what to do next.
+    public var sentence: String { "could not \(doing) '\(what)': \(reason)" }
+
+    private var reason: String {
+        switch kind {
+        case .format(let how): "\(how). Give the store's directory with --store, or an empty one to make a new store"
+        case .full(let needed, let free):
+            "the disk is full\(Self.figures(needed, free)). Free space, or run 'runner prune \(agent) --dry-run'"
+        case .readOnly: "the store's disk is read-only. Remount it writable; older versions are untouched"
+        case .denied: "permission denied. Run as the store's owner, or give another store with --store"
+        case .held(let holder): "it is held by \(holder). Ask that one, or stop it first"
+        case .noSuchAgent: "there is no such agent. See 'runner ls'"
+        case .noSuchVersion: "there is no such version. See 'runner versions \(agent)'"
+        case .broken(let part, let how): "'\(part)' is broken: \(how). Use another version, see 'runner versions \(agent)'"
+        case .noSuchPart(let part): "it holds no \(part). See 'runner show \(what)'"
+        case .nothing:
+            "there is nothing to keep: the agent handed over no state and has no workspace. "
+                + "Give it a 'workspace', or let it answer 'prepare'"
+        case .refused(let why): "\(why). Put that right, or leave it out of the checkpoint; older versions are untouched"
+        case .system(let fault): "could not \(fault.doing) '\(fault.what)': \(Self.words(fault.kind)). Older versions are untouched"
+        }
+    }
+
+    /// `what` without the version.
+    private var agent: String { String(what.prefix { $0 != "@" }) }
+
+    private static func figures(_ needed: ByteCount?, _ free: ByteCount?) -> String {
+        switch (needed, free) {
+        case (let needed?, let free?): " (needs \(needed), \(free) free)"
+        case (let needed?, nil): " (needs \(needed))"
+        case (nil, let free?): " (\(free) free)"
+        case (nil, nil): ""
+        }
+    }
+
+    private static func words(_ kind: FileFault.Kind) -> String {
+        switch kind {
+        case .missing: "it is not there"
+        case .exists: "something is there already"
+        case .full: "the disk is full"
+        case .readOnly: "its disk is read-only"
+        case .denied: "permission denied"
+        case .notDirectory: "it is not a directory"
+        case .notEmpty: "the directory is not empty"
+        case .tooLarge: "it is too large"
+        case .busy: "another holds it"
+        case .system(5): "input/output error"
+        case .system(let number): "system error \(number)"
+        }
+    }
+}
