@@ -9,7 +9,6 @@ public final class LinuxMachine: Machine {
     public let arguments: [String]
     public let environment: [String: String]
     public let executable: String
-    public let processID: Int32 = getpid()
     /// Found out when first asked for: most commands never need them.
     public private(set) lazy var facts: HostFacts = findFacts()
 
