@@ -43,7 +43,7 @@ final class SimulatedAgent {
     func begin() {
         let early = sandbox.plan.origin == .clean ? script.diesAfterCleanStart : script.diesAfterRestore
         if let early { machine.after(early) { [self] in if !isDead { sandbox.end(.exited(70)) } } }
-        if script.cooperative { later(1...20) { $0.connect() } } else { later(script.stepTime) { $0.workAlone() } }
+        if script.cooperative { connectLater(1...20) } else { later(script.stepTime) { $0.workAlone() } }
     }
 
     /// Nothing planned will happen any more.
@@ -64,6 +64,13 @@ final class SimulatedAgent {
         }
     }
 
+    private func connectLater(_ milliseconds: ClosedRange<Int>) {
+        machine.after(machine.delay(milliseconds)) { [self] in
+            guard !isDead, connection == nil else { return }
+            if frozen { thawTasks.append { [self] in if !isDead, connection == nil { connect() } } } else { connect() }
+        }
+    }
+
     func freeze() { frozen = true }
     func thaw() {
         frozen = false
@@ -76,7 +83,7 @@ final class SimulatedAgent {
 
     private func connect() {
         guard connection == nil, let world = machine.world, let id = world.peerConnects(.agent, agent: self, inside: sandbox.id) else {
-            return later(50...400) { $0.connect() }
+            return connectLater(50...400)
         }
         connection = id
         reader = FrameReader()
@@ -89,7 +96,8 @@ final class SimulatedAgent {
         toPrepare = nil
         if case .over = doing { return }
         if case .standing = doing { doing = .working }
-        later(20...200) { $0.connect() }
+        turn += 1  // what was asked is asked again after the next welcome
+        connectLater(20...200)
     }
 
     func received(_ bytes: [UInt8]) {
@@ -124,7 +132,7 @@ final class SimulatedAgent {
         case .welcome(let welcome): greet(welcome)
         case .prepare(let request, _, _): if draw(script.deaf) { isDeaf = true } else { toPrepare = request }
         case .resume(let request), .aborted(let request, _): goOn(request)
-        case .committed(let request, _): if let stood = stoodAt[request] { machine.committedStep = stood }
+        case .committed(let request, _): if let stood = stoodAt[request] { machine.committed(stood, of: sandbox.plan.incarnation) }
         case .stop: if !script.ignoresStop { askedToStop() }
         case .effectResult(let request, let verdict): effectAnswered(request, verdict)
         case .refusal(_, let reason): machine.say("agent was refused: \(reason)")
@@ -139,8 +147,7 @@ final class SimulatedAgent {
             if case .inline(let bytes)? = welcome.state { step = UInt64(String(decoding: bytes, as: UTF8.self)) ?? 0 }
             let restored = welcome.state == nil ? nil : step
             if restored == nil { freshStart() }
-            machine.restarts.append(
-                SimulatedRestart(incarnation: sandbox.plan.incarnation, step: restored, committedStep: machine.committedStep))
+            machine.lives.append(SimulatedLife(incarnation: sandbox.plan.incarnation, began: restored))
             machine.say("agent begins at step \(step) of incarnation \(sandbox.plan.incarnation)")
         }
         doing = .working
@@ -174,7 +181,7 @@ final class SimulatedAgent {
             return machine.after(machine.delay(5...50)) { [self] in if !isDead { sandbox.end(.exited(1)) } }
         }
         guard step < UInt64(script.steps) else { return finish() }
-        guard connection != nil else { return later(50...100) { $0.work() } }  // effects need the runner
+        guard connection != nil else { return }  // effects need the runner; the next welcome goes on
         lastRequest += 1
         doing = .effectBegin(lastRequest)
         send(.effectBegin(request: lastRequest, key: "step-\(step + 1)", description: "step \(step + 1)", idempotent: true))
@@ -209,6 +216,7 @@ final class SimulatedAgent {
     private func doStep() {
         step += 1
         appendResult("step \(step)\n")
+        machine.reached(step, of: sandbox.plan.incarnation)
         doing = .working
         send(.beat(Beat(step: step, progress: Double(step) / Double(max(1, script.steps)))))
         safePoint()
@@ -222,6 +230,7 @@ final class SimulatedAgent {
     }
 
     private func safePoint() {
+        guard connection != nil else { return }  // the next welcome goes on
         let point = SafePoint(state: .inline(Array("\(step)".utf8)), schema: "step/1", step: step)
         if let request = toPrepare {
             toPrepare = nil

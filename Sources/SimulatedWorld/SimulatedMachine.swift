@@ -25,9 +25,8 @@ public final class SimulatedMachine {
     public private(set) var now: Int64
     public internal(set) var supervisorEpoch: UInt64 = 0
     var sandboxes: [SandboxID: SimulatedSandbox] = [:]
-    /// The step of the newest version the agent was told is durable, and what each restored incarnation began from.
-    public internal(set) var committedStep: UInt64 = 0
-    public internal(set) var restarts: [SimulatedRestart] = []
+    /// What became of each incarnation, in order.
+    public internal(set) var lives: [SimulatedLife] = []
     /// How many tasks were finished.
     public internal(set) var finishedTasks = 0
     /// Most incarnations of the agent that ever ran at one moment.
@@ -97,6 +96,13 @@ public final class SimulatedMachine {
         trace.append("\(WallTime(nanoseconds: now)) \(text())")
     }
 
+    func reached(_ step: UInt64, of incarnation: UInt64) {
+        if let index = lives.lastIndex(where: { $0.incarnation == incarnation }) { lives[index].reached = step }
+    }
+    func committed(_ step: UInt64, of incarnation: UInt64) {
+        if let index = lives.lastIndex(where: { $0.incarnation == incarnation }) { lives[index].committed = step }
+    }
+
     // MARK: Supervisors
 
     /// Counts a call of the supervisor to the outside. - Returns: false once it is dead: the call must do nothing.
@@ -152,13 +158,15 @@ public final class SimulatedMachine {
     }
 }
 
-/// How one incarnation began.
-public struct SimulatedRestart: Hashable, Sendable {
+/// What became of one incarnation of the agent.
+public struct SimulatedLife: Hashable, Sendable {
     public var incarnation: UInt64
     /// The step it was handed; nil: a clean start.
-    public var step: UInt64?
-    /// The newest step that was known to be durable then.
-    public var committedStep: UInt64
+    public var began: UInt64?
+    /// The last step it did; nil: it did none.
+    public var reached: UInt64?
+    /// The newest step it was told is durable.
+    public var committed: UInt64?
 }
 
 /// A service outside that is paid by the call. Remembers keys, so that a repeated key returns the old answer.

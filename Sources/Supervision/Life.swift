@@ -25,6 +25,8 @@ struct Life {
     var watchdogEvery: Duration?
     var beat = BeatFigures()
     var waitingForModel = false
+    /// It has connected with the capability "prepare".
+    var preparesItself = false
 }
 
 /// The newest figures an agent gave; each stands until a newer one comes.

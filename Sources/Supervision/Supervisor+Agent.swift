@@ -45,10 +45,6 @@ extension Supervisor {
         peers[id] = nil
         currentConnection.closed(id)
         armHello()
-        // What the runner had asked on this connection is void: the agent goes on when it connects again, and is asked anew.
-        if let run = checkpointRun, case .preparing = run.stage, currentConnection.current == nil {
-            abortCheckpoint("the connection to the agent was lost")
-        }
     }
 
     private func act(on events: [SessionEvent], of id: ConnectionID) {
@@ -104,20 +100,26 @@ extension Supervisor {
             return act(on: events, of: id)
         }
         peers[id]?.capabilities = Set(hello.capabilities)
+        if hello.capabilities.contains("prepare") { self.life?.preparesItself = true }
         armHello()
         if hello.resumes == life.incarnation {
-            send(.welcome(welcome(version, state: nil, schema: nil, restored: nil)), to: id)
+            welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
         } else {
             welcomeWithState(id, version)
         }
-        if let run = checkpointRun, case .preparing = run.stage { send(.prepare(request: run.request, deadline: spec.checkpoint.deadline, reason: run.reason), to: id) }
+    }
+
+    /// What the runner had asked on an earlier connection is void; a cut that is still wanted is asked for anew.
+    private func askAgain(_ id: ConnectionID) {
+        guard let run = checkpointRun, case .preparing = run.stage, peers[id]?.can("prepare") == true else { return }
+        send(.prepare(request: run.request, deadline: spec.checkpoint.deadline, reason: run.reason), to: id)
     }
 
     /// The state is in memory after a launch; a supervisor that took the agent over reads it from the store.
     private func welcomeWithState(_ id: ConnectionID, _ version: UInt32) {
         guard let life else { return }
         guard case .version(let number) = life.origin, restoresState else {
-            return send(.welcome(welcome(version, state: nil, schema: nil, restored: nil)), to: id)
+            return welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
         }
         if let restored = life.restored { return handOver(restored, id, version) }
         let store = store
@@ -126,14 +128,14 @@ extension Supervisor {
         aside { () -> StoredState? in holdsState ? try? store.state(agent, number) : nil } then: { [self] restored in
             guard peers[id] != nil else { return }
             if let restored { return handOver(restored, id, version) }
-            send(.welcome(welcome(version, state: nil, schema: nil, restored: nil)), to: id)
+            welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
         }
     }
 
     private func handOver(_ restored: StoredState, _ id: ConnectionID, _ version: UInt32) {
         if restored.bytes.count <= ProtocolLimits.inlineState {
             let message = welcome(version, state: .inline(restored.bytes), schema: restored.schema, restored: restored)
-            return send(.welcome(message), to: id)
+            return welcome(id, message)
         }
         // Too large for a frame: a file in the staging directory, which the agent reads and checks.
         let name = "restored-state"
@@ -148,10 +150,15 @@ extension Supervisor {
         } then: { [self] result in
             switch result {
             case .success(let payload):
-                send(.welcome(welcome(version, state: payload, schema: restored.schema, restored: restored)), to: id)
+                welcome(id, welcome(version, state: payload, schema: restored.schema, restored: restored))
             case .failure(let fault): couldNotHandOver(fault.sentence)
             }
         }
+    }
+
+    private func welcome(_ id: ConnectionID, _ message: Welcome) {
+        send(.welcome(message), to: id)
+        askAgain(id)
     }
 
     private func couldNotHandOver(_ why: String) {

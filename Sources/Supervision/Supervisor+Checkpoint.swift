@@ -41,10 +41,18 @@ extension Supervisor {
 
     private func prepareAgent() {
         guard let run = checkpointRun else { return }
-        guard let current = currentConnection.current, peers[current]?.can("prepare") == true else { return cut(nil, forced: false) }
+        let current = currentConnection.current
+        guard current.map({ peers[$0]?.can("prepare") == true }) ?? handsStateOver else { return cut(nil, forced: false) }
         checkpointRun?.stage = .preparing(since: world.now())
         deadlines[.prepared] = world.now() + spec.checkpoint.deadline
+        // An agent that is between two connections is asked when it is back, within the same deadline.
+        guard let current else { return }
         send(.prepare(request: run.request, deadline: spec.checkpoint.deadline, reason: run.reason), to: current)
+    }
+
+    /// Whether the agent is one that gives its state: a cut without it is then not the whole agent.
+    private var handsStateOver: Bool {
+        life?.preparesItself ?? false || versions.contains { $0.parts.cooperative }
     }
 
     /// The agent's own wish, at its own safe point.

@@ -42,7 +42,7 @@ import Testing
         let text = try Self.document("agent.yaml.md")
         let words = Set(text.split { !($0.isLetter || $0.isNumber || $0 == "_" || $0 == "-") }.map { String($0) })
         for code in SpecCode.allCases { #expect(words.contains(code.rawValue), "\(code.rawValue)") }
-        for code in LaunchFault.Code.allCases { #expect(words.contains(code.rawValue), "\(code.rawValue)") }
+        for code in PlanFault.Code.allCases { #expect(words.contains(code.rawValue), "\(code.rawValue)") }
         for name in VariableName.ofTheRunner { #expect(words.contains(name), "\(name)") }
         for flag in SpecFlags.settings { #expect(words.contains(flag.flag), "\(flag.flag)") }
     }

@@ -200,7 +200,7 @@ import Testing
         place.storeDirectory = row.store
         place.runtimeDirectory = row.runtime
         let planner = LaunchPlanner(spec: spec, facts: Self.facts(user: row.runnerUser), place: place)
-        #expect { try planner.plan(from: .clean, incarnation: 1) } throws: { ($0 as? LaunchFault)?.description == row.sentence }
+        #expect { try planner.plan(from: .clean, incarnation: 1) } throws: { ($0 as? PlanFault)?.description == row.sentence }
     }
 
     @Test func usersByNumberNeedNoEntryAndPasswdIsRead() throws {
