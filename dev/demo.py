@@ -160,6 +160,8 @@ class Demo:
         try:
             if b"agent.py" not in command:
                 raise Unusable(f"the status names process {pid} as the agent, and that is {command!r}")
+            if not any(line.startswith(f"{pid}:") for line in self.left_behind()):
+                raise Unusable(f"the agent, process {pid}, cannot be seen from outside, so its absence could not be seen either")
             done = self.done_now()
             before = time.time()
             signal.pidfd_send_signal(agent, signal.SIGKILL)
@@ -304,16 +306,18 @@ class Demo:
         return {"done": done, "again": sum(begun.values()) - len(begun), "faults": faults}
 
     def left_behind(self):
-        """Processes that still work in the demo's folder, but for its own."""
+        """Processes that have to do with the demo's folder, by their directory, arguments or environment, but for its own."""
         left = []
+        folder = str(self.folder).encode()
         for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) in (os.getpid(), self.model.pid):
+            if not entry.name.isdigit() or int(entry.name) in (os.getpid(), self.model.pid, self.runner.pid):
                 continue
             try:
-                if os.readlink(entry / "cwd").startswith(str(self.home)):
-                    left.append(f"{entry.name}: {(entry / 'cmdline').read_bytes().replace(bytes(1), b' ').decode(errors='replace')}")
+                command = (entry / "cmdline").read_bytes()
+                if folder in os.readlink(entry / "cwd").encode() + command + (entry / "environ").read_bytes():
+                    left.append(f"{entry.name}: {command.replace(bytes(1), b' ').decode(errors='replace').strip()}")
             except OSError:
-                continue
+                continue  # gone, or not ours to look at
         return left
 
     # MARK: telling

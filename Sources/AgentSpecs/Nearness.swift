@@ -3,7 +3,7 @@ func nearest(to word: String, among candidates: [String]) -> String? {
     let meant = Array(folded(word).utf8)
     // Long words are not typos of settings, and distances cost the product of the lengths.
     guard meant.count >= 2, meant.count <= 48 else { return nil }
-    let allowed = meant.count <= 3 ? 1 : meant.count <= 8 ? 2 : 3
+    let allowed = meant.count <= 5 ? 1 : meant.count <= 8 ? 2 : 3
     var best: (candidate: String, distance: Int)?
     for candidate in candidates {
         let distance = editDistance(meant, Array(folded(candidate).utf8))

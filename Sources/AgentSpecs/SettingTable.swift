@@ -102,6 +102,7 @@ struct SettingTable: Sendable {
 
     private static let recovery: [Setting] = [
         .choice("recovery.restart", \.recovery.restart),
+        .choice("recovery.sign_of_life", \.recovery.signOfLife),
         .field("recovery.probation", .duration(from: .zero), \.recovery.probation),
         .field("recovery.start_within", .duration(from: .milliseconds(100)), \.recovery.startWithin),
         .field("recovery.restore_attempts", .count(0...1000), \.recovery.restoreAttempts),
@@ -111,6 +112,7 @@ struct SettingTable: Sendable {
         .field("recovery.backoff.max", .duration(from: .zero), \.recovery.backOffMaximum),
         .field("recovery.backoff.jitter", .fraction, \.recovery.backOffJitter),
         .field("recovery.backoff.reset_after", .duration(from: .zero), \.recovery.backOffResetAfter),
+        .field("recovery.backoff.starts", .count(1...1000), \.recovery.cleanStartsBeforeEscalation),
         .field("recovery.flapping.deaths", .count(2...10_000), \.recovery.flappingDeaths),
         .field("recovery.flapping.within", .duration(from: .seconds(1)), \.recovery.flappingWithin),
         .field("recovery.flapping.cool_down", .duration(from: .zero), \.recovery.coolDown),

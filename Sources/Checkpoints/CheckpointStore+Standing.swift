@@ -60,12 +60,17 @@ extension CheckpointStore {
         return record
     }
 
-    /// When the file is damaged: broken, and pinned because nobody can tell that it was not.
+    /// When the file is damaged: broken, and pinned because nobody can tell that it was not. A fault of the disk, which may pass, is no damage.
     private func standingOrWorst(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> StandingRecord {
-        do throws(StoreFault) { return try standing(agent, version, errand) } catch {
-            guard case .broken(let part, let how) = error.kind else { throw error }
-            return StandingRecord(standing: .broken, because: "'\(part)': \(how)", pinned: true)
+        let path = VersionLayout(directory: StoreLayout.version(agent, version)).standing
+        let bytes = try errand.inStore { () throws(FileFault) -> [UInt8] in
+            do throws(FileFault) { return try disk.read(path, limit: CheckedLine.limit) } catch {
+                guard error.kind == .missing || error.kind == .tooLarge else { throw error }
+                return []
+            }
         }
+        return CheckedLine.decode(StandingRecord.self, from: bytes)
+            ?? StandingRecord(standing: .broken, because: "its standing was lost", pinned: true)
     }
 
     private func write(

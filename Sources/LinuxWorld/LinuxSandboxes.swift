@@ -17,6 +17,8 @@ package final class LinuxSandboxes: SandboxTable {
     /// How long an init may take to say hello, and the rest of a sandbox to die, before adoption is given up. Both take milliseconds.
     private static let helloLimit: Int32 = 3000
     private static let clearLimit = Duration.seconds(10)
+    /// A program that a dead supervisor was just starting holds the supervisor's connection until it is executed.
+    private static let refusalLimit = Duration.milliseconds(500)
 
     /// - Parameter initPath: absolute path of the `runner-init` executable.
     package init(loop: EventLoop, place: SupervisorPlace, initPath: String) {
@@ -164,19 +166,35 @@ package final class LinuxSandboxes: SandboxTable {
             throw LaunchFault(.system, "could not look for a former sandbox: one of this agent is supervised here already")
         }
         let record = SandboxRecord.read(recordPath)
-        let connection = shim_packet_connect(place.initSocket)
-        if connection >= 0, let adopted = try takeOver(HeldDescriptor(connection), record) { return adopted }
+        let deadline = shim_boottime_ns() + Self.refusalLimit.nanoseconds
+        var connection = shim_packet_connect(place.initSocket)
+        while connection >= 0 {
+            switch takeOver(HeldDescriptor(connection), record) {
+            case .taken(let adopted): return adopted
+            case .silent: connection = -ETIMEDOUT
+            case .refused where shim_boottime_ns() < deadline:
+                usleep(10_000)
+                connection = shim_packet_connect(place.initSocket)
+            case .refused:
+                throw LaunchFault(.system, "could not take over the agent's sandbox: another supervisor holds it. Stop that one first")
+            }
+        }
         try clearRemains(record, agent, wasThere: connection != -ENOENT)
         return nil
     }
 
-    /// nil: whoever listens there is no init that could be taken over.
-    private func takeOver(_ link: HeldDescriptor, _ record: SandboxRecord?) throws(LaunchFault) -> AdoptedSandbox? {
-        guard case .report(let hello, var handles)? = SandboxPacket.receive(link.number, within: Self.helloLimit) else { return nil }
-        guard sandbox_report_kind(hello.kind) != SANDBOX_REFUSED else {
-            throw LaunchFault(.system, "could not take over the agent's sandbox: another supervisor holds it. Stop that one first")
-        }
-        guard sandbox_report_kind(hello.kind) == SANDBOX_HELLO, handles.count >= 3 else { return nil }
+    private enum Takeover {
+        case taken(AdoptedSandbox)
+        /// Init has another supervisor.
+        case refused
+        /// Whoever listens there is no init that could be taken over.
+        case silent
+    }
+
+    private func takeOver(_ link: HeldDescriptor, _ record: SandboxRecord?) -> Takeover {
+        guard case .report(let hello, var handles)? = SandboxPacket.receive(link.number, within: Self.helloLimit) else { return .silent }
+        guard sandbox_report_kind(hello.kind) != SANDBOX_REFUSED else { return .refused }
+        guard sandbox_report_kind(hello.kind) == SANDBOX_HELLO, handles.count >= 3 else { return .silent }
         let (initHandle, out, err) = (handles.removeFirst(), handles.removeFirst(), handles.removeFirst())
 
         let group = record?.group
@@ -189,7 +207,7 @@ package final class LinuxSandboxes: SandboxTable {
                 whenVanished: whenVanished)
         }
         sandboxes[id]?.begin(hello: hello, agentHandle: handles.first)
-        return AdoptedSandbox(id: id, incarnation: hello.incarnation, pid: sandboxes[id]?.agentPid)
+        return .taken(AdoptedSandbox(id: id, incarnation: hello.incarnation, pid: sandboxes[id]?.agentPid))
     }
 
     /// No init answers: kills what may be left of the last sandbox, and proves that nothing is.

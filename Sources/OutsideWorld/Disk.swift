@@ -8,14 +8,28 @@ public struct DiskPath: Hashable, Sendable, Comparable, CustomStringConvertible,
 
     /// nil when `text` could leave the root or names nothing.
     public init?(_ text: String) {
-        let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        let dot = UInt8(ascii: ".")
-        let sound = parts.allSatisfy { part in
-            !part.isEmpty && !part.contains(0) && !part.elementsEqual([dot]) && !part.elementsEqual([dot, dot])
-        }
-        guard sound else { return nil }
+        var text = text
+        guard text.withUTF8(Self.isSound) else { return nil }
         self.text = text
     }
+    /// In one pass: paths are made all the time.
+    private static func isSound(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        var length = 0
+        var dots = 0
+        for byte in bytes {
+            switch byte {
+            case 0: return false
+            case UInt8(ascii: "/"):
+                if length == 0 || length <= 2 && dots == length { return false }
+                (length, dots) = (0, 0)
+            default:
+                length += 1
+                if byte == UInt8(ascii: ".") { dots += 1 }
+            }
+        }
+        return length > 2 || length > 0 && dots < length
+    }
+
     /// For paths written in our own source. Traps when the rule above is broken.
     public init(stringLiteral text: String) {
         guard let path = DiskPath(text) else { preconditionFailure("'\(text)' is not a path below a root") }
@@ -41,10 +55,15 @@ public struct DiskPath: Hashable, Sendable, Comparable, CustomStringConvertible,
     // By bytes, not by characters: a file name may begin with a combining mark that would swallow the '/', and two names that look the
     // same ("é" composed and decomposed) are two files.
     private var lastSlash: String.Index? { text.utf8.lastIndex(of: UInt8(ascii: "/")) }
-    public static func == (a: DiskPath, b: DiskPath) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+    public static func == (a: DiskPath, b: DiskPath) -> Bool {
+        guard a.text == b.text, a.text.utf8.count == b.text.utf8.count else { return false }
+        // Plain ASCII, as nearly always, has no second way to be written in as many bytes; counting costs nothing then.
+        return a.text.utf8.count == a.text.utf16.count || a.text.utf8.elementsEqual(b.text.utf8)
+    }
     public static func < (a: DiskPath, b: DiskPath) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
     public func hash(into hasher: inout Hasher) {
-        for byte in text.utf8 { hasher.combine(byte) }
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     }
     /// Whether this path lies below `directory`.
     public func isBelow(_ directory: DiskPath) -> Bool {

@@ -5,7 +5,12 @@ import OutsideWorld
 import SimulatedWorld
 import Testing
 
-let agent = AgentName("agent-7")!
+let agent = named("agent-7")
+
+func named(_ text: String) -> AgentName {
+    guard let name = AgentName(text) else { preconditionFailure("'\(text)' is no agent name") }
+    return name
+}
 
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
@@ -62,7 +67,7 @@ final class Bench {
         try workspace.removeTree("result")
         try workspace.make("result", "result of step \(step)\n" + String(repeating: "x", count: Int(step) * 7))
         try workspace.makeDirectories("notes/deep")
-        try workspace.make(DiskPath("notes/deep/step-\(step)")!, "note \(step)", mode: 0o640)
+        try workspace.make(DiskPath(stringLiteral: "notes/deep/step-\(step)"), "note \(step)", mode: 0o640)
         try workspace.make("notes/same", "always the same", mode: 0o755)
         try workspace.makeSymbolicLink("notes/newest", to: "deep/step-\(step)")
         try workspace.setMode("notes/deep", 0o550)
@@ -108,15 +113,15 @@ final class Bench {
     }
 
     /// Opens the store as a new supervisor does, and checks all that must hold whatever happened.
-    /// - Parameter maybe: versions that may be there or not.
-    func check(maybe: [VersionNumber: Content] = [:], gone: Set<VersionNumber> = [], _ context: @autoclosure () -> String) throws {
+    /// - Parameter maybe: what versions hold that may be there or not.
+    func check(maybe: Content? = nil, gone: Set<VersionNumber> = [], _ context: @autoclosure () -> String) throws {
         let store = try open()
         let lock = try store.lock(agent, holder: "oracle")
         _ = try store.recover(agent)
         let raw = storeDisk.contents()
         let listed = try store.versions(of: agent)
         for summary in listed {
-            let expected = committed[summary.version] ?? maybe[summary.version]
+            let expected = committed[summary.version] ?? maybe
             guard let expected, summary.standing.isKnownGood else {
                 Issue.record("version \(summary.version) is \(summary.standing) or from nowhere: \(context())")
                 continue
@@ -131,19 +136,21 @@ final class Bench {
         }
         #expect(link(raw, "latest") == numbers.max(), "'latest' is wrong: \(context())")
         #expect(link(raw, "known-good") == numbers.max(), "'known-good' is wrong: \(context())")
-        let litter = raw.keys.filter { $0.isBelow("staging") || $0.isBelow("trash") || $0.name.hasSuffix(".new") }
+        let litter = raw.keys.filter { !$0.text.contains("other@new") }.filter {
+            $0.isBelow("staging") || $0.isBelow("trash") || $0.name.hasSuffix(".new")
+        }
         #expect(litter.isEmpty, "left over: \(litter): \(context())")
         lock.release()
     }
 
     /// Compares raw bytes, without asking the store.
     func matches(_ content: Content, _ raw: [DiskPath: SimulatedContent], _ version: VersionNumber) -> Bool {
-        let base = DiskPath("agents/agent-7/versions/\(version)")!
+        let base = DiskPath(stringLiteral: "agents/agent-7/versions/\(version)")
         guard raw[base / "state"]?.kind == .file(content.state) else { return false }
         let stored = raw.filter { $0.key.isBelow(base / "workspace") }
         guard stored.count == content.workspace.count else { return false }
         return content.workspace.allSatisfy { path, wanted in
-            raw[DiskPath((base / "workspace").text + "/" + path.text)!]?.kind == wanted.kind
+            raw[DiskPath(stringLiteral: "\(base)/workspace/\(path)")]?.kind == wanted.kind
         }
     }
 
@@ -154,7 +161,7 @@ final class Bench {
 
     /// A version's files in the store.
     func files(_ version: VersionNumber) -> [DiskPath: [UInt8]] {
-        let base = DiskPath("agents/agent-7/versions/\(version)")!
+        let base = DiskPath(stringLiteral: "agents/agent-7/versions/\(version)")
         return storeDisk.contents().reduce(into: [:]) { found, item in
             if item.key.isBelow(base), case .file(let content) = item.value.kind { found[item.key] = content }
         }
@@ -201,7 +208,7 @@ struct Deed: Sendable, CustomTestStringConvertible {
         _ = try bench.open().restoreWorkspace(agent, restored, to: bench.workspace, excluded: [])
     }
     static let all: [Deed] = [
-        Deed(testDescription: "open and add an agent") { try $0.open().addAgent(AgentName("other")!) },
+        Deed(testDescription: "open and add an agent") { try $0.open().addAgent(named("other")) },
         Deed(testDescription: "cut and commit", adds: true) { bench in
             let store = try bench.open()
             let staged = try store.cut(bench.request(4), stagingID: "s")
@@ -225,8 +232,8 @@ struct Deed: Sendable, CustomTestStringConvertible {
         restore,
         Deed(testDescription: "recover") { bench in
             let store = try bench.open()
-            for name in ["agents/agent-7/numbers.new", "agents/agent-7/versions/2/standing.new", "trash/agent-7@1"] as [DiskPath] {
-                if bench.storeDisk.operationCount < 0 { bench.storeDisk.plant(name, []) }
+            for litter in ["agents/agent-7/numbers.new", "agents/agent-7/versions/2/standing.new", "trash/agent-7@1"] as [DiskPath] {
+                bench.storeDisk.plant(litter, bytes("half"))
             }
             _ = try store.recover(agent)
         },

@@ -16,14 +16,15 @@ import Testing
             let traced = base.copy(seed: 1)
             let trace = try (onStore ? traced.storeDisk : traced.workspace).trace { try deed.run(traced) }
             for (index, operation) in trace.enumerated() where operation.changes {
-                for seed in UInt64(1)...50 {
+                // Each of 56 seeds takes every eighth operation, each operation has seven seeds.
+                for seed in UInt64(1)...56 where (Int(seed) + index) % 8 == 0 {
                     let context = "\(deed.testDescription), seed \(seed), after operation \(index + 1) ('\(operation)')"
                     let bench = base.copy(seed: seed)
                     let disk = onStore ? bench.storeDisk : bench.workspace
                     disk.fail(at: disk.operationCount + index + 1, with: .powerCutAfter)
                     _ = try fault { try deed.run(bench) }
                     bench.reboot()
-                    try bench.check(maybe: deed.adds ? [VersionNumber(4): added] : [:], gone: deed.removes, context)
+                    try bench.check(maybe: deed.adds ? added : nil, gone: deed.removes, context)
                     guard deed.testDescription == Deed.restore.testDescription else { continue }
                     let now = comparable(bench.workspace.contents())
                     let unfinished = try bench.open().unfinishedRestore(agent)
@@ -78,7 +79,7 @@ import Testing
             let bench = try Bench(seed: seed)
             bench.storeDisk.syncAll()
             var removed: Set<VersionNumber> = []
-            for step in UInt64(1)...25 {
+            for step in UInt64(1)...12 {
                 try bench.work(step)
                 bench.storeDisk.fail(at: bench.storeDisk.operationCount + 1 + random.number(below: 250), with: .powerCutAfter)
                 var maybe: [VersionNumber: Bench.Content] = [:]
@@ -94,7 +95,7 @@ import Testing
                     #expect(!bench.seen.contains(version), "number \(version) was used twice: seed \(seed)")
                     maybe[version] = content
                 }
-                try bench.check(maybe: maybe, gone: removed, "seed \(seed), step \(step)")
+                try bench.check(maybe: content, gone: removed, "seed \(seed), step \(step)")
                 bench.committed.merge(maybe) { old, _ in old }
             }
         }

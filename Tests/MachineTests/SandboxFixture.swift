@@ -59,10 +59,12 @@ final class SandboxFixture {
 
     deinit {
         sandboxes.letGo()
-        if let adopted = try? sandboxes.adopt(agent, doorsDirectory: place.doors) {
-            sandboxes.kill(adopted.id)
-            _ = events { $0 == .sandbox(adopted.id, .vanished) }
-        }
+        do {
+            if let adopted = try sandboxes.adopt(agent, doorsDirectory: place.doors) {
+                sandboxes.kill(adopted.id)
+                _ = events { $0 == .sandbox(adopted.id, .vanished) }
+            }
+        } catch { Issue.record("a sandbox is left behind: \(error.sentence)") }
         for host in groupHosts {
             let group = ControlGroup(.init(host: host, path: groupName, memoryLimit: nil, cpuLimitMilli: nil, processLimit: nil))
             _ = group?.remove()

@@ -9,6 +9,7 @@ func run(_ arguments: [String]) {
     switch (arguments.first, arguments.count) {
     case ("supervise", 4): supervise(Driver(Array(arguments.dropFirst())))
     case ("measure", 5): measure(Int(arguments[1]) ?? 1, Driver(Array(arguments.dropFirst(2))))
+    case ("probe", 2): probe(arguments[1])
     case ("knock", 2): knock(arguments[1])
     default: exit(64)
     }
@@ -60,14 +61,21 @@ private func supervise(_ driver: Driver) {
 
 // MARK: Measuring
 
+private func milliseconds() -> Double {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return Double(now.tv_sec) * 1000 + Double(now.tv_nsec) / 1e6
+}
+
+private func probe(_ initPath: String) {
+    let begin = milliseconds()
+    let facts = HostProbe.facts(initPath: initPath)
+    tell("\(milliseconds() - begin) ms: \(facts)")
+}
+
 /// The plan's agent must write a line when it begins and then wait. Each round: launch, its first line, SIGKILL to it, `ended`, `vanished`.
 private func measure(_ count: Int, _ driver: Driver) {
     var samples: [String: [Double]] = [:]
-    func milliseconds() -> Double {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return Double(now.tv_sec) * 1000 + Double(now.tv_nsec) / 1e6
-    }
     let descriptors = KernelFiles.names(in: "/proc/self/fd").count
     for _ in 0..<count {
         let begin = milliseconds()

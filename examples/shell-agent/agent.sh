@@ -7,7 +7,7 @@ set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 workspace=${WORKSPACE:-$here/workspace}
-todo=${TODO:-$here/todo.txt}
+todo=${TASKS:-$here/todo.txt}
 pause=${PAUSE:-1}
 mkdir -p "$workspace"
 cd "$workspace"

@@ -266,6 +266,7 @@ def test_a_version_refused_later_ends_the_asking_but_not_the_agent(runner, backg
     agent.close()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # that it is so is the point here
 def test_a_child_made_by_fork_is_no_agent_and_leaves_the_parents_connection_alone(runner, background):
     agent, connection = started(runner, background)
     read, write = os.pipe()

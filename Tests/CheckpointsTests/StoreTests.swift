@@ -1,0 +1,141 @@
+import AgentModel
+import Checkpoints
+import OutsideWorld
+import SimulatedWorld
+import Testing
+
+/// The store as a whole: opening, agents, locks, sentences.
+@Suite struct StoreTests {
+    @Test func aStoreIsMadeOnceAndFoundAgain() throws {
+        let disk = SimulatedDisk(seed: 1)
+        #expect(try fault { _ = try CheckpointStore.open(disk, create: false) { "" } }?.kind == .format("there is no store"))
+        let store = try CheckpointStore.open(disk, create: true) { "00112233445566aa" }
+        #expect(store.identity == "00112233445566aa")
+        #expect(try CheckpointStore.open(disk, create: true) { "ffffffffffffffff" }.identity == "00112233445566aa")
+        #expect(try store.agents().isEmpty)
+        for name in ["b", "a"] { try store.addAgent(try #require(AgentName(name))) }
+        try store.addAgent(try #require(AgentName("a")))
+        #expect(try store.agents().map(\.text) == ["a", "b"])
+        #expect(store.directory(of: agent) == "agents/agent-7")
+    }
+
+    @Test func aMakingThatIsCutOffCanBeDoneAgain() throws {
+        let operations = try SimulatedDisk(seed: 1).countOfMaking()
+        for operation in 1...operations {
+            for trouble in DiskTrouble.allCases {
+                for seed in UInt64(1)...8 {
+                    let disk = SimulatedDisk(seed: seed)
+                    disk.fail(at: operation, with: trouble)
+                    _ = try fault { _ = try CheckpointStore.open(disk, create: true) { "00112233445566aa" } }
+                    disk.restart()
+                    disk.forgetTroubles()
+                    #expect(try CheckpointStore.open(disk, create: true) { "ffffffffffffff00" }.identity.count == 16)
+                }
+            }
+        }
+    }
+
+    @Test func strangeDirectoriesAreNoStores() throws {
+        let disk = SimulatedDisk(seed: 1)
+        try disk.make("thesis.tex", "")
+        #expect(
+            try fault { _ = try CheckpointStore.open(disk, create: true) { "" } }?.kind
+                == .format("the directory is not empty and not a store: it holds 'thesis.tex'"))
+        #expect(try disk.names(in: nil) == ["thesis.tex"])
+        try disk.make("format", "runner-store 2\n")
+        #expect(
+            try fault { _ = try CheckpointStore.open(disk, create: true) { "" } }?.kind
+                == .format("it has format 2, and this runner knows format 1"))
+    }
+
+    @Test func anAgentHasOneWriter() throws {
+        let bench = try Bench(seed: 1)
+        let store = try bench.open()
+        let lock = try store.lock(agent, holder: "pid 4711")
+        #expect(try fault { _ = try store.lock(agent, holder: "pid 4712") }?.kind == .held(by: "pid 4711"))
+        lock.release()
+        try store.lock(agent, holder: "pid 4712").release()
+        #expect(try fault { _ = try store.lock(named("nobody"), holder: "") }?.kind == .noSuchAgent)
+    }
+
+    @Test func openingSaysWhatItFound() throws {
+        let bench = try Deed.bench()
+        let store = try bench.open()
+        _ = try store.cut(bench.request(4), stagingID: "left")
+        try bench.storeDisk.makeDirectory("staging/agent-70@x", mode: 0o700)
+        try bench.storeDisk.makeDirectory("trash/agent-7@9", mode: 0o700)
+        try bench.storeDisk.makeDirectory("agents/agent-7/versions/old", mode: 0o700)
+        bench.storeDisk.damage("agents/agent-7/versions/3/manifest.json", offset: 3, bit: 1)
+        bench.storeDisk.truncate("agents/agent-7/numbers")
+        try bench.storeDisk.removeFile("agents/agent-7/latest")
+        try store.beginRestore(agent, VersionNumber(2))
+        #expect(
+            try store.recover(agent) == [
+                "an unfinished checkpoint ('staging/agent-7@left') was removed",
+                "the rest of a removed version ('trash/agent-7@9') was removed", "'old' in 'versions' is no version: left alone",
+                "the count of versions was lost: going on from 1004",
+                "version 3 is broken: 'manifest.json': it does not match its seal",
+                "'latest' did not lead to the right version: repaired", "'known-good' did not lead to the right version: repaired",
+                "a restore of the workspace was not finished",
+            ])
+        #expect(try bench.storeDisk.names(in: "staging") == ["agent-70@x"])
+        #expect(bench.link(bench.storeDisk.contents(), "known-good") == VersionNumber(2))
+    }
+
+    @Test func readersMayLookWhileAVersionGoes() throws {
+        let bench = try Deed.bench()
+        try bench.storeDisk.makeDirectory("agents/agent-7/versions/9", mode: 0o700)
+        let listed = try bench.open().versions(of: agent)
+        #expect(listed.map(\.version.number) == [1, 2, 3, 9])
+        #expect(listed.last?.standing == .broken && listed.last?.note == "'manifest.json': it is missing")
+    }
+
+    static let sentences: [(StoreFault.Kind, String, String)] = [
+        (
+            .format("there is no store"), "E-STORE-FORMAT",
+            "there is no store. Give the store's directory with --store, or an empty one to make a new store"
+        ),
+        (
+            .full(needed: ByteCount(61_000_000), free: ByteCount(12_000_000)), "E-STORE-FULL",
+            "the disk is full (needs 61.0 MB, 12.0 MB free). Free space, or run 'runner prune agent-7 --dry-run'"
+        ),
+        (.full(needed: nil, free: nil), "E-STORE-FULL", "the disk is full. Free space, or run 'runner prune agent-7 --dry-run'"),
+        (.readOnly, "E-STORE-READONLY", "the store's disk is read-only. Remount it writable; older versions are untouched"),
+        (.denied, "E-STORE-DENIED", "permission denied. Run as the store's owner, or give another store with --store"),
+        (.held(by: "pid 4711"), "E-STORE-HELD", "it is held by pid 4711. Ask that one, or stop it first"),
+        (.noSuchAgent, "E-AGENT-MISSING", "there is no such agent. See 'runner ls'"),
+        (.noSuchVersion, "E-VERSION-MISSING", "there is no such version. See 'runner versions agent-7'"),
+        (
+            .broken(part: "state", how: "its bytes are not what was stored"), "E-VERSION-BROKEN",
+            "'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'"
+        ),
+        (.noSuchPart("workspace"), "E-VERSION-PART", "it holds no workspace. See 'runner show agent-7@42'"),
+        (
+            .nothing, "E-CHECKPOINT-EMPTY",
+            "there is nothing to keep: the agent handed over no state and has no workspace. "
+                + "Give it a 'workspace', or let it answer 'prepare'"
+        ),
+        (
+            .refused("the workspace file 'a' changed while it was copied"), "E-CHECKPOINT-REFUSED",
+            "the workspace file 'a' changed while it was copied. Put that right, or leave it out of the checkpoint; "
+                + "older versions are untouched"
+        ),
+        (
+            .system(FileFault(.system(5), doing: "sync", what: "/store/x")), "E-STORE-IO",
+            "could not sync '/store/x': input/output error. Older versions are untouched"
+        ),
+    ]
+
+    @Test(arguments: sentences) func aFaultIsTold(_ told: (StoreFault.Kind, String, String)) {
+        let (kind, code, reason) = told
+        let fault = StoreFault(kind, doing: "commit the checkpoint", what: "agent-7@42")
+        #expect(fault.code == code)
+        #expect(fault.sentence == "could not commit the checkpoint 'agent-7@42': " + reason)
+    }
+}
+
+extension SimulatedDisk {
+    fileprivate func countOfMaking() throws -> Int {
+        try trace { _ = try CheckpointStore.open(self, create: true) { "00112233445566aa" } }.count
+    }
+}
