@@ -17,7 +17,12 @@ let strict: [SwiftSetting] = [
 
 /// Executables are static in a release: one file to copy, one to four milliseconds to start.
 let staticRelease: [SwiftSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
-let staticReleaseLink: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
+/// The last two are parts of FoundationEssentials that a static link does not find by itself.
+let staticReleaseLink: [LinkerSetting] = [
+    .unsafeFlags(["-static-executable"], .when(configuration: .release)),
+    .linkedLibrary("_FoundationCShims", .when(configuration: .release)),
+    .linkedLibrary("_FoundationCollections", .when(configuration: .release)),
+]
 
 /// For an executable in C: static in every configuration, without the Swift runtime's start files, so nothing of Swift is linked in.
 let staticC: [LinkerSetting] = [
