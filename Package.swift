@@ -11,11 +11,20 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
+    // Libraries too: what the static Foundation itself needs is linked only if its static module was imported.
+    .unsafeFlags(["-static-stdlib"], .when(configuration: .release)),
 ]
 
 /// Executables are static in a release: one file to copy, one to four milliseconds to start.
 let staticRelease: [SwiftSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
 let staticReleaseLink: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
+
+/// For an executable in C: static in every configuration, without the Swift runtime's start files, so nothing of Swift is linked in.
+let staticC: [LinkerSetting] = [
+    .unsafeFlags([
+        "-static-stdlib", "-nostartfiles", "-Xclang-linker", "-static", "-Xclang-linker", "-Wno-unused-command-line-argument",
+    ])
+]
 
 func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
@@ -29,9 +38,10 @@ func system(_ name: String, _ pkgConfig: String, _ apt: String) -> Target {
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
-func executable(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+func executable(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, path: path, swiftSettings: strict + staticRelease, linkerSettings: staticReleaseLink)
+        name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: strict + staticRelease,
+        linkerSettings: staticReleaseLink)
 }
 
 // MARK: Package
@@ -61,7 +71,8 @@ let targets: [Target] = [
     library("SimulatedWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "AgentProtocol"]),
     .target(name: "CLinuxShims", cSettings: [.define("_GNU_SOURCE")]),
     library("LinuxWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "CLinuxShims"]),
-    .executableTarget(name: "runner-init", cSettings: [.define("_GNU_SOURCE")]),
+    .executableTarget(
+        name: "runner-init", cSettings: [.define("_GNU_SOURCE"), .headerSearchPath("../CLinuxShims/include")], linkerSettings: staticC),
 
     // Effects: one outside thing each.
     library("Checkpoints", ["AgentModel", "OutsideWorld", "Digests"]),
@@ -86,7 +97,7 @@ let targets: [Target] = [
 
     // For agents.
     library("AgentKit", ["AgentModel", "AgentProtocol", "Digests"]),
-    executable("swift-agent", ["AgentKit"], path: "examples/swift-agent"),
+    executable("swift-agent", ["AgentKit"], path: "examples/swift-agent", exclude: ["agent.yaml", "texts"]),
 
     // Tests.
     tests("AgentModelTests", ["AgentModel"]),
@@ -94,14 +105,19 @@ let targets: [Target] = [
     tests("RecoveryTests", ["Recovery", "AgentModel"]),
     tests("RetentionTests", ["Retention", "AgentModel"]),
     tests("SchedulesTests", ["Schedules", "AgentModel"]),
-    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans"]),
+    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Schedules"]),
     tests("AgentProtocolTests", ["AgentProtocol", "AgentModel"]),
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
     tests("StatusViewsTests", ["StatusViews", "AgentModel", "Recovery", "Incidents"]),
     tests("CheckpointsTests", ["Checkpoints", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
     tests("ControlSocketTests", ["ControlSocket", "AgentModel"]),
-    tests("RunnerCommandsTests", ["RunnerCommands", "AgentModel", "OutsideWorld", "StatusViews", "Checkpoints", "SimulatedWorld"]),
+    tests(
+        "RunnerCommandsTests",
+        [
+            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "Digests", "LaunchPlans", "OutsideWorld", "Recovery",
+            "SimulatedWorld", "StatusViews", "Supervision",
+        ]),
     tests("ContractTests", ["OutsideWorld", "SimulatedWorld", "LinuxWorld", "AgentModel", "LaunchPlans"]),
     tests(
         "SimulationTests",
@@ -116,16 +132,27 @@ let targets: [Target] = [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
             "CLinuxShims", "AgentKit",
         ]),
+    executable("sandbox-driver", ["LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "CLinuxShims"], path: "Tests/SandboxDriver"),
     tests("HouseTests", []),
 ]
 
-/// While the first slice is being built, a target counts from its first file on.
+/// While the first slice is being built, a target counts from its first file on (7).
 func exists(_ target: Target) -> Bool {
     let folder = target.path ?? (target.type == .test ? "Tests/" : "Sources/") + target.name
     return FileManager.default.fileExists(atPath: Context.packageDirectory + "/" + folder)
 }
 
-let present = targets.filter(exists)
+/// libFuzzer brings its own main, so this target links only under `--sanitize fuzzer`: dev/fuzz asks for it.
+let fuzzing: [Target] =
+    Context.environment["FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "protocol-fuzzer", dependencies: ["AgentModel", "AgentProtocol", "EffectLedgers"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+    ]
+
+let present = (targets + fuzzing).filter(exists)
 for target in present {
     target.dependencies = target.dependencies.filter { dependency in
         if case .byNameItem(let name, _) = dependency { return present.contains { $0.name == name } }
@@ -133,4 +160,7 @@ for target in present {
     }
 }
 
-let package = Package(name: "runner", targets: present)
+/// What agents are built with. Executables are products by themselves.
+let products: [Product] = present.contains { $0.name == "AgentKit" } ? [.library(name: "AgentKit", targets: ["AgentKit"])] : []
+
+let package = Package(name: "runner", products: products, targets: present)

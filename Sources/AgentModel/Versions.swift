@@ -84,8 +84,9 @@ public struct CheckpointSummary: Hashable, Sendable, Codable {
         self.note = note
     }
 
-    /// May be restored by the ladder.
-    public var isKnownGood: Bool { kind == .checkpoint && standing.isKnownGood }
+    /// May be restored by the ladder. A cut the agent did not answer holds its files but not its state: it is kept to look at, and never
+    /// preferred to an older version with state.
+    public var isKnownGood: Bool { kind == .checkpoint && standing.isKnownGood && (!forced || parts.process) }
 }
 
 /// What an incarnation of the agent began from.

@@ -51,6 +51,8 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var every: Duration?
         /// Five fields, as written; checked.
         public var cron: String?
+        /// How far ahead of UTC the clock is that `cron` is read on.
+        public var utcOffset: Duration = .zero
         public var keep: Int = 10
         public var keepAsides: Int = 3
         /// From `prepare` to a forced cut.

@@ -42,6 +42,10 @@ int32_t shim_unix_bind(const char *path, int32_t type, uint32_t mode) {
     if (descriptor < 0) return -errno;
     // The file gets the socket's own mode less the umask: never a moment with more, and no chmod by a path that others can swap.
     if (fchmod(descriptor, mode) < 0) return closed_with(descriptor, errno);
+    int yes = 1;
+    int is_datagram = (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) == SOCK_DGRAM;
+    if (is_datagram && setsockopt(descriptor, SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) < 0)
+        return closed_with(descriptor, errno);
     mode_t umask_before = umask(0);
     int result = bind(descriptor, (struct sockaddr *)&address, (socklen_t)length);
     int error = errno;

@@ -32,11 +32,13 @@ public enum ControlCodec {
     }
 
     private static func reason(_ error: DecodingError) -> String {
+        let unknown = "it is not JSON of a known message"
         switch error {
-        case .typeMismatch(_, let context), .valueNotFound(_, let context): "\(path(context)) has another type than expected"
-        case .keyNotFound(let key, _): "'\(key.stringValue)' is missing"
-        case .dataCorrupted(let context): context.codingPath.isEmpty ? "it is not JSON of a known message" : "\(path(context)) is not valid"
-        @unknown default: "it is not JSON of a known message"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            return context.codingPath.isEmpty ? unknown : "\(path(context)) has another type than expected"
+        case .keyNotFound(let key, _): return "'\(key.stringValue)' is missing"
+        case .dataCorrupted(let context): return context.codingPath.isEmpty ? unknown : "\(path(context)) is not valid"
+        @unknown default: return unknown
         }
     }
 

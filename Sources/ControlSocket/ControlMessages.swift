@@ -15,6 +15,30 @@ public enum ControlRequest: Hashable, Sendable, Codable {
     case restore(VersionNumber, workspace: Bool, state: Bool)
     /// A person's decision about an effect that is `unknown`: it happened (with this result) or it did not.
     case settleEffect(key: String, happened: Bool, result: String?)
+    /// Keep a version whatever retention says, or no longer. Answered `done`.
+    case pin(VersionNumber, pinned: Bool)
+    /// A verification found this of a version. Answered `done`.
+    case mark(VersionNumber, Standing, because: String)
+}
+
+extension ControlRequest {
+    /// What is asked, in words: "checkpoint, and wait for it".
+    public var words: String {
+        switch self {
+        case .status: "tell the status"
+        case .checkpoint(let wait): wait ? "checkpoint, and wait for it" : "checkpoint"
+        case .stop(let checkpoint): checkpoint ? "stop, after a checkpoint" : "stop without a checkpoint"
+        case .restart(nil): "restart"
+        case .restart(.clean): "restart from a clean state"
+        case .restart(.version(let version)): "restart from version \(version)"
+        case .restore(let version, true, false): "restore the workspace of version \(version)"
+        case .restore(let version, false, true): "restore the state of version \(version)"
+        case .restore(let version, _, _): "restore version \(version)"
+        case .settleEffect(let key, let happened, _): "settle the effect '\(key)': it \(happened ? "happened" : "did not happen")"
+        case .pin(let version, let pinned): "\(pinned ? "pin" : "unpin") version \(version)"
+        case .mark(let version, let standing, let because): "mark version \(version) \(standing.rawValue): \(because)"
+        }
+    }
 }
 
 public enum ControlReply: Hashable, Sendable, Codable {

@@ -5,6 +5,12 @@ public struct LedgerReplay: Hashable, Sendable {
     public var validLength: Int
     /// What was found, a sentence each.
     public var notices: [String]
+
+    public init(ledger: EffectLedger, validLength: Int, notices: [String]) {
+        self.ledger = ledger
+        self.validLength = validLength
+        self.notices = notices
+    }
 }
 
 extension EffectLedger {
@@ -21,15 +27,19 @@ extension EffectLedger {
             number += 1
             let newline = bytes[start...].firstIndex(of: UInt8(ascii: "\n"))
             let end = newline ?? bytes.count
-            let next = newline.map { $0 + 1 } ?? bytes.count
             if newline != nil, let record = LedgerRecord(line: bytes[start..<end]) {
                 ledger.apply(record)
-                validLength = next
-            } else if next < bytes.count {
+                (start, validLength) = (end + 1, end + 1)
+            } else if let (record, next) = firstOfTwo(bytes[start..<end]) {
+                ledger.apply(record)
                 damaged.append(number)
-                validLength = next
+                (start, validLength) = (next, next)
+            } else if end + 1 < bytes.count {
+                damaged.append(number)
+                (start, validLength) = (end + 1, end + 1)
+            } else {
+                start = bytes.count
             }
-            start = next
         }
         ledger.noteDamage(lines: damaged.count)
         var notices: [String] = []
@@ -43,5 +53,17 @@ extension EffectLedger {
                     + "until it is compacted")
         }
         return LedgerReplay(ledger: ledger, validLength: validLength, notices: notices)
+    }
+
+    /// Two lines look like one when the newline between them is damaged. Taken for one torn last line, they would cost a record that was
+    /// answered for.
+    private static func firstOfTwo(_ line: ArraySlice<UInt8>) -> (LedgerRecord, next: Int)? {
+        for end in line.indices.dropFirst(18) where line[end - 1] == UInt8(ascii: "}") && end + 18 < line.endIndex {
+            let next = line[(end + 1)...]
+            let isChecksum = next.prefix(16).allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+            guard isChecksum, next.dropFirst(16).starts(with: Array(" {".utf8)) else { continue }
+            if let record = LedgerRecord(line: line[..<end]) { return (record, end + 1) }
+        }
+        return nil
     }
 }

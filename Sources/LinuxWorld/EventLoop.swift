@@ -2,16 +2,16 @@
 
 internal import CLinuxShims
 internal import Glibc
-internal import OutsideWorld
+package import OutsideWorld
 
 /// One epoll set, one thread. Whoever owns a descriptor registers it here; handlers post events for the supervisor.
-final class EventLoop {
+package final class EventLoop {
     private let epoll: Int32
     private var handlers: [Int32: (UInt32) -> Void] = [:]
     private var pending: [WorldEvent] = []
     private var alarms: [(at: Int64, body: () -> Void)] = []
 
-    init() {
+    package init() {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         precondition(epoll >= 0, "epoll_create1 failed: errno \(errno)")
     }
@@ -20,12 +20,12 @@ final class EventLoop {
 
     // MARK: For owners of descriptors
 
-    /// Calls `body` with the ready events whenever `descriptor` is readable (or writable, when asked) or hung up.
+    /// Calls `body` with the ready events whenever `descriptor` is readable (unless not asked), writable (when asked) or hung up.
     /// Level-triggered: at end of file the owner must `forget` it, or the loop spins.
-    func watch(_ descriptor: Int32, writable: Bool = false, _ body: @escaping (UInt32) -> Void) {
+    func watch(_ descriptor: Int32, readable: Bool = true, writable: Bool = false, _ body: @escaping (UInt32) -> Void) {
         let known = handlers.updateValue(body, forKey: descriptor) != nil
         var event = epoll_event()
-        event.events = EPOLLIN.rawValue | (writable ? EPOLLOUT.rawValue : 0)
+        event.events = (readable ? EPOLLIN.rawValue : 0) | (writable ? EPOLLOUT.rawValue : 0)
         event.data.fd = descriptor
         let result = epoll_ctl(epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, descriptor, &event)
         precondition(result == 0, "epoll_ctl of descriptor \(descriptor) failed: errno \(errno)")
@@ -50,7 +50,7 @@ final class EventLoop {
     // MARK: For the world
 
     /// The next event, or nil once CLOCK_BOOTTIME is `deadline` nanoseconds.
-    func next(until deadline: Int64?) -> WorldEvent? {
+    package func next(until deadline: Int64?) -> WorldEvent? {
         while true {
             if !pending.isEmpty { return pending.removeFirst() }
             let now = shim_boottime_ns()
@@ -59,8 +59,9 @@ final class EventLoop {
                 first.body()
             }
             if !pending.isEmpty { continue }
-            if let deadline, now >= deadline { return nil }
+            // What is ready in the kernel comes before "the time is over": a busy supervisor must not take its own delay for the agent's.
             wait(until: [deadline, alarms.first?.at].compactMap(\.self).min(), now: now)
+            if pending.isEmpty, let deadline, shim_boottime_ns() >= deadline { return nil }
         }
     }
 

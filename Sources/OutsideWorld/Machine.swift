@@ -20,6 +20,10 @@ public protocol Machine: Clock, Randomness {
     var facts: HostFacts { get }
     /// Path of the running executable.
     var executable: String { get }
+    /// Number of this process.
+    var processID: Int32 { get }
+    /// Whose rights this process has; told without finding out all of `facts`.
+    var userID: UInt32 { get }
 
     func write(_ text: String, to stream: OutputStream)
     func isTerminal(_ stream: OutputStream) -> Bool

@@ -77,9 +77,16 @@ extension Draft {
 
     private func whyNot(_ version: CheckpointSummary) -> String {
         if version.standing == .broken { return "broken" }
-        if version.standing == .suspect { return "suspect" }
+        if version.standing == .suspect || actions.contains(where: { $0.suspects(version.version) }) { return "suspect" }
+        if !version.isKnownGood { return "forced" }
         if state.tried.contains(version.version) { return "tried" }
         if !usable(version) { return "passed over" }
         return "taken after the trouble began"
+    }
+}
+
+extension AgentAction {
+    fileprivate func suspects(_ version: VersionNumber) -> Bool {
+        if case .mark(version, .suspect, _) = self { true } else { false }
     }
 }

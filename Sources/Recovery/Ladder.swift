@@ -53,6 +53,7 @@ extension Draft {
         if state.troubleSince == nil, case .version(let version) = origin { raiseSound(to: version) }
         state.watched = []
         state.lastEnd = nil
+        state.followsCheckpoint = false
         state.phase = .launching(from: origin, since: now)
         actions.append(.launch(from: origin))
         return "\(doing(origin)): \(why)"

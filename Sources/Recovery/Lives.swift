@@ -53,8 +53,8 @@ extension Draft {
     }
 
     mutating func stored(_ version: VersionNumber, _ life: Incarnation, starting: Bool) -> Answer {
-        watch(version)
         let summary = summary(of: version)
+        if summary?.isKnownGood ?? true { watch(version) }
         // A forced cut is our doing, and so is one without the agent's own state while we still wait for its first word.
         let shown = !(summary?.forced ?? false) && (!starting || (summary?.parts.cooperative ?? true))
         guard shown, life.healthySince == nil else { return .act("version \(version) is stored") }
@@ -70,7 +70,9 @@ extension Draft {
 
     /// The last checkpoint before a restart is what the restart goes on from.
     mutating func storedWhileEnding(_ version: VersionNumber, origin: Origin, since: Moment, cause: EndingCause) -> Answer {
-        guard case .operatorRestart = cause, summary(of: version)?.reason == .stop else { return .nothing("late news: it is being ended") }
+        guard case .operatorRestart(let target) = cause, state.followsCheckpoint, target.precedes(version),
+            summary(of: version)?.isKnownGood ?? false
+        else { return .nothing("late news: it is being ended") }
         state.phase = .ending(from: origin, since: since, cause: .operatorRestart(from: .version(version)))
         return .act("version \(version) is stored: the restart goes on from it")
     }
@@ -158,5 +160,14 @@ extension Draft {
         openTrouble(fault.clipped)
         rememberTried(version)
         return .act(launchNext(because: "version \(version) could not be used (\(fault.clipped.sentence))"))
+    }
+}
+
+extension Origin {
+    fileprivate func precedes(_ version: VersionNumber) -> Bool {
+        switch self {
+        case .clean: true
+        case .version(let own): own < version
+        }
     }
 }

@@ -111,6 +111,8 @@ public struct RecoveryState: Hashable, Sendable, Codable {
     public var lastCoolDown: Moment?
     /// The ladder has no rung left in the open trouble: the next death without progress goes back to waiting for a person.
     public var exhausted: Bool = false
+    /// The restart under way goes on from the checkpoint taken before it, for nobody named another origin.
+    public var followsCheckpoint: Bool = false
     /// How the last incarnation ended. nil while one is launched or runs.
     public var lastEnd: ProcessEnd?
     /// Versions of the living incarnation that are not yet a probation old, oldest first, thinned out, bounded.

@@ -63,3 +63,25 @@ extension Draft {
         }
     }
 }
+
+extension AgentEvent {
+    /// What happened, as a whole sentence without its dot: "it was launched".
+    public var sentence: String {
+        switch self {
+        case .wantedRunning(let from): "the operator wants it up" + (from.map { " " + words($0) } ?? "")
+        case .wantedStopped: "the operator wants it down"
+        case .wantedRestart(let from): "the operator wants a restart" + (from.map { " " + words($0) } ?? "")
+        case .adopted: "it was found alive by a new supervisor"
+        case .foundLost: "a new supervisor found nothing of it"
+        case .launched: "it was launched"
+        case .launchFailed(let fault, let version): fault.sentence + (version.map { " (version \($0))" } ?? "")
+        case .signOfLife: "it gave its first sign of life"
+        case .progressed: "it went beyond the cut it began from"
+        case .stored(let version): "version \(version) was stored"
+        case .ended(let end, let done): end.sentence + (done ? " and had said that its work is done" : "")
+        case .missedHeartbeat(let silence): "it was silent for \(words(silence))"
+        case .reportedFailure(let text): "it reported a failure: \(text)"
+        case .timerFired: "the timer fired"
+        }
+    }
+}

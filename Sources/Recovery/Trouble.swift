@@ -33,8 +33,10 @@ extension Draft {
         state.watched = []
         let afterProgress = life.healthySince != nil
         if afterProgress, now - life.since >= settings.backOffResetAfter { state.cleanStarts = 0 }
+        let isFirstOfItsKind = !state.deaths.contains { $0.fault == fault && $0.origin == life.origin && now - $0.at < settings.flappingWithin }
         remember(Death(at: now, fault: fault, origin: life.origin, afterProgress: afterProgress))
-        if !afterProgress, case .version(let version) = life.origin, fault.speaksAgainstVersion {
+        let isExcused = fault.comesFromOutside && isFirstOfItsKind
+        if !afterProgress, case .version(let version) = life.origin, fault.speaksAgainstVersion, !isExcused {
             state.restoreAttempts = Array((state.restoreAttempts + [life.since]).suffix(Bound.count))
             suspect(version, because: "died \(words(now - life.since)) after a restore: \(fault.sentence)")
         }
@@ -73,6 +75,10 @@ extension Fault {
         case .couldNotStart, .lost: false
         }
     }
+
+    /// A process does not send SIGKILL to itself: somebody did, and once that says nothing about the version. Twice, it may be the kernel
+    /// of a host that cannot tell us that memory ran out.
+    var comesFromOutside: Bool { self == .ended(.signaled(9, outOfMemory: false)) }
 
     /// Whether a death of this kind, without progress, counts as flapping. A lost supervisor is not the agent's doing.
     var countsAsFlapping: Bool {

@@ -14,6 +14,7 @@ extension Draft {
         let (target, _) = chosenStart(from)
         beginAnew(because: "the operator restarted it")
         state.phase = .ending(from: origin, since: now, cause: .operatorRestart(from: target))
+        state.followsCheckpoint = from == nil
         actions.append(.stop(checkpointFirst: checkpointFirst, within: settings.stopWithin))
         return .act("stopping it, then starting \(words(target)): the operator wants a restart")
     }
@@ -22,6 +23,7 @@ extension Draft {
         let (target, _) = chosenStart(from)
         beginAnew(because: "the operator restarted it")
         state.phase = .ending(from: origin, since: since, cause: .operatorRestart(from: target))
+        state.followsCheckpoint = from == nil
         return .act("it is being ended already; then starting \(words(target)): the operator wants a restart")
     }
 

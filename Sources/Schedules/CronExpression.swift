@@ -14,7 +14,8 @@ public struct CronFault: Error, Hashable, Sendable {
     }
 }
 
-/// Five fields as in crontab(5): `minute hour day-of-month month day-of-week`, or one of `@hourly @daily @midnight @weekly @monthly @yearly @annually`.
+/// Five fields as in crontab(5), `minute hour day-of-month month day-of-week`, or one of `@hourly @daily @midnight @weekly @monthly
+/// @yearly @annually`.
 ///
 /// Each field is `*`, a number, a range `1-5`, a step `*/15` or `10-40/10`, a name (`jan`, `mon`), or a list of those. Weekday 0 and 7 are
 /// Sunday. When both day fields are restricted (neither begins with `*`), a day that fits either is taken, as crontab(5) does.

@@ -1,4 +1,5 @@
 public import AgentModel
+internal import Recovery
 
 extension Duration {
     /// For a column, two units at most, rounded down: `850ms`, `3s`, `6m`, `1h10m`, `4d02h`. Negative spans count as zero.
@@ -13,32 +14,14 @@ extension Duration {
         default: "\(seconds / 86_400)d\(twoDigits(seconds / 3600 % 24))h"
         }
     }
-
-    /// For a sentence, two units at most, rounded down: `850 ms`, `3.2 s`, `44 s`, `6 min`, `1 h 10 min`, `4 d 2 h`.
-    public var words: String {
-        let milliseconds = max(0, self.milliseconds)
-        let seconds = milliseconds / 1000
-        func two(_ large: Int64, _ largeUnit: String, _ small: Int64, _ smallUnit: String) -> String {
-            small == 0 ? "\(large) \(largeUnit)" : "\(large) \(largeUnit) \(small) \(smallUnit)"
-        }
-        return switch seconds {
-        case 0: milliseconds == 0 ? "0 s" : "\(milliseconds) ms"
-        case ..<10: milliseconds % 1000 < 100 ? "\(seconds) s" : "\(seconds).\(milliseconds / 100 % 10) s"
-        case ..<60: "\(seconds) s"
-        case ..<600: two(seconds / 60, "min", seconds % 60, "s")
-        case ..<3600: "\(seconds / 60) min"
-        case ..<86_400: two(seconds / 3600, "h", seconds / 60 % 60, "min")
-        default: two(seconds / 86_400, "d", seconds / 3600 % 24, "h")
-        }
-    }
 }
 
 extension WallTime {
     /// `6 min ago`, `in 8 s`, `now`, seen from `now`.
     public func distance(from now: WallTime) -> String {
         let span = self - now
-        if span.milliseconds >= 1000 { return "in \(span.words)" }
-        if span.milliseconds <= -1000 { return "\((now - self).words) ago" }
+        if span.milliseconds >= 1000 { return "in \(words(span))" }
+        if span.milliseconds <= -1000 { return "\(words(now - self)) ago" }
         return "now"
     }
 

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import Recovery
 
 /// Everything `runner status` tells of one agent: its state, why, what comes next and when, and the last lines of its log.
 public struct StatusPage: Sendable {
@@ -31,7 +32,7 @@ public struct StatusPage: Sendable {
     private func headline(on paper: Paper) -> String {
         let state = paper.colour ? paint(status.state.rawValue, status.state.tint) : status.state.rawValue
         var text = "\(status.agent)  \(state)"
-        if let startedAt = status.startedAt, status.state.isAlive { text += " for \((paper.now - startedAt).words)" }
+        if let startedAt = status.startedAt, status.state.isAlive { text += " for \(words(paper.now - startedAt))" }
         guard status.incarnation > 0 else { return text }
         text += " (incarnation \(status.incarnation)"
         if let origin = status.origin { text += origin == .clean ? ", started clean" : ", from \(origin.words)" }
@@ -43,7 +44,9 @@ public struct StatusPage: Sendable {
         if let next = status.next { lines.append(("next", "\(next.what) \(next.at.distance(from: now)) (\(next.at.clock(now: now)) UTC)")) }
         if let at = status.nextCheckpointAt { lines.append(("checkpoint", "next one \(at.distance(from: now))")) }
         lines += [("process", process), ("work", work(now: now)), ("versions", versions(now: now))].filter { !$0.1.isEmpty }
-        if let ended = status.lastEnd { lines.append(("last end", ended.words + "; \(status.restarts) \(plural(status.restarts, "restart"))")) }
+        if let ended = status.lastEnd {
+            lines.append(("last end", ended.sentence + "; \(status.restarts) \(plural(status.restarts, "restart"))"))
+        }
         if !status.unknownEffects.isEmpty { lines.append(("effects", effects)) }
         if let incident = status.incident { lines.append(("incident", "'\(incident)' is open")) }
         lines += status.warnings.map { ("warning", $0) }
@@ -57,7 +60,7 @@ public struct StatusPage: Sendable {
         var parts: [String] = []
         if let pid = status.pid, status.state.isAlive { parts.append("pid \(pid)") }
         if let memory = status.memory { parts.append("\(memory)" + (status.memoryLimit.map { " of \($0)" } ?? "") + " of memory") }
-        if let cpu = status.cpu { parts.append("\(cpu.words) of processor time") }
+        if let cpu = status.cpu { parts.append("\(words(cpu)) of processor time") }
         return parts.joined(separator: ", ")
     }
 

@@ -33,8 +33,8 @@ func cut(_ text: String, to width: Int) -> String {
     return short + "…"
 }
 
-/// `text` in words of at most `width` columns a line, each line begun by `indent` blanks but the first.
-func wrapped(_ text: String, width: Int?, indent: Int) -> String {
+/// `text` in lines of at most `width` columns, each but the first begun by `indent` blanks; the first is taken to begin at column `indent`.
+public func wrapped(_ text: String, width: Int?, indent: Int) -> String {
     guard let width, width > indent + 20 else { return text }
     var lines = [""]
     for word in text.split(separator: " ") {
@@ -51,7 +51,7 @@ func wrapped(_ text: String, width: Int?, indent: Int) -> String {
 }
 
 /// `text` in the tint's colour. Only the sixteen colours every terminal has.
-func paint(_ text: String, _ tint: Cell.Tint) -> String {
+public func paint(_ text: String, _ tint: Cell.Tint) -> String {
     let code: String? =
         switch tint {
         case .plain: nil

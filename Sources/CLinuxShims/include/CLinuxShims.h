@@ -10,3 +10,5 @@
 
 /// CLOCK_BOOTTIME in nanoseconds: counts sleep of the machine, never goes back.
 int64_t shim_boottime_ns(void);
+
+#include "sandbox.h"

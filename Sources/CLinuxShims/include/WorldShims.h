@@ -1,15 +1,17 @@
 // Files and sockets: what LinuxDisk, the doors and the control client need from C.
 #pragma once
+#include <malloc.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/pidfd.h>
+#include <sys/random.h>
 
 /// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS. In C because syscall(2) is variadic and glibc has no wrapper.
 /// - Returns: a descriptor or -errno; -ENOSYS before Linux 5.6.
 int32_t shim_open_beneath(int32_t directory, const char *_Nonnull path, int32_t flags, uint32_t mode);
 
 /// A close-on-exec UNIX socket of `type` (SOCK_STREAM, SOCK_DGRAM, with SOCK_NONBLOCK if wanted), bound to `path`, which gets exactly the
-/// permission bits `mode`. In C because Swift cannot pass a sockaddr_un where glibc declares a transparent union.
+/// permission bits `mode`. One for datagrams learns its senders (SO_PASSCRED) from the first on. In C because Swift cannot pass a sockaddr_un where glibc declares a transparent union.
 /// - Returns: a descriptor or -errno; -ENAMETOOLONG when the path has more than 107 bytes.
 int32_t shim_unix_bind(const char *_Nonnull path, int32_t type, uint32_t mode);
 

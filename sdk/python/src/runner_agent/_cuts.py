@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Callable, Union
+from typing import Any, Callable, Optional, Union
 
 from ._messages import Point
 
@@ -59,3 +59,13 @@ class Ask:
         self.begins = begins
         self.sent = False
         self.answer: "Future[Any]" = Future()
+
+
+class ArmedPoint:
+    """A state that may be handed over while its owner stands still, and the cut that came of it."""
+
+    def __init__(self, state: bytes, schema: Optional[str], step: Optional[int]) -> None:
+        self.state = state
+        self.schema = schema
+        self.step = step
+        self.cut: Optional[Cut] = None

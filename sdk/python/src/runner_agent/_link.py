@@ -1,7 +1,4 @@
-"""The connection to the runner: one thread owns the socket, heartbeats and reconnecting; every other thread asks it and waits for a future.
-
-Futures given out here never hold an exception: they hold an answer, `LOST` (the connection broke and nothing was stored) or an `AgentError` as a value.
-"""
+"""The connection to the runner: one thread owns the socket, heartbeats and reconnecting; every other thread asks it and waits for a future."""
 
 from __future__ import annotations
 
@@ -13,15 +10,14 @@ import socket
 import threading
 import time
 import weakref
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from concurrent.futures import Future
-from typing import Any, Callable, Deque, Dict, List, Optional, Union
+from typing import Callable, List, Optional
 
 from . import _messages as wire
-from ._cuts import Aborting, Ask, Cut, Resumed
+from ._desk import Desk
 from ._frames import FrameFault, FrameReader
-from ._messages import Point, Prepare, Welcome, Welcomed
-from .errors import AgentClosed, AgentError, ForkedAgent, RunnerRefused, VersionRefused
+from .errors import AgentClosed, AgentError, ForkedAgent
 
 log = logging.getLogger("runner_agent")
 
@@ -30,21 +26,12 @@ BACK_OFF_FIRST = 0.05
 BACK_OFF_MOST = 5.0
 # A connection that lived this long was a good one: the next loss begins with the shortest pause again.
 GOOD_AFTER = 1.0
-# The runner takes 64 open requests of one connection.
-OPEN_ASKS = 32
-# Beats of the agent's own code are merged to at most this many a second.
-BEAT_GAP = 0.05
-BEAT_DEFAULT = 1.0
+# How long `close` waits for what is queued.
 FLUSH_WITHIN = 2.0
-# Refusals after which connecting again is of no use.
-FINAL_REFUSALS = frozenset({"E-PROTOCOL-VERSION", "E-PROTOCOL-STRANGER", "E-PROTOCOL-OCCUPIED"})
 
 
-class Link:
-    """One agent's connection, kept for its whole life.
-
-    `staged` turns a safe point's bytes into a payload (and may write a file); `beat_from_thread` says whether silence of the agent's own code is filled.
-    """
+class Link(Desk):
+    """A desk and the thread that carries its messages to and fro, for the agent's whole life."""
 
     def __init__(
         self,
@@ -55,38 +42,10 @@ class Link:
         stage: Callable[[bytes], wire.Payload],
         unstage: Callable[[wire.Payload], None],
     ) -> None:
+        super().__init__(schema, beat_from_thread, stage, unstage)
         self._path = path
         self._capabilities = capabilities
-        self._schema = schema
-        self._beat_from_thread = beat_from_thread
-        self._stage = stage
-        self._unstage = unstage
-
-        self.welcome: Optional[Welcome] = None
-        self.first_welcome: "Future[Union[Welcomed, AgentError]]" = Future()
-        self.stop: Optional[wire.Stop] = None
-        self.stop_at: Optional[float] = None
-        self.pressure = False
-        self.last_version: Optional[int] = None
-        # Set once and for good: why nothing can be asked any more.
-        self.fault: Optional[AgentError] = None
-
-        self._lock = threading.Lock()
-        self._numbers = 0
         self._socket: Optional[socket.socket] = None
-        self._open = False
-        self._posts: Deque[bytes] = deque()
-        self._asks: "OrderedDict[int, Ask]" = OrderedDict()
-        self._cuts: Dict[int, Cut] = {}
-        self._prepare: Optional[Prepare] = None
-        self._armed: Optional[ArmedPoint] = None
-        self._waiting_for_model = 0
-        self._last_words: Optional[bytes] = None
-        self._last_words_sent: "Future[Any]" = Future()
-        self._beat: Dict[str, Any] = {}
-        self._beat_dirty = False
-        self._beats_allowed = False
-        self._beat_sent = float("-inf")
         self._closing = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
@@ -94,138 +53,9 @@ class Link:
         self._thread = threading.Thread(target=self._run, name="runner-agent", daemon=True)
         _links.add(self)
 
-    # MARK: what other threads ask for
-
     def start(self) -> None:
+        """Begins to connect."""
         self._thread.start()
-
-    def allow_beats(self) -> None:
-        """From here on silence is filled with heartbeats: the agent has its state."""
-        with self._lock:
-            self._beats_allowed = True
-        self._wake()
-
-    def beat(self, values: Dict[str, Any]) -> None:
-        """Merges `values` into the next beat; it is sent at once unless one was sent a moment ago."""
-        with self._lock:
-            if self.fault is not None:
-                return
-            self._beat.update(values)
-            self._beat_dirty = True
-        self._wake()
-
-    @property
-    def finished(self) -> bool:
-        """`done` or `failed` was said."""
-        return self._last_words is not None
-
-    @property
-    def step(self) -> Optional[int]:
-        """The step said by the last beat."""
-        return self._beat.get("step")
-
-    def ask(self, build: Callable[[int], bytes], begins: bool) -> Ask:
-        """Sends what `build` makes of a new request number, again after every reconnect, until it is answered."""
-        with self._lock:
-            ask = Ask(self._number(), build, begins)
-            if self.fault is not None:
-                ask.answer.set_result(self.fault)
-            else:
-                self._asks[ask.number] = ask
-        self._wake()
-        return ask
-
-    def forget(self, ask: Ask) -> None:
-        """Nobody waits for `ask` any more."""
-        with self._lock:
-            self._asks.pop(ask.number, None)
-
-    def open_prepare(self) -> Optional[Prepare]:
-        """The runner's wish for a cut, while it stands. Cheap: meant for every turn of a loop."""
-        return self._prepare
-
-    def refuse(self, prepare: Prepare, reason: str) -> None:
-        """Says that no state can be had for `prepare`."""
-        with self._lock:
-            if self._prepare is prepare:
-                self._prepare = None
-                self._posts.append(wire.refused(prepare.request, reason))
-        self._wake()
-
-    def answer_prepare(self, prepare: Prepare, point: Point) -> Cut:
-        """Hands over `point`. When the runner no longer waits for it, the cut is already over."""
-        with self._lock:
-            cut = self._answer(prepare, point)
-        self._wake()
-        return cut
-
-    def save(self, point: Point) -> Cut:
-        """Asks for a cut at the agent's own safe point. The one before must be settled."""
-        with self._lock:
-            number = self._number()
-            cut = Cut(number, point, own=True)
-            cut.settled.add_done_callback(lambda _: self._unstage(point.payload))
-            if self.fault is not None:
-                cut.lose()
-            else:
-                self._cuts[number] = cut
-                if self._open:
-                    self._posts.append(wire.save(number, point))
-        self._wake()
-        return cut
-
-    def unsettled_save(self) -> Optional[Cut]:
-        """The agent's own cut that is neither stored nor given up yet."""
-        with self._lock:
-            return next((cut for cut in self._cuts.values() if cut.own), None)
-
-    def arm(self, state: bytes, schema: Optional[str], step: Optional[int]) -> "ArmedPoint":
-        """From now to `disarm` the caller stands still: a `prepare` is answered with this state by the connection's own thread."""
-        armed = ArmedPoint(state, schema, step)
-        with self._lock:
-            self._armed = armed
-        self._wake()
-        return armed
-
-    def disarm(self, armed: "ArmedPoint") -> Optional[Cut]:
-        """The cut that was begun meanwhile, if one was; wait for its `resumed` before going on."""
-        with self._lock:
-            if self._armed is armed:
-                self._armed = None
-            # While the state is being written to a file the cut is not there yet; the writer sees that it came too late.
-            return armed.cut
-
-    def turn(self, waiting: bool) -> None:
-        """One more, or one less, thread waits for the model."""
-        with self._lock:
-            before = self._waiting_for_model
-            self._waiting_for_model = max(0, before + (1 if waiting else -1))
-            changed = (before > 0) != (self._waiting_for_model > 0)
-            if changed and self._open and self._last_words is None:
-                self._posts.append(wire.turn(waiting))
-        self._wake()
-
-    def abandon(self, cut: Cut) -> None:
-        """The agent goes on although `cut` is not over: the connection is dropped, so that the runner takes nothing half-changed for a cut."""
-        with self._lock:
-            if cut.resumed.done():
-                return
-            self._cuts.pop(cut.number, None)
-            cut.lose()
-            self._drop()
-        self._wake()
-
-    def say_last(self, frame: bytes) -> "Future[Any]":
-        """`done` or `failed`: said on this connection and on every later one. The future is done when it has left this process."""
-        with self._lock:
-            if self._last_words is None:
-                self._last_words = frame
-                if self.fault is not None:
-                    self._last_words_sent.set_result(self.fault)
-                elif self._open:
-                    self._posts.append(frame)
-        self._wake()
-        return self._last_words_sent
 
     def close(self) -> None:
         """Sends what is queued (at most for a moment) and ends the thread."""
@@ -288,7 +118,7 @@ class Link:
                 close_by = close_by or now + FLUSH_WITHIN
                 if not out or not self._open or now >= close_by:
                     return "the agent is closed"
-            due = close_by or (self._next_beat(now) if self._open else welcome_by)
+            due = close_by or (self._beats.next(now) if self._open else welcome_by)
             readable, writable = self._wait(connection, bool(out), due - now)
             try:
                 if writable:
@@ -328,167 +158,22 @@ class Link:
         while not self._over() and (left := until - time.monotonic()) > 0:
             self._wait(None, False, left)
 
-    def _outgoing(self, now: float) -> bytes:
-        """Frames that are due now, in order. A safe point asked for while the agent stands still is handed over here."""
-        self._answer_with_armed()
-        with self._lock:
-            frames = list(self._posts)
-            self._posts.clear()
-            standing = any(not cut.resumed.done() for cut in self._cuts.values())
-            sent = sum(ask.sent for ask in self._asks.values())
-            for ask in self._asks.values() if self._last_words is None else ():
-                # Between a safe point and `resume` no effect is begun.
-                if not ask.sent and sent < OPEN_ASKS and not (ask.begins and standing):
-                    ask.sent = True
-                    sent += 1
-                    frames.append(ask.frame)
-            if self._beat_dirty and now >= self._beat_sent + BEAT_GAP:
-                frames.append(wire.beat(**self._beat))
-                self._beat_dirty = False
-                self._beat_sent = now
-            elif self._beats_allowed and self._beat_from_thread and now >= self._beat_sent + self._beat_interval():
-                frames.append(wire.beat())
-                self._beat_sent = now
-        return b"".join(frames)
-
-    def _beat_interval(self) -> float:
-        # `beat_every` is the longest silence the runner accepts: half of it leaves room for one that is late.
-        every = self.welcome.beat_every if self.welcome is not None else None
-        return max(BEAT_GAP, every / 2) if every else BEAT_DEFAULT
-
-    def _next_beat(self, now: float) -> float:
-        if self._beat_dirty:
-            return self._beat_sent + BEAT_GAP
-        if self._beats_allowed and self._beat_from_thread:
-            return self._beat_sent + self._beat_interval()
-        return now + 3600
-
-    def _answer_with_armed(self) -> None:
-        prepare, armed = self._prepare, self._armed
-        if prepare is None or armed is None or (armed.cut is not None and not armed.cut.resumed.done()):
-            return
-        try:
-            payload = self._stage(armed.state)
-        except Exception as error:
-            log.warning("no state could be handed over, going on: %s", error)
-            self.refuse(prepare, str(error))
-            return
-        with self._lock:
-            if self._armed is not armed or self._prepare is not prepare:
-                self._unstage(payload)
-                return
-            armed.cut = self._answer(prepare, Point(payload, armed.schema, armed.step))
-
-    # MARK: what the runner says
-
-    def _take(self, message: Optional[wire.Incoming]) -> bytes:
-        """Acts on one message; gives what is to be sent before anything else."""
-        if message is None:
-            return b""
-        if isinstance(message, wire.Ping):
-            return wire.pong(message.number)
-        if isinstance(message, wire.Refusal):
-            return self._refused(message)
-        if isinstance(message, Welcomed):
-            return self._welcomed(message)
-        if not self._open:
-            raise FrameFault(f"a '{type(message).__name__.lower()}' came before the welcome")
-        with self._lock:
-            if isinstance(message, Prepare):
-                self._prepare = message
-            elif isinstance(message, wire.Resume):
-                self._cut_is_taken(message.request)
-            elif isinstance(message, wire.Committed):
-                self.last_version = max(message.version, self.last_version or 0)
-                self._settle(message.request, message.version)
-            elif isinstance(message, wire.Aborted):
-                self._settle(message.request, Aborting(message.reason))
-            elif isinstance(message, wire.Stop):
-                self.stop_at = time.monotonic() + message.deadline
-                self.stop = message
-            elif isinstance(message, wire.Pressure):
-                self.pressure = True
-            elif isinstance(message, wire.EffectAnswer):
-                ask = self._asks.pop(message.request, None)
-                if ask is not None:
-                    ask.answer.set_result(message)
-        return b""
-
-    def _welcomed(self, message: Welcomed) -> bytes:
-        if self._open:
-            raise FrameFault("a second welcome came on one connection")
-        if not wire.OLDEST <= message.welcome.version <= wire.NEWEST:
-            raise FrameFault(f"the welcome chose version {message.welcome.version} of the protocol, which was not offered")
-        out = []
-        with self._lock:
-            if self.welcome is not None:
-                log.info("connected to the runner again, incarnation %d", message.welcome.incarnation)
-            self.welcome = message.welcome
-            self._open = True
-            # What was asked and not answered is asked again, by the same number.
-            for cut in self._cuts.values():
-                out.append(wire.save(cut.number, cut.point))
-            if self._beat:
-                self._beat_dirty = True
-            self._beat_sent = float("-inf")
-            if self._waiting_for_model:
-                out.append(wire.turn(True))
-            if self._last_words is not None:
-                out = [self._last_words]
-        if not self.first_welcome.done():
-            self.first_welcome.set_result(message)
-        return b"".join(out)
-
-    def _refused(self, refusal: wire.Refusal) -> bytes:
-        kind = VersionRefused if refusal.code == "E-PROTOCOL-VERSION" else RunnerRefused
-        error = kind(refusal.code, refusal.reason)
-        if refusal.code in FINAL_REFUSALS:
-            log.error("%s; going on without it", error)
-            self.fault = error
-        else:
-            log.warning("%s; connecting again", error)
-        return b""
-
-    # MARK: cuts, with the lock held
-
-    def _number(self) -> int:
-        self._numbers += 1
-        return self._numbers
-
-    def _answer(self, prepare: Prepare, point: Point) -> Cut:
-        cut = Cut(prepare.request, point, own=False)
-        cut.settled.add_done_callback(lambda _: self._unstage(point.payload))
-        # It may have been cut without us, withdrawn, or asked on a connection that is gone.
-        if self._prepare is not prepare:
-            cut.lose()
-            return cut
-        self._prepare = None
-        self._cuts[cut.number] = cut
-        self._posts.append(wire.prepared(cut.number, point))
-        return cut
-
-    def _cut_is_taken(self, request: int) -> None:
-        if self._prepare is not None and self._prepare.request == request:
-            self._prepare = None
-        cut = self._cuts.get(request)
-        if cut is not None and not cut.resumed.done():
-            cut.resumed.set_result(Resumed())
-
-    def _settle(self, request: int, outcome: Union[int, Aborting]) -> None:
-        self._cut_is_taken(request)
-        cut = self._cuts.pop(request, None)
-        if cut is not None and not cut.settled.done():
-            cut.settled.set_result(outcome)
-
-    # MARK: ends
-
     def _over(self) -> bool:
         return self._closing or self.fault is not None
 
-    def _all_sent(self) -> None:
+    def _lose(self, why: str) -> None:
         with self._lock:
-            if self._open and self._last_words is not None and not self._last_words_sent.done() and not self._posts:
-                self._last_words_sent.set_result(None)
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
+        super()._lose(why)
+
+    def _end(self, error: AgentError) -> None:
+        super()._end(error)
+        with self._lock:
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            self._wake_write = -1
 
     def _drop(self) -> None:
         connection = self._socket
@@ -497,45 +182,6 @@ class Link:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # the other side was faster
-
-    def _lose(self, why: str) -> None:
-        """The connection is over: what the runner asked is void, what the agent asked waits for the next one."""
-        with self._lock:
-            if self._socket is not None:
-                self._socket.close()
-                self._socket = None
-            if self._open:
-                log.info("lost the connection to the runner: %s", why)
-            self._open = False
-            self._prepare = None
-            self._posts.clear()
-            for ask in self._asks.values():
-                ask.sent = False
-            for cut in list(self._cuts.values()):
-                # An own cut whose caller still stands still is asked for again; any other cannot be told from one that was never taken.
-                if not (cut.own and cut.standing):
-                    del self._cuts[cut.number]
-                    cut.lose()
-
-    def _end(self, error: AgentError) -> None:
-        """Nothing will be answered any more: everybody who waits is told so."""
-        with self._lock:
-            if self.fault is None:
-                self.fault = error
-            for ask in self._asks.values():
-                ask.answer.set_result(self.fault)
-            self._asks.clear()
-            for cut in self._cuts.values():
-                cut.lose()
-            self._cuts.clear()
-            if self._last_words is not None and not self._last_words_sent.done():
-                self._last_words_sent.set_result(self.fault)
-        if not self.first_welcome.done():
-            self.first_welcome.set_result(self.fault)
-        os.close(self._wake_read)
-        with self._lock:
-            os.close(self._wake_write)
-            self._wake_write = -1
 
     def _wake(self) -> None:
         with self._lock:
@@ -561,16 +207,6 @@ class Link:
         self._asks = OrderedDict()
         self._cuts = {}
         self._last_words_sent = Future()
-
-
-class ArmedPoint:
-    """A state that may be handed over while its owner stands still, and the cut that came of it."""
-
-    def __init__(self, state: bytes, schema: Optional[str], step: Optional[int]) -> None:
-        self.state = state
-        self.schema = schema
-        self.step = step
-        self.cut: Optional[Cut] = None
 
 
 _links: "weakref.WeakSet[Link]" = weakref.WeakSet()

@@ -140,8 +140,12 @@ def decode(body: bytes) -> Optional[Incoming]:
     envelope = pb.Envelope()
     try:
         envelope.ParseFromString(body)
-    except DecodeError as error:
+        return _read(envelope)
+    except (DecodeError, UnicodeError, ValueError) as error:
         raise FrameFault(f"a frame of {len(body)} bytes is no envelope: {error}") from None
+
+
+def _read(envelope: pb.Envelope) -> Optional[Incoming]:
     kind = envelope.WhichOneof("body")
     if kind == "welcome":
         return _welcomed(_whole(envelope.welcome, "version", "agent", "incarnation"))
@@ -156,17 +160,18 @@ def decode(body: bytes) -> Optional[Incoming]:
         return Committed(committed.request, committed.version)
     if kind == "aborted":
         aborted = _whole(envelope.aborted, "request")
-        return Aborted(aborted.request, aborted.reason)
+        return Aborted(aborted.request, _text(aborted.reason))
     if kind == "stop":
         stop = _whole(envelope.stop, "deadline_ms")
-        return Stop(stop.deadline_ms / 1000, stop.reason)
+        return Stop(stop.deadline_ms / 1000, _text(stop.reason))
     if kind == "pressure":
         return Pressure()
     if kind == "effect_result":
         answer = _whole(envelope.effect_result, "request", "verdict")
-        return EffectAnswer(answer.request, Verdict(answer.verdict), answer.result, answer.reason)
+        return EffectAnswer(answer.request, Verdict(answer.verdict), answer.result, _text(answer.reason))
     if kind == "refusal":
-        return Refusal(_whole(envelope.refusal, "code").code, envelope.refusal.reason)
+        refusal = _whole(envelope.refusal, "code")
+        return Refusal(_text(refusal.code), _text(refusal.reason))
     if kind == "ping":
         return Ping(_whole(envelope.ping, "number").number)
     return None
@@ -180,6 +185,14 @@ def _whole(message, *fields: str):  # type: ignore[no-untyped-def]
     return message
 
 
+def _text(value: str) -> str:
+    # Whether a string is UTF-8 is looked at when it is parsed, when it is read, or not at all, as the implementation likes.
+    if not isinstance(value, str) or "\0" in value:
+        raise FrameFault("a text is not UTF-8 or holds a NUL")
+    value.encode("utf-8")
+    return value
+
+
 def _welcomed(message: pb.Welcome) -> Welcomed:
     state: Optional[Payload] = None
     if message.HasField("state"):
@@ -187,14 +200,14 @@ def _welcomed(message: pb.Welcome) -> Welcomed:
             state = message.state.inline
         elif message.state.HasField("file"):
             file = _whole(message.state.file, "name", "size", "sha256")
-            state = StateFile(file.name, file.size, file.sha256)
+            state = StateFile(_text(file.name), file.size, file.sha256)
     welcome = Welcome(
-        agent=message.agent,
+        agent=_text(message.agent),
         incarnation=message.incarnation,
         restored_from=message.restored_from if message.HasField("restored_from") else None,
-        state_schema=message.state_schema if message.HasField("state_schema") else None,
+        state_schema=_text(message.state_schema) if message.HasField("state_schema") else None,
         slept=message.slept_ms / 1000 if message.HasField("slept_ms") else None,
-        changed=tuple(message.changed),
+        changed=tuple(_text(name) for name in message.changed),
         beat_every=message.beat_every_ms / 1000 if message.HasField("beat_every_ms") else None,
         version=message.version,
     )

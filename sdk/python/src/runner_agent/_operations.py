@@ -10,9 +10,9 @@ from concurrent.futures import Future
 from typing import Any, Callable, Generator, NamedTuple, Optional, TypeVar
 
 from . import _messages as wire
-from ._cuts import Aborting, Cut, Lost
+from ._cuts import Aborting, ArmedPoint, Cut, Lost
 from ._frames import EFFECT_RESULT_LIMIT, KEY_LIMIT
-from ._link import ArmedPoint, Link
+from ._link import Link
 from ._messages import EffectAnswer, Point, Verdict
 from ._settings import Settings
 from .errors import (

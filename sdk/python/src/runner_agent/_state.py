@@ -87,12 +87,15 @@ def fetch(payload: Payload, staging: Optional[str]) -> bytes:
     path = os.path.join(staging, payload.name)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            facts = os.fstat(file.fileno())
+        try:
+            facts = os.fstat(descriptor)
             # Before reading it: the size bounds what is read, and a FIFO would never end.
             if not stat.S_ISREG(facts.st_mode) or facts.st_size != payload.size:
                 raise StateUnusable(f"the restored state '{path}' is not the file of {payload.size} bytes it should be")
-            state = file.read(payload.size)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                state = file.read(payload.size)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise StateUnusable(f"could not read the restored state '{path}': {error.strerror or error}") from error
     if len(state) != payload.size or hashlib.sha256(state).digest() != payload.sha256:

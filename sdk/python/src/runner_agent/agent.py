@@ -62,7 +62,8 @@ class Agent(AgentBase):
     ) -> None:
         """Says that the work gets on. Never waits; many in a row are merged.
 
-        step: the agent's own count of what is done; a greater one is progress. progress: 0 to 1. tokens, cost_micro_usd: since the start, never falling.
+        step: the agent's own count of what is done; a greater one is progress. progress: 0 to 1. tokens, cost_micro_usd: since the start, never
+        falling.
         """
         self._beat(step, progress, note, tokens, cost_micro_usd)
 

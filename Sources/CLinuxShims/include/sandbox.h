@@ -1,0 +1,35 @@
+// Processes, their descriptors and packets: for the supervision of sandboxes.
+#pragma once
+#include "sandbox_wire.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/// Starts `path` in new pid, mount, ipc and uts namespaces (when `namespaces`), with every signal blocked and at its default, and with
+/// `descriptors[i]` as descriptor i and no other. In C: the child shares our memory until it is executed (vfork), so no page is copied.
+/// - Returns: the pid, and a pidfd in `handle`; -errno also when `path` could not be executed.
+int32_t shim_process_spawn(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment,
+                           const int32_t *_Nonnull descriptors, size_t count, int32_t namespaces, int32_t *_Nonnull handle);
+
+/// Tries what a sandbox needs: new namespaces, private mounts and a fresh /proc, in a child that ends at once.
+/// - Returns: 0, or -errno of the first step that failed; `step` is 1 (namespaces), 2 (mounts) or 3 (/proc).
+int32_t shim_process_try_namespaces(int32_t *_Nonnull step);
+
+/// Tries to join a control group in a child that ends at once. `procs`: path of its cgroup.procs. - Returns: 0 or -errno.
+int32_t shim_process_try_join(const char *_Nonnull procs);
+
+/// A pidfd. In C: not every libc declares it.
+int32_t shim_process_open(int32_t pid);
+int32_t shim_process_signal(int32_t handle, int32_t signal);
+/// Reaps a child of ours, without waiting. - Returns: 1 reaped, 0 still alive, -ECHILD when it is not our child.
+int32_t shim_process_reap(int32_t handle);
+
+/// A listening, close-on-exec SOCK_SEQPACKET socket bound to `path`, mode 0600; what is at the path is replaced.
+int32_t shim_packet_listen(const char *_Nonnull path);
+/// Connects to one.
+int32_t shim_packet_connect(const char *_Nonnull path);
+/// One packet and at most four descriptors with it, never waiting. In C: control messages are macros.
+/// - Returns: the packet's real length, also when `buffer` is smaller; 0 at the end of the connection.
+int32_t shim_packet_receive(int32_t socket, void *_Nonnull buffer, size_t length, int32_t *_Nonnull descriptors, int32_t *_Nonnull count);
+
+/// Bytes a pipe holds. In C: ioctl is variadic.
+int32_t shim_pipe_held(int32_t descriptor);

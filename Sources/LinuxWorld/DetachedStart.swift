@@ -1,0 +1,73 @@
+internal import AgentModel
+internal import CLinuxShims
+internal import Glibc
+internal import OutsideWorld
+
+/// A start of this program in the background, followed until it says that it is ready.
+struct DetachedStart {
+    /// As much of the log's new end as is given back, in bytes.
+    private static let outputLimit = 16 << 10
+    /// Where the child finds the write end of the readiness pipe.
+    private static let readyDescriptor: Int32 = 3
+
+    var program: String
+    /// With the program's name.
+    var arguments: [String]
+    var environment: [String: String]
+    var log: String
+
+    func run(within: Duration) throws(FileFault) -> (ready: Bool, output: String) {
+        let end = BootDeadline(within)
+        let nothing = Descriptor(try openFile("/dev/null", O_RDONLY))
+        let logFile = Descriptor(try openFile(log, O_RDWR | O_CREAT | O_APPEND))
+        let start = lseek(logFile.raw, 0, SEEK_END)
+        let pipe = try makePipe()
+        let readEnd = Descriptor(pipe.readEnd)
+        let pid = try spawnChild(nothing.raw, logFile.raw, Descriptor(pipe.writeEnd))
+
+        let isReady = try waitForWord(readEnd.raw, of: pid, until: end)
+        return (isReady, written(logFile.raw, since: start))
+    }
+
+    /// The write end is ours only until the child has it, so that the child's end ends the pipe.
+    private func spawnChild(_ input: Int32, _ output: Int32, _ ready: consuming Descriptor) throws(FileFault) -> pid_t {
+        var variables = environment
+        variables[Readiness.pipeVariable] = String(Self.readyDescriptor)
+        do {
+            return try spawn(
+                program, arguments: arguments, environment: variables.map { "\($0.key)=\($0.value)" }.sorted(),
+                descriptors: [input, output, output, ready.raw])
+        } catch {
+            throw FileFault(errno: error.errno, doing: "start", what: arguments.first ?? program)
+        }
+    }
+
+    /// Whether the child wrote to the pipe (true) or ended without (false).
+    private func waitForWord(_ pipe: Int32, of pid: pid_t, until end: BootDeadline) throws(FileFault) -> Bool {
+        if end.wait(for: POLLIN, of: pipe) {
+            if case .success(let bytes) = readSome(pipe, 1), !bytes.isEmpty { return true }
+            // The pipe is closed, most likely by its end; a child that only closed it may still live.
+            let raw = pidfd_open(pid, 0)
+            if raw < 0 { throw FileFault(errno: errno, doing: "follow the start of", what: program) }
+            let handle = Descriptor(raw)
+            if end.wait(for: POLLIN, of: handle.raw) {
+                waitpid(pid, nil, 0)
+                return false
+            }
+        }
+        throw FileFault(.busy, doing: "hear from the new supervisor, which writes to", what: log)
+    }
+
+    private func written(_ file: Int32, since start: off_t) -> String {
+        let end = lseek(file, 0, SEEK_END)
+        lseek(file, max(start, end - Self.outputLimit), SEEK_SET)
+        guard case .success(let bytes) = readSome(file, Self.outputLimit) else { return "" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private func openFile(_ path: String, _ flags: Int32) throws(FileFault) -> Int32 {
+        let raw = uninterrupted { open(path, flags | O_NOCTTY | O_CLOEXEC, 0o600) }
+        if raw < 0 { throw FileFault(errno: -raw, doing: "open", what: path) }
+        return raw
+    }
+}

@@ -1,0 +1,39 @@
+internal import Glibc
+internal import LaunchPlans
+internal import OutsideWorld
+
+extension LinuxMachine {
+    /// The machine this process runs on, with its own arguments and environment. Made once, before any thread.
+    /// - Parameter sandboxInit: path of the `runner-init` executable; nil: where an installation or a build puts it.
+    public convenience init(sandboxInit: String? = nil) {
+        let initPath = sandboxInit ?? Self.findSandboxInit()
+        self.init(
+            arguments: Array(CommandLine.arguments.dropFirst()), environment: Self.environmentOfThisProcess(),
+            facts: { HostProbe.facts(initPath: initPath) },
+            makeSandboxes: { loop, place in LinuxSandboxes(loop: loop, place: place, initPath: initPath) })
+    }
+
+    /// Beside this executable, or in the library directory of the same prefix: `<prefix>/bin/runner`, `<prefix>/lib/runner/runner-init`. The
+    /// first is named when there is none.
+    private static func findSandboxInit() -> String {
+        let executable = linkTarget(of: "/proc/self/exe") ?? "/usr/bin/runner"
+        let directory = executable.lastIndex(of: "/").map { String(executable[..<$0]) } ?? ""
+        let beside = directory + "/runner-init"
+        let inLibrary = directory + "/../lib/runner/runner-init"
+        return [beside, inLibrary].first { access($0, X_OK) == 0 } ?? beside
+    }
+
+    private static func environmentOfThisProcess() -> [String: String] {
+        var variables: [String: String] = [:]
+        var next = environ
+        while let entry = next.pointee {
+            let text = String(cString: entry)
+            // The first of two with one name counts, as for getenv(3).
+            if let equals = text.firstIndex(of: "="), variables[String(text[..<equals])] == nil {
+                variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
+            next += 1
+        }
+        return variables
+    }
+}

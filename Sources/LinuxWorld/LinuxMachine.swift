@@ -1,0 +1,133 @@
+public import AgentModel
+internal import CLinuxShims
+internal import Glibc
+public import LaunchPlans
+public import OutsideWorld
+
+/// This machine as a command sees it.
+public final class LinuxMachine: Machine {
+    public let arguments: [String]
+    public let environment: [String: String]
+    public let executable: String
+    /// Found out when first asked for: most commands never need them.
+    public private(set) lazy var facts: HostFacts = findFacts()
+
+    private let findFacts: () -> HostFacts
+    private let makeSandboxes: SandboxMaker
+    private let readiness: Readiness
+    private let clock = LinuxClock(noEarlierThan: nil)
+    private let streams = StandardStreams()
+    private let changes = ChangeWatches()
+    /// What `startDetached` executes: this very file, even when its name means a newer one by now.
+    private let program: String
+
+    init(
+        arguments: [String], environment: [String: String], program: String = "/proc/self/exe", facts: @escaping () -> HostFacts,
+        makeSandboxes: @escaping SandboxMaker
+    ) {
+        self.arguments = arguments
+        readiness = Readiness(environment)
+        self.environment = environment.filter { !Readiness.isOurs($0.key) }
+        self.program = program
+        executable = linkTarget(of: program) ?? program
+        findFacts = facts
+        self.makeSandboxes = makeSandboxes
+    }
+
+    public var processID: Int32 { getpid() }
+    public var userID: UInt32 { geteuid() }
+
+    // MARK: Clock, randomness
+
+    public func now() -> Moment { clock.now() }
+    public func wallTime() -> WallTime { clock.wallTime() }
+    public func randomNumber() -> UInt64 { kernelRandomNumber() }
+
+    // MARK: Terminal
+
+    public func write(_ text: String, to stream: OutputStream) { streams.write(Array(text.utf8), to: stream) }
+
+    public func isTerminal(_ stream: OutputStream) -> Bool { isatty(stream.descriptor) == 1 }
+
+    public func width(of stream: OutputStream) -> Int? {
+        var size = winsize()
+        guard ioctl(stream.descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
+
+    // MARK: Files
+
+    public var workingDirectory: String {
+        guard let path = getcwd(nil, 0) else { return "/" }  // it was removed under us
+        defer { free(path) }
+        return String(cString: path)
+    }
+
+    public func readFile(_ path: String, limit: ByteCount) throws(FileFault) -> [UInt8] {
+        let raw = uninterrupted { open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC) }
+        if raw < 0 { throw FileFault(errno: -raw, doing: "open", what: path) }
+        let file = LinuxFile(raw, name: path)
+        var bytes: [UInt8] = []
+        while true {
+            let part = try file.read(64 << 10)
+            if part.isEmpty { return bytes }
+            bytes += part
+            if UInt64(bytes.count) > limit.bytes { throw FileFault(.tooLarge, doing: "read", what: path) }
+        }
+    }
+
+    public func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk {
+        try LinuxDisk(at: absolutePath, create: create)
+    }
+
+    /// `name`, `number`, or either with `:group` behind it. A number needs no entry; without one its group has the same number.
+    public func user(_ text: String) -> (userID: UInt32, groupID: UInt32)? {
+        let limit = ByteCount.mebibytes(16)
+        return UserFiles(
+            users: (try? readFile("/etc/passwd", limit: limit)) ?? [], groups: (try? readFile("/etc/group", limit: limit)) ?? []
+        )
+        .find(text)
+    }
+
+    // MARK: Supervisors
+
+    public func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault) {
+        try ControlClient(socket, within: within).ask(line, each: each)
+    }
+
+    public func world(for place: SupervisorPlace) throws(FileFault) -> any World {
+        mallopt(M_ARENA_MAX, 1)  // the worker's thread shares our heap: a second arena would cost more than it gains
+        return try LinuxWorld(place, streams: streams, makeSandboxes: makeSandboxes)
+    }
+
+    /// - Throws: `busy` when the time is over and it is neither ready nor ended: it goes on, its log tells what it is doing.
+    public func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> (ready: Bool, output: String) {
+        let start = DetachedStart(program: program, arguments: [executable] + arguments, environment: environment, log: log)
+        return try start.run(within: within)
+    }
+
+    public func sayReady() { readiness.say() }
+
+    /// The first wait for a path returns at once: what happened to it before the watch stood cannot be known. From then on no change
+    /// between two waits for the same path is lost.
+    public func waitForChange(_ path: String, within: Duration) { changes.wait(for: path, within: within) }
+}
+
+extension OutputStream {
+    fileprivate var descriptor: Int32 {
+        switch self {
+        case .standardOutput: 1
+        case .standardError: 2
+        }
+    }
+}
+
+/// Where the link `path` points; nil when it is none.
+func linkTarget(of path: String) -> String? {
+    var target = [CChar](repeating: 0, count: 4096)
+    let count = readlink(path, &target, target.count)
+    guard count > 0 else { return nil }
+    let text = FileNames.text(of: target.prefix(count).map { UInt8(bitPattern: $0) })
+    let mark = " (deleted)"  // proc(5): the file was replaced or removed while it ran
+    return text.hasSuffix(mark) ? String(text.dropLast(mark.count)) : text
+}

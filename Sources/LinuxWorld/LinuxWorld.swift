@@ -1,0 +1,86 @@
+internal import AgentModel
+internal import Glibc
+internal import LaunchPlans
+internal import OutsideWorld
+
+/// Linux as one agent's supervisor sees it. Owns the loop; everything else here only registers with it.
+final class LinuxWorld: World {
+    let store: any Disk
+    private let place: SupervisorPlace
+    private let loop: EventLoop
+    private let clock: LinuxClock
+    private let signals: LinuxSignals
+    private let sandboxes: any LocatingSandboxTable
+    private let doors: LinuxDoors
+    private let workers: LinuxWorkers
+    private let programs: LinuxPrograms
+    private let streams: StandardStreams
+
+    /// Takes the signals over for the whole process: see `LinuxSignals`.
+    init(_ place: SupervisorPlace, streams: StandardStreams, makeSandboxes: SandboxMaker) throws(FileFault) {
+        store = try LinuxDisk(at: place.store, create: false)
+        self.place = place
+        self.streams = streams
+        let loop = EventLoop()
+        self.loop = loop
+        clock = LinuxClock(noEarlierThan: place.noEarlierThan)
+        signals = LinuxSignals(loop)
+        let sandboxes = makeSandboxes(loop, place)
+        self.sandboxes = sandboxes
+        doors = LinuxDoors(loop, place) { [weak sandboxes] pid in sandboxes?.sandbox(of: pid) }
+        workers = LinuxWorkers(loop)
+        programs = LinuxPrograms(loop)
+    }
+
+    deinit { streams.settle(loop) }
+
+    func next(until deadline: Moment?) -> WorldEvent? { loop.next(until: deadline.map(clock.bootNanoseconds)) }
+
+    func disk(at absolutePath: String) throws(FileFault) -> any Disk {
+        let ours = place.runtime + "/"
+        guard absolutePath.hasPrefix(ours), let path = DiskPath(String(absolutePath.dropFirst(ours.count))) else {
+            return try LinuxDisk(at: absolutePath, create: false)
+        }
+        // Agents write below our runtime directory: a link that one of them put there must not lead us away.
+        return try LinuxDisk(at: path, of: try LinuxDisk(at: place.runtime, create: false))
+    }
+
+    func show(_ bytes: [UInt8], on stream: OutputStream) { streams.show(bytes, on: stream, loop) }
+
+    // MARK: Clock, randomness
+
+    func now() -> Moment { clock.now() }
+    func wallTime() -> WallTime { clock.wallTime() }
+    func randomNumber() -> UInt64 { kernelRandomNumber() }
+
+    // MARK: Sandboxes
+
+    func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
+        if let user = plan.userID {
+            do { try DoorPlaces(place).admit(userID: user, groupID: plan.groupID) } catch {
+                throw LaunchFault(.setUp, "could not \(error.doing) '\(error.what)' for user \(user)")
+            }
+        }
+        return try sandboxes.launch(plan)
+    }
+    func adopt(_ agent: AgentName, doorsDirectory: String) throws(LaunchFault) -> AdoptedSandbox? {
+        try sandboxes.adopt(agent, doorsDirectory: doorsDirectory)
+    }
+    func signal(_ id: SandboxID, _ signal: Int32) { sandboxes.signal(id, signal) }
+    func kill(_ id: SandboxID) { sandboxes.kill(id) }
+    func freeze(_ id: SandboxID) -> Bool { sandboxes.freeze(id) }
+    func thaw(_ id: SandboxID) { sandboxes.thaw(id) }
+    func resources(_ id: SandboxID) -> ResourceUse { sandboxes.resources(id) }
+
+    // MARK: Doors
+
+    func open(_ door: Door) throws(FileFault) { try doors.open(door) }
+    func send(_ bytes: [UInt8], to connection: ConnectionID) { doors.send(bytes, to: connection) }
+    func close(_ connection: ConnectionID) { doors.close(connection) }
+
+    // MARK: Work and programs
+
+    func startWork(_ id: WorkID, _ body: @escaping @Sendable () -> Void) { workers.startWork(id, body) }
+    func start(_ id: WorkID, _ program: Program) { programs.start(id, program) }
+    func executables(in directory: String) -> [String] { programs.executables(in: directory) }
+}

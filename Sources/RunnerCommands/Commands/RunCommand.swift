@@ -1,0 +1,119 @@
+internal import AgentModel
+internal import AgentSpecs
+internal import Checkpoints
+internal import OutsideWorld
+internal import Supervision
+
+struct RunCommand: Command {
+    var file: String?
+    var command: [String] = []
+    var flags: [SpecFlags.Flag] = []
+    var variables: [String] = []
+    var from: OriginWord?
+    var detach = false
+    var quiet = false
+    /// Set in the process that `--detach` started.
+    var inBackground = false
+
+    static var manual: Manual {
+        Manual(
+            name: "run", group: .run, summary: "run an agent under supervision",
+            examples: [
+                .init("runner run agent.yaml", "in the foreground; ctrl-c takes a last version and stops it"),
+                .init(
+                    "runner run -d --name agent-7 --memory-limit 512MB --every 10m -- python3 agent.py", "in the background, without a file"
+                ),
+            ],
+            notes: [
+                "Goes on where the agent ended: from its newest known-good version, or by taking over the one that still lives. SIGTERM and "
+                    + "SIGINT checkpoint it, stop it (deadline, then kill) and end with its status. Every setting of agent.yaml can be given "
+                    + "as '--set SETTING=VALUE' and wins over the file."
+            ],
+            exits: [
+                (.ok, "the agent ended with status 0; any other status is the agent's own too, and 128 + n when signal n ended it"),
+                (.usage, "the command line is wrong"), (.noInput, "no such file or version"),
+                (.tryAgain, "another supervisor holds the agent"),
+                (.badConfiguration, "the spec is wrong"), (.runnerFailed, "the runner itself failed, or nobody knows how the agent ended"),
+                (.notExecutable, "the command cannot be executed"), (.commandNotFound, "the command was not found"),
+            ])
+    }
+    static var options: [Option<Self>] {
+        [
+            .flag("detach", "d", \.detach, "In the background; print its name when it runs."),
+            .flag("quiet", "q", \.quiet, "Do not show the agent's output; the log has it."),
+            .optional("from", nil, \.from, as: "ORIGIN", "Start from a version, 'latest', 'known-good' or 'clean'."),
+            .each("env", "e", \.variables, as: "NAME=VALUE", "A variable for the agent; NAME alone hands on the runner's own."),
+        ] + settingOptions + [.flag("in-background", nil, \.inBackground, "")]
+    }
+    static var operands: [Operand<Self>] {
+        [
+            .optional("FILE", \.file, "The spec, such as agent.yaml."),
+            .rest("COMMAND", \.command, "The agent's command; instead of FILE, or of the command in it."),
+        ]
+    }
+
+    func validate() throws(CommandFault) {
+        guard file != nil || !command.isEmpty else {
+            throw CommandFault(.usage, "say what to run: a spec such as agent.yaml, or a command after '--'. See 'runner run --help'")
+        }
+    }
+
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
+        let spec = try bench.readSpec(source).spec
+        let store = try bench.createStore()
+        do { try store.addAgent(spec.name) } catch { throw CommandFault(error) }
+        let origin = try from.map { (word) throws(CommandFault) in try bench.origin(word, of: spec.name, in: store) }
+        return detach && !inBackground ? try start(spec, in: store, on: bench) : try supervise(spec, from: origin, in: store, on: bench)
+    }
+
+    private var source: SpecSource {
+        SpecSource(file: file, flags: SpecFlags(flags: flags, variables: variables, command: command.isEmpty ? nil : command))
+    }
+
+    // MARK: In the background
+
+    private func start(_ spec: AgentSpec, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> Ending {
+        let logs = store.directory(of: spec.name) / "log"
+        var arguments = bench.machine.arguments
+        arguments.insert("--in-background", at: bench.commandIndex + 1)
+        let started: (ready: Bool, output: String)
+        do {
+            try store.disk.makeDirectories(logs)
+            started = try bench.machine.startDetached(arguments, log: "\(bench.places.store)/\(logs)/supervisor.log", within: .seconds(60))
+        } catch { throw CommandFault(error) }
+        guard started.ready else {
+            let last = started.output.split(separator: "\n").last.map(String.init) ?? "it said nothing"
+            throw CommandFault(
+                .runFailed,
+                "could not run '\(spec.name)' in the background: \(last.hasPrefix("runner: ") ? String(last.dropFirst(8)) : last)")
+        }
+        bench.answer("\(spec.name)\n")
+        bench.talk("runs in the background; 'runner logs -f \(spec.name)' follows it, 'runner stop \(spec.name)' stops it")
+        return .ok
+    }
+
+    // MARK: Here
+
+    private func supervise(
+        _ spec: AgentSpec, from origin: Origin?, in store: CheckpointStore, on bench: Workbench
+    ) throws(CommandFault) -> Ending {
+        let wish: WantedFile?
+        let world: any World
+        let place = bench.place(of: spec.name, in: store, noEarlierThan: try bench.lastMoment(of: spec.name, in: store))
+        do {
+            wish = try WantedFile.read(from: store.disk, below: store.directory(of: spec.name))
+            world = try bench.machine.world(for: place)
+        } catch { throw CommandFault(error) }
+        var request = SupervisorRequest(
+            spec: spec, facts: bench.machine.facts, place: place,
+            launchPlace: bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file), startFrom: origin ?? wish?.startFrom,
+            echo: !quiet && !inBackground, processID: bench.machine.processID
+        ) {
+            // A wish is granted once. Should it not go away, the next start repeats it, which loses work but breaks nothing.
+            try? WantedFile.remove(from: store.disk, below: store.directory(of: spec.name))
+            bench.machine.sayReady()
+        }
+        request.rollsBackWorkspace = origin != nil || wish?.rollsBackWorkspace ?? true
+        do { return .agents(try bench.supervise(request, world).exitStatus) } catch { throw CommandFault(error) }
+    }
+}

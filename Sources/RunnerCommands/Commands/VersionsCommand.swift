@@ -1,0 +1,36 @@
+internal import AgentModel
+internal import StatusViews
+
+struct VersionsCommand: Command {
+    var agent: AgentName?
+    var format = ListFormat.table
+
+    static var manual: Manual {
+        Manual(
+            name: "versions", group: .keep, summary: "list the versions of an agent, oldest first",
+            examples: [
+                .init("runner versions agent-7", "each with its standing, age, size and what it holds"),
+                .init("runner versions agent-7 -q | tail -n 1", "the name of the newest: agent-7@42"),
+            ],
+            notes: [
+                "Standing: stored (complete and hashed), rehearsed, proven (the agent lived on from it), suspect (a restore from it died "
+                    + "young), broken (its bytes are not what was stored). An aside is the workspace as it was before a roll-back. "
+                    + "Works without a supervisor."
+            ],
+            exits: [(.ok, "also when there is none"), (.noInput, "no such agent"), (.usage, "the command line is wrong")])
+    }
+    static var options: [Option<Self>] { .list(\.format) }
+    static var operands: [Operand<Self>] { [.one("AGENT", \.agent, "Which agent.")] }
+
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
+        let store = try bench.openStore()
+        let agent = try bench.named(agent, in: store)
+        let rows = VersionRow.rows(of: try bench.versions(of: agent, in: store), agent: agent)
+        if rows.isEmpty, format == .table || format == .wide {
+            bench.talk("'\(agent)' has no version yet")
+            return .ok
+        }
+        try bench.answer(rows, as: format)
+        return .ok
+    }
+}

@@ -1,0 +1,29 @@
+internal import OutsideWorld
+
+extension CommandFault {
+    /// A fault with a file that is not the store's.
+    init(_ fault: FileFault) {
+        let code: ErrorCode =
+            switch fault.kind {
+            case .missing, .notDirectory: .fileMissing
+            case .denied: .fileDenied
+            case .full: .fileFull
+            case .readOnly: .fileReadOnly
+            case .tooLarge: .fileTooLarge
+            case .exists, .notEmpty, .busy, .system: .fileIO
+            }
+        self.init(code, fault.sentence)
+    }
+
+    /// A fault with a file inside the store.
+    init(inStore fault: FileFault) {
+        let code: ErrorCode =
+            switch fault.kind {
+            case .denied: .storeDenied
+            case .full: .storeFull
+            case .readOnly: .storeReadOnly
+            case .missing, .notDirectory, .tooLarge, .exists, .notEmpty, .busy, .system: .storeIO
+            }
+        self.init(code, fault.sentence)
+    }
+}

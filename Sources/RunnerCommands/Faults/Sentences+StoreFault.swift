@@ -1,0 +1,7 @@
+internal import Checkpoints
+
+extension CommandFault {
+    init(_ fault: StoreFault) {
+        self.init(foreign: fault.code, fault.sentence)
+    }
+}

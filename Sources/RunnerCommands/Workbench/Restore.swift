@@ -1,0 +1,138 @@
+internal import AgentModel
+internal import AgentSpecs
+internal import Checkpoints
+internal import ControlSocket
+internal import OutsideWorld
+internal import StatusViews
+internal import Supervision
+
+/// One restore that an operator asked for: planned first, then done by the supervisor, or here when there is none.
+struct Restore {
+    let agent: AgentName
+    let version: CheckpointSummary
+    /// nil: all the version holds.
+    let part: RestorePart?
+    let store: CheckpointStore
+    let bench: Workbench
+
+    private var restoresFiles: Bool { part != .state && version.parts.workspace }
+    /// A version without state is still what the next incarnation descends from.
+    private var startsFrom: Origin { part == .workspace ? .clean : .version(version.version) }
+
+    /// A version without the part that was asked for cannot give it.
+    func checkParts() throws(CommandFault) {
+        switch part {
+        case .state where !version.parts.cooperative: throw lacks("state")
+        case .workspace where !version.parts.workspace: throw lacks("workspace")
+        default: return
+        }
+    }
+
+    private func lacks(_ what: String) -> CommandFault {
+        let sentence = StoreFault(.noSuchPart(what), doing: "restore", what: "\(agent)@\(version.version)")
+        return CommandFault(sentence)
+    }
+
+    // MARK: Plan
+
+    func plan() throws(CommandFault) -> RestorePlan {
+        try checkParts()
+        var files: WorkspaceRestorePlan?
+        if restoresFiles, let (workspace, excluded) = try workspace() {
+            do { files = try store.planRestore(agent, version.version, to: workspace, excluded: excluded) } catch {
+                throw CommandFault(error)
+            }
+        }
+        return RestorePlan(
+            agent: agent, version: version.version, startsFrom: startsFrom, workspace: files)
+    }
+
+    /// The agent's workspace and what is left out of it; nil: it has none (any more).
+    private func workspace() throws(CommandFault) -> (any Disk, [String])? {
+        guard let spec = try bench.storedSpec(of: agent, in: store), let path = spec.workspace else { return nil }
+        do { return (try bench.machine.disk(at: path, create: true), spec.checkpoint.exclude) } catch { throw CommandFault(error) }
+    }
+
+    // MARK: Do
+
+    /// - Returns: a sentence that says what was done.
+    func perform(within limit: Duration) throws(CommandFault) -> String {
+        do {
+            let request = ControlRequest.restore(version.version, workspace: part != .state, state: part != .workspace)
+            let reply = try bench.ask(agent, in: store, request, to: "restore", within: limit)
+            if case .done(let sentence) = reply { return sentence }
+            return "'\(agent)' runs again, from version \(version.version)"
+        } catch {
+            guard error.code == ErrorCode.supervisorNone.rawValue else { throw error }
+            return try performHere()
+        }
+    }
+
+    private func performHere() throws(CommandFault) -> String {
+        let target = restoresFiles ? try workspace() : nil
+        let spec = try bench.storedSpec(of: agent, in: store)
+        var aside: VersionNumber?
+        try bench.alone(with: agent, in: store) { () throws(StoreFault) in
+            try store.verify(agent, version.version)
+            if let (workspace, excluded) = target {
+                aside = try setAside(workspace, excluded, limit: spec?.checkpoint.sizeLimit)
+                try store.restoreWorkspace(agent, version.version, to: workspace, excluded: excluded)
+            }
+            try leaveWish()
+        }
+        let kept = aside.map { ", and the workspace as it was is '\(agent)@\($0)'" } ?? ""
+        let files = target == nil ? "" : "its workspace is restored\(kept); "
+        let start = startsFrom == .clean ? "a clean state" : startsFrom.words
+        return "no supervisor of '\(agent)' runs: \(files)the next 'runner run' starts it from \(start)"
+    }
+
+    /// The present workspace becomes an aside version. nil: it is empty, so there is nothing to keep.
+    private func setAside(_ workspace: any Disk, _ excluded: [String], limit: ByteCount?) throws(StoreFault) -> VersionNumber? {
+        let request = CutRequest(
+            agent: agent, kind: .aside, reason: .aside, takenAt: bench.machine.wallTime(), forced: true, workspace: workspace,
+            excluded: excluded, incarnation: 0, sizeLimit: limit ?? ByteCount(1 << 40))
+        do {
+            let staged = try store.cut(request, stagingID: bench.hexadecimal(of: bench.machine.randomNumber()))
+            return try store.commit(staged).version
+        } catch {
+            if case .nothing = error.kind { return nil }
+            throw error
+        }
+    }
+
+    private func leaveWish() throws(StoreFault) {
+        let wish = WantedFile(startFrom: startsFrom, rollsBackWorkspace: false)
+        do { try wish.write(to: store.disk, below: store.directory(of: agent)) } catch {
+            throw StoreFault(.system(error), doing: "restore", what: "\(agent)@\(version.version)")
+        }
+    }
+}
+
+/// What a restore would do. `runner restore --dry-run` prints it.
+struct RestorePlan: Encodable {
+    var agent: AgentName
+    var version: VersionNumber
+    var startsFrom: Origin
+    /// nil: the workspace stays as it is.
+    var workspace: WorkspaceRestorePlan?
+
+    var text: String {
+        var text = "restoring '\(agent)@\(version)' would start it from \(startsFrom == .clean ? "a clean state" : startsFrom.words)\n"
+        guard let workspace else { return text + "the workspace would stay as it is\n" }
+        let counts = WorkspaceRestorePlan.Change.allCases.map { "\(workspace.steps($0).count) \($0.rawValue)" }.joined(separator: ", ")
+        text += "workspace: \(counts), \(workspace.unchanged) unchanged\n"
+        for step in workspace.steps.prefix(200) { text += "  \(sign(step.change)) \(printable(step.path.text))\n" }
+        if workspace.steps.count > 200 { text += "  … and \(workspace.steps.count - 200) more ('--json' has all)\n" }
+        return text
+    }
+
+    private func sign(_ change: WorkspaceRestorePlan.Change) -> String {
+        switch change {
+        case .added: "+"
+        case .changed: "~"
+        case .removed: "-"
+        case .mode: "m"
+        case .time: "t"
+        }
+    }
+}

@@ -1,0 +1,86 @@
+internal import AgentModel
+internal import Checkpoints
+internal import OutsideWorld
+
+extension Workbench {
+    /// The store, for reading: it must be there.
+    func openStore() throws(CommandFault) -> CheckpointStore {
+        let disk: any Disk
+        do { disk = try machine.disk(at: places.store, create: false) } catch {
+            guard error.kind == .missing else { throw CommandFault(inStore: error) }
+            throw CommandFault(
+                .storeMissing,
+                "could not open the store '\(places.store)': there is none yet. 'runner run' makes it; '--store' chooses another")
+        }
+        return try openStore(on: disk, create: false)
+    }
+
+    /// The store, made when it is missing.
+    func createStore() throws(CommandFault) -> CheckpointStore {
+        let disk: any Disk
+        do { disk = try machine.disk(at: places.store, create: true) } catch { throw CommandFault(inStore: error) }
+        return try openStore(on: disk, create: true)
+    }
+
+    private func openStore(on disk: any Disk, create: Bool) throws(CommandFault) -> CheckpointStore {
+        do { return try CheckpointStore.open(disk, create: create, identity: { hexadecimal(of: machine.randomNumber()) }) } catch {
+            throw CommandFault(error)
+        }
+    }
+
+    /// Sixteen digits.
+    func hexadecimal(of number: UInt64) -> String {
+        let digits = String(number, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    // MARK: Agents and versions
+
+    func agents(in store: CheckpointStore) throws(CommandFault) -> [AgentName] {
+        do { return try store.agents().sorted() } catch { throw CommandFault(error) }
+    }
+
+    /// Returns when the store knows the agent.
+    func require(_ agent: AgentName, in store: CheckpointStore) throws(CommandFault) {
+        let known = try agents(in: store)
+        guard known.contains(agent) else { throw unknownAgent(agent, known) }
+    }
+
+    private func unknownAgent(_ agent: AgentName, _ known: [AgentName]) -> CommandFault {
+        let guess = didYouMean(agent.text, among: known.map(\.text))
+        return CommandFault(.agentUnknown, "unknown agent '\(agent)'" + (guess.isEmpty ? ". 'runner ls' lists those there are" : guess))
+    }
+
+    /// The agents named, or all of them when none is.
+    func chosen(_ names: [AgentName], in store: CheckpointStore) throws(CommandFault) -> [AgentName] {
+        guard !names.isEmpty else { return try agents(in: store) }
+        for name in names { try require(name, in: store) }
+        return names
+    }
+
+    /// All versions, oldest first.
+    func versions(of agent: AgentName, in store: CheckpointStore) throws(CommandFault) -> [CheckpointSummary] {
+        try require(agent, in: store)
+        do { return try store.versions(of: agent) } catch { throw CommandFault(error) }
+    }
+
+    func version(_ word: VersionWord, of agent: AgentName, in store: CheckpointStore) throws(CommandFault) -> CheckpointSummary {
+        let versions = try versions(of: agent, in: store)
+        if let found = word.resolve(among: versions) { return found }
+        if versions.isEmpty {
+            throw CommandFault(
+                .versionUnknown,
+                "could not find '\(agent)@\(word.text)': it has no version yet. 'runner checkpoint \(agent)' takes one while it runs")
+        }
+        throw CommandFault(
+            .versionUnknown,
+            "could not find '\(agent)@\(word.text)': there is no such version. 'runner versions \(agent)' lists those there are")
+    }
+
+    func origin(_ word: OriginWord, of agent: AgentName, in store: CheckpointStore) throws(CommandFault) -> Origin {
+        switch word {
+        case .clean: .clean
+        case .version(let version): .version(try self.version(version, of: agent, in: store).version)
+        }
+    }
+}

@@ -1,0 +1,274 @@
+internal import AgentModel
+internal import AgentProtocol
+internal import LaunchPlans
+internal import OutsideWorld
+
+/// The agent: works through a task step by step, as its script says, and speaks the protocol as a careful SDK does.
+final class SimulatedAgent {
+    /// What it is in the middle of.
+    private enum Doing {
+        case connecting, working
+        case effectBegin(UInt64), effectEnd(UInt64)
+        /// Stands still for the runner's prepare (its number) or its own save.
+        case standing(UInt64)
+        case over
+    }
+
+    private unowned let sandbox: SimulatedSandbox
+    private unowned let machine: SimulatedMachine
+    private var connection: ConnectionID?
+    private var reader = FrameReader()
+    private var doing = Doing.connecting
+    private var step: UInt64 = 0
+    private var welcomed = false
+    private var toPrepare: UInt64?
+    private var lastRequest: UInt64 = 0
+    /// Grows with everything that makes planned doings stale.
+    private var turn: UInt64 = 0
+    private var mustStop = false
+    private var isDeaf = false
+    private var frozen = false
+    private var thawTasks: [() -> Void] = []
+    private var isDead = false
+    /// The step at which it stood still for each request.
+    private var stoodAt: [UInt64: UInt64] = [:]
+
+    init(sandbox: SimulatedSandbox, machine: SimulatedMachine) {
+        self.sandbox = sandbox
+        self.machine = machine
+    }
+
+    private var script: AgentScript { machine.script }
+
+    func begin() {
+        let early = sandbox.plan.origin == .clean ? script.diesAfterCleanStart : script.diesAfterRestore
+        if let early { machine.after(early) { [self] in if !isDead { sandbox.end(.exited(70)) } } }
+        if script.cooperative { connectLater(1...20) } else { later(script.stepTime) { $0.workAlone() } }
+    }
+
+    /// Nothing planned will happen any more.
+    func die() {
+        isDead = true
+        turn += 1
+        if let connection { machine.world?.peerClosed(connection) }
+        connection = nil
+    }
+
+    /// Does `body` after a while, unless it died or something else came between.
+    private func later(_ milliseconds: ClosedRange<Int>, _ body: @escaping (SimulatedAgent) -> Void) {
+        turn += 1
+        let planned = turn
+        machine.after(machine.delay(milliseconds)) { [self] in
+            guard !isDead, planned == turn else { return }
+            if frozen { thawTasks.append { [self] in if !isDead, planned == turn { body(self) } } } else { body(self) }
+        }
+    }
+
+    private func connectLater(_ milliseconds: ClosedRange<Int>) {
+        machine.after(machine.delay(milliseconds)) { [self] in
+            guard !isDead, connection == nil else { return }
+            if frozen { thawTasks.append { [self] in if !isDead, connection == nil { connect() } } } else { connect() }
+        }
+    }
+
+    func freeze() { frozen = true }
+    func thaw() {
+        frozen = false
+        let tasks = thawTasks
+        thawTasks = []
+        for task in tasks { task() }
+    }
+
+    // MARK: Connection
+
+    private func connect() {
+        guard connection == nil, let world = machine.world, let id = world.peerConnects(.agent, agent: self, inside: sandbox.id) else {
+            return connectLater(50...400)
+        }
+        connection = id
+        reader = FrameReader()
+        send(.hello(Hello(sdk: "simulated 1", capabilities: ["prepare", "stop"], stateSchema: "step/1", resumes: welcomed ? sandbox.plan.incarnation : nil)))
+    }
+
+    func connectionLost() {
+        guard connection != nil else { return }
+        connection = nil
+        toPrepare = nil
+        if case .over = doing { return }
+        if case .standing = doing { doing = .working }
+        turn += 1  // what was asked is asked again after the next welcome
+        connectLater(20...200)
+    }
+
+    func received(_ bytes: [UInt8]) {
+        guard !isDead, connection != nil else { return }
+        if frozen { return thawTasks.append { [self] in received(bytes) } }
+        reader.push(bytes)
+        do throws(ProtocolFault) {
+            while let body = try reader.next() { if let message = try RunnerMessage(frame: body) { obey(message) } }
+        } catch { machine.say("agent: unreadable frame from the runner: \(error)") }
+    }
+
+    private func send(_ message: AgentMessage) {
+        guard let connection, let world = machine.world else { return }
+        let bytes = message.framed()
+        if draw(script.tearsFrame) {
+            world.peerSent(connection, Array(bytes.prefix(bytes.count / 2)))
+            world.peerClosed(connection)
+            return connectionLost()
+        }
+        // Frames arrive in pieces as the seed says.
+        let cut = machine.random.number(below: bytes.count + 1)
+        world.peerSent(connection, Array(bytes[..<cut]))
+        world.peerSent(connection, Array(bytes[cut...]))
+    }
+
+    private func draw(_ chanceInAMillion: Int) -> Bool { chanceInAMillion > 0 && machine.random.number(below: 1_000_000) < chanceInAMillion }
+
+    // MARK: What the runner says
+
+    private func obey(_ message: RunnerMessage) {
+        switch message {
+        case .welcome(let welcome): greet(welcome)
+        case .prepare(let request, _, _): if draw(script.deaf) { isDeaf = true } else { toPrepare = request }
+        case .resume(let request), .aborted(let request, _): goOn(request)
+        case .committed(let request, _): if let stood = stoodAt[request] { machine.committed(stood, of: sandbox.plan.incarnation) }
+        case .stop: if !script.ignoresStop { askedToStop() }
+        case .effectResult(let request, let verdict): effectAnswered(request, verdict)
+        case .refusal(_, let reason): machine.say("agent was refused: \(reason)")
+        case .ping(let number): send(.pong(number))
+        case .pressure: break
+        }
+    }
+
+    private func greet(_ welcome: Welcome) {
+        if !welcomed {
+            welcomed = true
+            if case .inline(let bytes)? = welcome.state { step = UInt64(String(decoding: bytes, as: UTF8.self)) ?? 0 }
+            let restored = welcome.state == nil ? nil : step
+            if restored == nil { freshStart() }
+            machine.lives.append(SimulatedLife(incarnation: sandbox.plan.incarnation, began: restored))
+            machine.say("agent begins at step \(step) of incarnation \(sandbox.plan.incarnation)")
+        }
+        doing = .working
+        send(.beat(Beat(step: step)))
+        later(script.stepTime) { $0.work() }
+    }
+
+    /// A task from its beginning clears what an earlier try left.
+    private func freshStart() {
+        step = 0
+        if (try? machine.workspace.entry(at: "results")) != nil { try? machine.workspace.removeFile("results") }
+    }
+
+    func askedToStop() {
+        guard !script.ignoresStop, !mustStop else { return }
+        mustStop = true
+        machine.after(machine.delay(10...80)) { [self] in if !isDead { sandbox.end(.exited(0)) } }
+    }
+
+    // MARK: Work
+
+    private func work() {
+        guard case .working = doing, !mustStop else { return }
+        if draw(script.dies) { return sandbox.end(.signaled(11, outOfMemory: false)) }
+        if draw(script.diesOfMemory) { return sandbox.end(.signaled(9, outOfMemory: true)) }
+        if draw(script.exitsWithError) { return sandbox.end(.exited(1)) }
+        if draw(script.hangs) { return machine.say("agent hangs") }
+        if draw(script.reportsFailure) {
+            send(.failed(reason: "simulated failure"))
+            doing = .over
+            return machine.after(machine.delay(5...50)) { [self] in if !isDead { sandbox.end(.exited(1)) } }
+        }
+        guard step < UInt64(script.steps) else { return finish() }
+        guard connection != nil else { return }  // effects need the runner; the next welcome goes on
+        lastRequest += 1
+        doing = .effectBegin(lastRequest)
+        send(.effectBegin(request: lastRequest, key: "step-\(step + 1)", description: "step \(step + 1)", idempotent: true))
+    }
+
+    private func effectAnswered(_ request: UInt64, _ verdict: EffectVerdict) {
+        switch doing {
+        case .effectBegin(request): began(verdict)
+        case .effectEnd(request): doStep()
+        case .connecting, .working, .effectBegin, .effectEnd, .standing, .over: break
+        }
+    }
+
+    private func began(_ verdict: EffectVerdict) {
+        switch verdict {
+        case .proceed:
+            let answer = machine.service.call("step-\(step + 1)")
+            later(1...30) { agent in
+                agent.lastRequest += 1
+                agent.doing = .effectEnd(agent.lastRequest)
+                agent.send(.effectEnd(request: agent.lastRequest, key: "step-\(agent.step + 1)", result: answer))
+            }
+        case .done: doStep()
+        case .unknown: machine.say("agent is told that step \(step + 1) is unknown")
+        case .recorded, .denied:
+            doing = .working
+            later(500...1000) { $0.work() }
+        }
+    }
+
+    /// The step's own mark in the workspace, then a safe point.
+    private func doStep() {
+        step += 1
+        appendResult("step \(step)\n")
+        machine.reached(step, of: sandbox.plan.incarnation)
+        doing = .working
+        send(.beat(Beat(step: step, progress: Double(step) / Double(max(1, script.steps)))))
+        safePoint()
+    }
+
+    private func appendResult(_ line: String) {
+        do throws(FileFault) {
+            let file = try machine.workspace.open("results", .append(mode: 0o644))
+            try file.write(Array(line.utf8))
+        } catch { machine.say("agent could not write: \(error)") }
+    }
+
+    private func safePoint() {
+        guard connection != nil else { return }  // the next welcome goes on
+        let point = SafePoint(state: .inline(Array("\(step)".utf8)), schema: "step/1", step: step)
+        if let request = toPrepare {
+            toPrepare = nil
+            doing = .standing(request)
+            stoodAt[request] = step
+            send(.prepared(request: request, point))
+        } else if let every = script.savesEvery, step % UInt64(every) == 0 {
+            lastRequest += 1
+            doing = .standing(lastRequest)
+            stoodAt[lastRequest] = step
+            send(.save(request: lastRequest, point))
+        } else {
+            later(script.stepTime) { $0.work() }
+        }
+    }
+
+    private func goOn(_ request: UInt64) {
+        if toPrepare == request { toPrepare = nil }
+        guard case .standing(request) = doing else { return }
+        doing = .working
+        later(script.stepTime) { $0.work() }
+    }
+
+    private func finish() {
+        send(.done(note: nil))
+        doing = .over
+        machine.finishedTasks += 1
+        machine.after(machine.delay(1...20)) { [self] in if !isDead { sandbox.end(.exited(0)) } }
+    }
+
+    // MARK: Without the protocol
+
+    private func workAlone() {
+        if draw(script.dies) { return sandbox.end(.signaled(11, outOfMemory: false)) }
+        if draw(script.exitsWithError) { return sandbox.end(.exited(1)) }
+        let done = (try? machine.workspace.read("results", limit: .mebibytes(1)))?.count { $0 == UInt8(ascii: "\n") } ?? 0
+        guard done < script.steps else { return sandbox.end(.exited(0)) }
+        appendResult("step \(done + 1)\n")
+        later(script.stepTime) { $0.workAlone() }
+    }
+}

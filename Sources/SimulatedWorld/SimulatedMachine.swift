@@ -1,0 +1,183 @@
+// SimulatedWorld: the seam's other twin. Everything follows from a seed; nothing is kind. Time is virtual.
+
+internal import AgentModel
+public import OutsideWorld
+
+/// A machine that outlives its supervisors: time, disks, sandboxes and what is going to happen. One thread.
+public final class SimulatedMachine {
+    /// Something that will happen. `epoch`: only while that supervisor lives (nil: whoever supervises).
+    private struct Coming {
+        let at: Int64
+        let order: UInt64
+        let epoch: UInt64?
+        let body: () -> Void
+    }
+
+    public let store: SimulatedDisk
+    public let workspace: SimulatedDisk
+    public let staging: SimulatedDisk
+    /// What the agents of this machine do. Changed by a test between lives as it likes.
+    public var script: AgentScript
+    /// The paid service the agents call. Outside everything: never rolled back.
+    public let service = SimulatedService()
+    /// One line an event, for whoever reads a failing seed.
+    public private(set) var trace: [String] = []
+    public private(set) var now: Int64
+    public internal(set) var supervisorEpoch: UInt64 = 0
+    var sandboxes: [SandboxID: SimulatedSandbox] = [:]
+    /// What became of each incarnation, in order.
+    public internal(set) var lives: [SimulatedLife] = []
+    /// How many tasks were finished.
+    public internal(set) var finishedTasks = 0
+    /// Most incarnations of the agent that ever ran at one moment.
+    public private(set) var mostAtOnce = 0
+    /// Counts the supervisor's calls to the outside; a crash can be planned at any of them.
+    public private(set) var operations = 0
+    public var crashAtOperation: Int?
+    public internal(set) var supervisorCrashed = false
+
+    var random: SeededRandom
+    private var coming: [Coming] = []
+    private var lastOrder: UInt64 = 0
+    private var lastSandbox: UInt64 = 0
+    weak var world: SimulatedWorld?
+
+    public init(seed: UInt64, script: AgentScript) {
+        random = SeededRandom(seed: seed)
+        store = SimulatedDisk(seed: seed &+ 1, rootName: "/store")
+        workspace = SimulatedDisk(seed: seed &+ 2, rootName: "/workspace")
+        staging = SimulatedDisk(seed: seed &+ 3, rootName: "/staging")
+        self.script = script
+        now = 1_700_000_000_000_000_000
+    }
+
+    // MARK: Time
+
+    /// Plans something. Equal times keep their order.
+    func after(_ delay: Duration, epoch: UInt64? = nil, _ body: @escaping () -> Void) {
+        lastOrder += 1
+        let item = Coming(at: now + max(0, delay.nanoseconds), order: lastOrder, epoch: epoch, body: body)
+        var low = 0
+        var high = coming.count
+        while low < high {  // kept in order, latest first, so that the next one is popped from the end
+            let middle = (low + high) / 2
+            if (coming[middle].at, coming[middle].order) > (item.at, item.order) { low = middle + 1 } else { high = middle }
+        }
+        coming.insert(item, at: low)
+    }
+
+    /// Lets the next thing happen, if it comes before `deadline`. - Returns: whether something happened.
+    func happen(until deadline: Int64?) -> Bool {
+        while let next = coming.last {
+            if let deadline, next.at > deadline {
+                now = max(now, deadline)
+                return false
+            }
+            coming.removeLast()
+            now = max(now, next.at)
+            if let epoch = next.epoch, epoch != supervisorEpoch || supervisorCrashed { continue }
+            next.body()
+            return true
+        }
+        if let deadline { now = max(now, deadline) }
+        return false
+    }
+
+    /// Lets time pass without a supervisor.
+    public func pass(_ duration: Duration) {
+        let end = now + duration.nanoseconds
+        while happen(until: end) {}
+    }
+
+    func delay(_ range: ClosedRange<Int>) -> Duration { .milliseconds(range.lowerBound + random.number(below: range.count)) }
+
+    public func say(_ text: @autoclosure () -> String) {
+        if trace.count >= 4000 { trace.removeFirst(2000) }
+        trace.append("\(WallTime(nanoseconds: now)) \(text())")
+    }
+
+    func reached(_ step: UInt64, of incarnation: UInt64) {
+        if let index = lives.lastIndex(where: { $0.incarnation == incarnation }) { lives[index].reached = step }
+    }
+    func committed(_ step: UInt64, of incarnation: UInt64) {
+        if let index = lives.lastIndex(where: { $0.incarnation == incarnation }) { lives[index].committed = step }
+    }
+
+    // MARK: Supervisors
+
+    /// Counts a call of the supervisor to the outside. - Returns: false once it is dead: the call must do nothing.
+    func alive(_ what: @autoclosure () -> String) -> Bool {
+        guard !supervisorCrashed else { return false }
+        operations += 1
+        if let crashAtOperation, operations >= crashAtOperation {
+            killSupervisor(because: "kill -9 at operation \(operations) (\(what()))")
+            return false
+        }
+        return true
+    }
+
+    /// The supervisor dies at once; its descriptors close; its agents live on.
+    public func killSupervisor(because reason: String) {
+        guard !supervisorCrashed else { return }
+        say("supervisor dies: \(reason)")
+        supervisorCrashed = true
+        crashAtOperation = nil
+        store.processDied()
+        for sandbox in sandboxes.values { sandbox.lostSupervisor() }
+    }
+
+    /// Power goes: everything running is gone, and of what was not synced the seed keeps what it likes.
+    public func cutPower() {
+        say("power cut")
+        supervisorCrashed = true
+        crashAtOperation = nil
+        for sandbox in sandboxes.values { sandbox.vanishSilently() }
+        sandboxes.removeAll()
+        for disk in [store, workspace, staging] {
+            disk.powerCut()
+            disk.restart()
+        }
+    }
+
+    // MARK: Sandboxes
+
+    func addSandbox(_ make: (SandboxID) -> SimulatedSandbox) -> SimulatedSandbox {
+        lastSandbox += 1
+        let sandbox = make(SandboxID(lastSandbox))
+        sandboxes[sandbox.id] = sandbox
+        mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning })
+        return sandbox
+    }
+
+    /// The sandbox of the living agent, if there is one.
+    public var livingSandbox: SandboxID? { sandboxes.values.first { $0.isRunning }?.id }
+
+    /// Kills the agent's main process from outside, as an operator's `kill -9` or the out-of-memory killer does.
+    public func killAgent(outOfMemory: Bool = false) {
+        for sandbox in sandboxes.values where sandbox.isRunning { sandbox.end(.signaled(9, outOfMemory: outOfMemory)) }
+    }
+}
+
+/// What became of one incarnation of the agent.
+public struct SimulatedLife: Hashable, Sendable {
+    public var incarnation: UInt64
+    /// The step it was handed; nil: a clean start.
+    public var began: UInt64?
+    /// The last step it did; nil: it did none.
+    public var reached: UInt64?
+    /// The newest step it was told is durable.
+    public var committed: UInt64?
+}
+
+/// A service outside that is paid by the call. Remembers keys, so that a repeated key returns the old answer.
+public final class SimulatedService {
+    public private(set) var executions: [String: Int] = [:]
+    public private(set) var replays = 0
+
+    func call(_ key: String) -> [UInt8] {
+        if executions[key] != nil { replays += 1 } else { executions[key] = 1 }
+        return Array("answer to \(key)".utf8)
+    }
+    /// Without a key the service cannot know that it did this before.
+    func callWithoutMemory(_ key: String) { executions[key, default: 0] += 1 }
+}

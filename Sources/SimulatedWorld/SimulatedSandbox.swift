@@ -1,0 +1,92 @@
+internal import AgentModel
+internal import LaunchPlans
+internal import OutsideWorld
+
+/// One incarnation's sandbox: outlives its supervisor for the adoption term, remembers the end for whoever takes it over.
+final class SimulatedSandbox {
+    let id: SandboxID
+    let plan: LaunchPlan
+    private unowned let machine: SimulatedMachine
+    private(set) var agent: SimulatedAgent?
+    private(set) var endSeen: ProcessEnd?
+    private(set) var isGone = false
+    private var orphanedAt: Int64?
+
+    init(id: SandboxID, plan: LaunchPlan, machine: SimulatedMachine) {
+        self.id = id
+        self.plan = plan
+        self.machine = machine
+    }
+
+    var isRunning: Bool { agent != nil && !isGone }
+    var pid: Int32 { Int32(truncatingIfNeeded: 1000 + id.number) }
+
+    func start() {
+        machine.after(machine.delay(1...8)) { [self] in
+            guard !isGone else { return }
+            machine.say("\(id) starts incarnation \(plan.incarnation) (\(plan.origin))")
+            let agent = SimulatedAgent(sandbox: self, machine: machine)
+            self.agent = agent
+            tell(.started(pid: pid))
+            agent.begin()
+        }
+    }
+
+    /// The main process ends; the rest of the tree follows.
+    func end(_ end: ProcessEnd) {
+        guard !isGone, endSeen == nil else { return }
+        machine.say("\(id) ends: \(end)")
+        agent?.die()
+        agent = nil
+        endSeen = end
+        machine.after(machine.delay(0...3)) { [self] in tell(.ended(end)) }
+        machine.after(machine.delay(4...10)) { [self] in vanish() }
+    }
+
+    func kill() {
+        if endSeen == nil { end(.signaled(9, outOfMemory: false)) }
+    }
+
+    private func vanish() {
+        guard !isGone else { return }
+        // Without a supervisor the sandbox keeps the end for the next one.
+        guard !machine.supervisorCrashed, machine.world != nil else { return }
+        isGone = true
+        machine.sandboxes[id] = nil
+        tell(.vanished)
+        // News may be doubled.
+        if machine.random.number(below: 4) == 0 { tell(.vanished) }
+    }
+
+    func vanishSilently() {
+        agent?.die()
+        agent = nil
+        isGone = true
+    }
+
+    private func tell(_ news: SandboxNews) { machine.world?.post(.sandbox(id, news)) }
+
+    // MARK: Supervisors
+
+    func lostSupervisor() {
+        agent?.connectionLost()
+        let at = machine.now
+        orphanedAt = at
+        guard let within = plan.adoptWithin else { return }
+        machine.after(within) { [self] in
+            guard orphanedAt == at, !isGone else { return }
+            machine.say("\(id) was not adopted within \(within) and ends")
+            vanishSilently()
+            machine.sandboxes[id] = nil
+        }
+    }
+
+    func adopted() {
+        orphanedAt = nil
+        machine.say("\(id) is adopted")
+        if let endSeen {
+            machine.after(machine.delay(1...3)) { [self] in tell(.ended(endSeen)) }
+            machine.after(machine.delay(4...8)) { [self] in vanish() }
+        }
+    }
+}

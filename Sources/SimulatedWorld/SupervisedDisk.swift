@@ -1,0 +1,102 @@
+internal import AgentModel
+internal import OutsideWorld
+
+/// The store as one supervisor sees it: every call counts as an operation of its, and after its death nothing reaches the disk.
+///
+/// `@unchecked Sendable`: the simulation has one thread; workers run on it too.
+final class SupervisedDisk: Disk, @unchecked Sendable {
+    private let disk: SimulatedDisk
+    private let machine: SimulatedMachine
+    private let epoch: UInt64
+
+    init(_ disk: SimulatedDisk, _ machine: SimulatedMachine, epoch: UInt64) {
+        self.disk = disk
+        self.machine = machine
+        self.epoch = epoch
+    }
+
+    var rootName: String { disk.rootName }
+
+    private func check(_ doing: String, _ path: DiskPath?) throws(FileFault) {
+        let what = path.map { "\(disk.rootName)/\($0)" } ?? disk.rootName
+        guard machine.supervisorEpoch == epoch, machine.alive("\(doing) \(what)") else {
+            throw FileFault(.system(5), doing: doing, what: what)
+        }
+    }
+
+    func open(_ path: DiskPath, _ mode: OpenMode) throws(FileFault) -> any DiskFile {
+        try check("open", path)
+        return SupervisedFile(try disk.open(path, mode)) { [self] doing throws(FileFault) in try check(doing, path) }
+    }
+    func entry(at path: DiskPath) throws(FileFault) -> DiskEntry? {
+        try check("look at", path)
+        return try disk.entry(at: path)
+    }
+    func names(in directory: DiskPath?) throws(FileFault) -> [String] {
+        try check("list", directory)
+        return try disk.names(in: directory)
+    }
+    func makeDirectory(_ path: DiskPath, mode: UInt32) throws(FileFault) {
+        try check("make the directory", path)
+        try disk.makeDirectory(path, mode: mode)
+    }
+    func makeSymbolicLink(_ path: DiskPath, to target: String) throws(FileFault) {
+        try check("make the link", path)
+        try disk.makeSymbolicLink(path, to: target)
+    }
+    func rename(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
+        try check("rename", source)
+        try disk.rename(source, to: target)
+    }
+    func removeFile(_ path: DiskPath) throws(FileFault) {
+        try check("remove", path)
+        try disk.removeFile(path)
+    }
+    func removeDirectory(_ path: DiskPath) throws(FileFault) {
+        try check("remove the directory", path)
+        try disk.removeDirectory(path)
+    }
+    func setMode(_ path: DiskPath, _ mode: UInt32) throws(FileFault) {
+        try check("set the mode of", path)
+        try disk.setMode(path, mode)
+    }
+    func setModified(_ path: DiskPath, _ time: WallTime) throws(FileFault) {
+        try check("set the time of", path)
+        try disk.setModified(path, time)
+    }
+    func syncDirectory(_ path: DiskPath?) throws(FileFault) {
+        try check("sync the directory", path)
+        try disk.syncDirectory(path)
+    }
+    func freeSpace() throws(FileFault) -> ByteCount {
+        try check("look at the space of", nil)
+        return try disk.freeSpace()
+    }
+    func lock(_ path: DiskPath, holder: String) throws(FileFault) -> any DiskLock {
+        try check("lock", path)
+        return try disk.lock(path, holder: holder)
+    }
+    func lockHolder(_ path: DiskPath) -> String? { disk.lockHolder(path) }
+}
+
+private final class SupervisedFile: DiskFile {
+    private let file: any DiskFile
+    private let check: (String) throws(FileFault) -> Void
+
+    init(_ file: any DiskFile, _ check: @escaping (String) throws(FileFault) -> Void) {
+        self.file = file
+        self.check = check
+    }
+    func read(_ count: Int) throws(FileFault) -> [UInt8] {
+        try check("read")
+        return try file.read(count)
+    }
+    func write(_ bytes: [UInt8]) throws(FileFault) {
+        try check("write")
+        try file.write(bytes)
+    }
+    func sync() throws(FileFault) {
+        try check("sync")
+        try file.sync()
+    }
+}

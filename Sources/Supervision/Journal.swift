@@ -1,0 +1,120 @@
+internal import AgentModel
+internal import Digests
+public import OutsideWorld
+public import Recovery
+
+/// The agent's journal on disk: one checked line an entry, appended and synced before anything is done. Documentation: docs/journal.md
+///
+///     JOURNAL ::= { LINE }     LINE ::= CHECK " " JSON "\n"     CHECK ::= 16 hex digits, the first 8 bytes of SHA-256 of JSON
+final class Journal {
+    /// A file is turned over beyond this, and the oldest beyond `kept` are removed.
+    private static let turnOver = 4 << 20
+    private static let kept = 8
+    /// Entries held in memory while the disk refuses them; the oldest go first.
+    private static let ring = 1000
+
+    private let disk: any Disk
+    private let directory: DiskPath
+    private var size: Int
+    private(set) var nextSequence: UInt64
+    private var waiting: [[UInt8]] = []
+    private var tornTail = false
+
+    /// Reads what is there. - Returns through `last`: the newest decision's state and the newest moment, if any.
+    init(disk: any Disk, directory: DiskPath, last: inout JournalEntry?) throws(FileFault) {
+        self.disk = disk
+        self.directory = directory
+        let reading = try JournalReading(disk: disk, directory: directory)
+        last = reading.entries.last { if case .decision = $0.content { true } else { false } }
+        nextSequence = (reading.entries.last?.sequence ?? 0) + 1
+        size = reading.currentSize
+        tornTail = reading.tornTail
+    }
+
+    private var current: DiskPath { directory / "current.jsonl" }
+
+    /// Appends durably. - Returns: false when the disk refused; the entry is then kept in memory and tried again with the next one.
+    func append(_ content: JournalEntry.Content, at now: Moment, _ time: WallTime) -> Bool {
+        let entry = JournalEntry(sequence: nextSequence, at: now, time: time, content: content)
+        nextSequence += 1
+        guard let line = Self.line(entry) else { return false }
+        waiting.append(line)
+        if waiting.count > Self.ring { waiting.removeFirst(waiting.count - Self.ring) }
+        return flush()
+    }
+
+    /// Writes what waits. - Returns: whether nothing waits any more.
+    func flush() -> Bool {
+        guard !waiting.isEmpty else { return true }
+        do {
+            if size > Self.turnOver { try turnOver() }
+            let isNew = try disk.entry(at: current) == nil
+            let file = try disk.open(current, .append(mode: 0o600))
+            // A line cut short by a crash must not swallow ours.
+            var bytes: [UInt8] = tornTail ? [UInt8(ascii: "\n")] : []
+            for line in waiting { bytes += line }
+            tornTail = true  // until this write is known to be whole
+            try file.write(bytes)
+            try file.sync()
+            if isNew { try disk.syncDirectory(directory) }
+            tornTail = false
+            size += bytes.count
+            waiting.removeAll()
+            return true
+        } catch {
+            return false  // said once by the caller; the entries stay in memory
+        }
+    }
+
+    private func turnOver() throws(FileFault) {
+        try disk.rename(current, to: directory / "\(nextSequence).jsonl")
+        try disk.syncDirectory(directory)
+        size = 0
+        let old = try disk.names(in: directory).compactMap { UInt64($0.split(separator: ".").first ?? "") }.sorted()
+        for sequence in old.dropLast(Self.kept) { try disk.removeFile(directory / "\(sequence).jsonl") }
+    }
+
+    static func line(_ entry: JournalEntry) -> [UInt8]? {
+        guard let json = try? JSONText.encode(entry) else { return nil }
+        return Array(hexadecimal(Array(SHA256.digest(of: json).prefix(8))).utf8) + [UInt8(ascii: " ")] + json + [UInt8(ascii: "\n")]
+    }
+}
+
+/// All entries of a journal that can be read, oldest first. Lines that fail their check are counted, not guessed.
+public struct JournalReading: Sendable {
+    public private(set) var entries: [JournalEntry] = []
+    public private(set) var damagedLines = 0
+    fileprivate var currentSize = 0
+    fileprivate var tornTail = false
+
+    /// - Parameter directory: `agents/<name>/journal`. A missing one reads as empty.
+    public init(disk: any Disk, directory: DiskPath) throws(FileFault) {
+        guard try disk.entry(at: directory) != nil else { return }
+        let older = try disk.names(in: directory).compactMap { name -> UInt64? in
+            name.hasSuffix(".jsonl") ? UInt64(name.dropLast(6)) : nil
+        }
+        for sequence in older.sorted() { try take(disk.read(directory / "\(sequence).jsonl", limit: .mebibytes(64))) }
+        let current = directory / "current.jsonl"
+        guard try disk.entry(at: current) != nil else { return }
+        let bytes = try disk.read(current, limit: .mebibytes(64))
+        currentSize = bytes.count
+        tornTail = bytes.last.map { $0 != UInt8(ascii: "\n") } ?? false
+        take(bytes)
+    }
+
+    private mutating func take(_ bytes: [UInt8]) {
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            guard line.count > 17, let entry = Self.entry(Array(line)) else {
+                damagedLines += 1
+                continue
+            }
+            entries.append(entry)
+        }
+    }
+
+    static func entry(_ line: [UInt8]) -> JournalEntry? {
+        let json = Array(line[17...])
+        guard Array(line[..<16]) == Array(hexadecimal(Array(SHA256.digest(of: json).prefix(8))).utf8) else { return nil }
+        return try? JSONText.decode(JournalEntry.self, from: json)
+    }
+}

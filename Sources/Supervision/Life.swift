@@ -1,0 +1,70 @@
+internal import AgentModel
+internal import Checkpoints
+internal import OutsideWorld
+
+/// One incarnation while it lasts: what the supervisor knows of it that no decision needs.
+struct Life {
+    let sandbox: SandboxID
+    let incarnation: UInt64
+    let origin: Origin
+    let startedAt: WallTime
+    var pid: Int32?
+    /// The agent's step at the cut it began from; progress is a step beyond it.
+    var cutStep: UInt64?
+    /// State to hand over with `welcome`; dropped after the first sign of life.
+    var restored: StoredState?
+    var end: ProcessEnd?
+    var couldNotStart: LaunchFault?
+    var saidDone = false
+    var signOfLife = false
+    var progressed = false
+    var lastBeat: (at: Moment, time: WallTime)?
+    /// sd_notify EXTEND_TIMEOUT_USEC: silence is no hang before this.
+    var silenceAllowedUntil: Moment?
+    /// sd_notify WATCHDOG_USEC: overrides the spec's heartbeat for this life.
+    var watchdogEvery: Duration?
+    var beat = BeatFigures()
+    var waitingForModel = false
+    /// It has connected with the capability "prepare".
+    var preparesItself = false
+}
+
+/// The newest figures an agent gave; each stands until a newer one comes.
+struct BeatFigures {
+    var step: UInt64?
+    var progress: Double?
+    var note: String?
+    var tokens: UInt64?
+    var costMicroUSD: UInt64?
+}
+
+/// A checkpoint on its way. One at a time.
+struct CheckpointRun {
+    enum Stage: Equatable {
+        /// The before-checkpoint hook runs.
+        case hook
+        /// `prepare` was sent.
+        case preparing(since: Moment)
+        /// The agent stands still and is copied.
+        case cutting
+        /// The copy becomes a version; the agent works.
+        case committing
+    }
+    let request: UInt64
+    let reason: CheckpointReason
+    var stage: Stage
+    /// The agent's connection and its own number, when it asked by `save`.
+    var agentRequest: UInt64?
+    /// Operators who wait for the result.
+    var waiting: [ConnectionID]
+    /// Called with the version (nil: none was stored) when all is over.
+    var completion: [(CheckpointSummary?) -> Void]
+}
+
+/// A launch on its way, before there is a sandbox.
+struct LaunchRun {
+    let number: UInt64
+    let origin: Origin
+    /// The operator or the ladder changed its mind: do not start.
+    var cancelled = false
+}

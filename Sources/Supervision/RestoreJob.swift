@@ -1,0 +1,46 @@
+internal import AgentModel
+internal import Checkpoints
+internal import OutsideWorld
+
+/// The slow part of a restore, run beside the loop: verify every byte, set the present aside, roll the workspace back, read the state.
+struct RestoreJob: Sendable {
+    enum Outcome: Sendable {
+        /// The state to hand over, if the version holds one, and the aside's number, if there was something to set aside.
+        case ready(StoredState?, aside: VersionNumber?)
+        /// The version is not what was stored. Nothing was changed.
+        case broken(String)
+        /// A whole sentence. The workspace may be rolled back in part; the next restore finishes it.
+        case failed(String)
+    }
+
+    let store: CheckpointStore
+    let agent: AgentName
+    let version: CheckpointSummary
+    let workspace: (any Disk)?
+    let excluded: [String]
+    let aside: CutRequest?
+    let asideID: String
+    let readsState: Bool
+
+    func run() -> Outcome {
+        do throws(StoreFault) {
+            // 1. Every byte, before anything is touched.
+            try store.verify(agent, version.version)
+            // 2. What would be overwritten becomes a version; a full disk stops the restore here, with nothing lost.
+            var asideVersion: VersionNumber?
+            if let workspace, version.parts.workspace {
+                let changes = try store.planRestore(agent, version.version, to: workspace, excluded: excluded)
+                if !changes.steps.isEmpty {
+                    if let aside, changes.steps.contains(where: { $0.change != .time }) { asideVersion = try store.commit(store.cut(aside, stagingID: asideID)).version }
+                    // 3. Roll back; the store marks it, so that a crash in the middle is healed at the next start.
+                    _ = try store.restoreWorkspace(agent, version.version, to: workspace, excluded: excluded)
+                }
+            }
+            // 4. The state, from the bytes just verified.
+            return .ready(readsState && version.parts.cooperative ? try store.state(agent, version.version) : nil, aside: asideVersion)
+        } catch {
+            if case .broken(let part, let how) = error.kind { return .broken("\(part): \(how)") }
+            return .failed(error.sentence)
+        }
+    }
+}

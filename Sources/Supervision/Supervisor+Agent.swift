@@ -1,0 +1,275 @@
+internal import AgentModel
+internal import AgentProtocol
+internal import AgentSpecs
+internal import Checkpoints
+internal import LaunchPlans
+internal import OutsideWorld
+internal import Recovery
+
+/// One connection at the agents' door.
+struct AgentPeer {
+    var session: AgentSession
+    var capabilities: Set<String> = []
+
+    func can(_ capability: String) -> Bool { session.isOpen && capabilities.contains(capability) }
+}
+
+/// The cooperative protocol's runner side: who is let in, what is answered, what becomes news for the ladder.
+extension Supervisor {
+    // MARK: Connections
+
+    func agentConnected(_ id: ConnectionID, _ peer: PeerCredentials) {
+        var agentPeer = AgentPeer(session: AgentSession(connectedAt: world.now()))
+        let isInside = life.flatMap { life in peer.isInside.map { $0 == life.sandbox } }
+        let isKnownStranger = peer.userID != 0 && peer.userID != (request.facts.userID)
+        if let fault = CurrentConnection<ConnectionID>.refusal(isInside: life == nil || isKnownStranger ? false : isInside) {
+            return act(on: agentPeer.session.refuse(fault), of: id)
+        }
+        peers[id] = agentPeer
+        armHello()
+    }
+
+    func agentReceived(_ id: ConnectionID, _ bytes: [UInt8]) {
+        guard var peer = peers[id] else { return }
+        let events = peer.session.receive(bytes, at: world.now())
+        peers[id] = peer
+        act(on: events, of: id)
+    }
+
+    func agentClosed(_ id: ConnectionID) {
+        if let fault = peers[id]?.session.finish() { note("protocol", fault.sentence) }
+        forget(id)
+    }
+
+    private func forget(_ id: ConnectionID) {
+        peers[id] = nil
+        currentConnection.closed(id)
+        armHello()
+    }
+
+    private func act(on events: [SessionEvent], of id: ConnectionID) {
+        for event in events {
+            switch event {
+            case .hello(let hello, let version): greet(id, hello, version)
+            case .message(let message):
+                guard currentConnection.current == id else { continue }
+                heard(message, id)
+            case .send(let bytes): if !bytes.isEmpty { world.send(bytes, to: id) }
+            case .close(let fault):
+                note("protocol", "\(fault.code): \(fault.sentence)")
+                say("closed a connection at the agent's door: \(fault.sentence)")
+                world.close(id)
+                forget(id)
+            case .ignored(let what): note("protocol", what)
+            }
+        }
+    }
+
+    func send(_ message: RunnerMessage, to id: ConnectionID) {
+        guard var peer = peers[id] else { return }
+        let bytes = peer.session.encoded(message)
+        peers[id] = peer
+        if !bytes.isEmpty { world.send(bytes, to: id) }
+    }
+
+    private func armHello() { deadlines[.hello] = peers.values.compactMap(\.session.deadline).min() }
+
+    func helloDue() {
+        for id in peers.keys.sorted() {
+            guard var peer = peers[id] else { continue }
+            let events = peer.session.tick(at: world.now())
+            peers[id] = peer
+            act(on: events, of: id)
+        }
+        armHello()
+    }
+
+    // MARK: Welcome
+
+    private func greet(_ id: ConnectionID, _ hello: Hello, _ version: UInt32) {
+        guard let life else { return }
+        switch currentConnection.admit(id, hello, incarnation: life.incarnation) {
+        case .admitted: break
+        case .takesOver(let old):
+            world.close(old)
+            peers[old] = nil
+        case .refused(let fault):
+            guard var peer = peers[id] else { return }
+            let events = peer.session.refuse(fault)
+            peers[id] = peer
+            return act(on: events, of: id)
+        }
+        peers[id]?.capabilities = Set(hello.capabilities)
+        if hello.capabilities.contains("prepare") { self.life?.preparesItself = true }
+        armHello()
+        if hello.resumes == life.incarnation {
+            welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
+        } else {
+            welcomeWithState(id, version)
+        }
+    }
+
+    /// What the runner had asked on an earlier connection is void; a cut that is still wanted is asked for anew.
+    private func askAgain(_ id: ConnectionID) {
+        guard let run = checkpointRun, case .preparing = run.stage, peers[id]?.can("prepare") == true else { return }
+        send(.prepare(request: run.request, deadline: spec.checkpoint.deadline, reason: run.reason), to: id)
+    }
+
+    /// The state is in memory after a launch; a supervisor that took the agent over reads it from the store.
+    private func welcomeWithState(_ id: ConnectionID, _ version: UInt32) {
+        guard let life else { return }
+        guard case .version(let number) = life.origin, restoresState else {
+            return welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
+        }
+        if let restored = life.restored { return handOver(restored, id, version) }
+        let store = store
+        let agent = agent
+        let holdsState = versions.first { $0.version == number }?.parts.cooperative ?? false
+        aside { () -> StoredState? in holdsState ? try? store.state(agent, number) : nil } then: { [self] restored in
+            guard peers[id] != nil else { return }
+            if let restored { return handOver(restored, id, version) }
+            welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
+        }
+    }
+
+    private func handOver(_ restored: StoredState, _ id: ConnectionID, _ version: UInt32) {
+        if restored.bytes.count <= ProtocolLimits.inlineState {
+            let message = welcome(version, state: .inline(restored.bytes), schema: restored.schema, restored: restored)
+            return welcome(id, message)
+        }
+        // Too large for a frame: a file in the staging directory, which the agent reads and checks.
+        let name = "restored-state"
+        guard let staging = try? world.disk(at: request.place.doors + "/staging") else {
+            return couldNotHandOver("the staging directory is gone")
+        }
+        aside { () -> Result<StatePayload, FileFault> in
+            Result { () throws(FileFault) in
+                try staging.replace(DiskPath(stringLiteral: name), with: restored.bytes)
+                return .file(name: name, size: UInt64(restored.bytes.count), sha256: sha256(restored.bytes))
+            }
+        } then: { [self] result in
+            switch result {
+            case .success(let payload):
+                welcome(id, welcome(version, state: payload, schema: restored.schema, restored: restored))
+            case .failure(let fault): couldNotHandOver(fault.sentence)
+            }
+        }
+    }
+
+    private func welcome(_ id: ConnectionID, _ message: Welcome) {
+        send(.welcome(message), to: id)
+        askAgain(id)
+    }
+
+    private func couldNotHandOver(_ why: String) {
+        note("warning", "could not hand the state over: \(why)")
+        if let life { world.kill(life.sandbox) }  // without its state it would begin anew in a rolled-back workspace
+    }
+
+    private func welcome(_ version: UInt32, state: StatePayload?, schema: String?, restored: StoredState?) -> Welcome {
+        var changed: [String] = []
+        if let restored, restored.specDigest != specDigest { changed.append("spec") }
+        return Welcome(
+            version: version, agent: agent.text, incarnation: life?.incarnation ?? incarnations,
+            restoredFrom: life?.origin.version, state: state, stateSchema: schema,
+            slept: restored.map { max(.zero, world.wallTime() - $0.takenAt) }, changed: changed, beatEvery: spec.health.heartbeat)
+    }
+
+    // MARK: Messages
+
+    private func heard(_ message: AgentMessage, _ id: ConnectionID) {
+        signOfLife()
+        switch message {
+        case .beat(let beat): took(beat)
+        case .prepared(let request, let point): agentPrepared(request, point)
+        case .refused(let request, let why): agentRefused(request, why)
+        case .save(let request, let point): agentSaves(request, point)
+        case .effectBegin(let request, let key, let description, let idempotent):
+            effectBegins(id, request, key: key, description: description, idempotent: idempotent)
+        case .effectEnd(let request, let key, let result): effectEnds(id, request, key: key, result: result)
+        case .turn(let waiting): life?.waitingForModel = waiting
+        case .done(let text):
+            life?.saidDone = true
+            say("the agent says that its work is done\(text.map { ": \($0)" } ?? "")")
+        case .failed(let why): inbox.append(.reportedFailure(why))
+        case .hello, .pong: break
+        }
+    }
+
+    private func took(_ beat: Beat) {
+        guard life != nil else { return }
+        alive()
+        if let step = beat.step {
+            life?.beat.step = step
+            if life?.progressed == false, grantsProgress(step) {
+                life?.progressed = true
+                inbox.append(.progressed)
+            }
+        }
+        if let progress = beat.progress { life?.beat.progress = progress }
+        if let note = beat.note { life?.beat.note = note }
+        if let tokens = beat.tokens { life?.beat.tokens = tokens }
+        if let cost = beat.costMicroUSD { life?.beat.costMicroUSD = cost }
+        statusChanged = true
+    }
+
+    func signOfLife() {
+        guard life?.signOfLife == false else { return }
+        life?.signOfLife = true
+        life?.restored = nil
+        inbox.append(.signOfLife)
+    }
+
+    // MARK: Heartbeats
+
+    private func alive() {
+        life?.lastBeat = (world.now(), world.wallTime())
+        armHeartbeat()
+    }
+
+    /// Watched from the first heartbeat on, and not while the agent stands still for a cut.
+    func armHeartbeat() {
+        guard let life, life.end == nil, let limit = life.watchdogEvery ?? spec.health.heartbeat, let last = life.lastBeat else {
+            return deadlines[.heartbeat] = nil
+        }
+        if let run = checkpointRun, run.stage == .cutting { return deadlines[.heartbeat] = nil }
+        guard deadlines[.stopped] == nil else { return deadlines[.heartbeat] = nil }
+        deadlines[.heartbeat] = max(last.at + limit, life.silenceAllowedUntil ?? last.at)
+    }
+
+    /// After a cut the silence counts from its end.
+    func restartHeartbeat() {
+        if let last = life?.lastBeat { life?.lastBeat = (world.now(), last.time) }
+        armHeartbeat()
+    }
+
+    func heartbeatDue() {
+        guard let life, let last = life.lastBeat else { return }
+        inbox.append(.missedHeartbeat(silentFor: world.now() - last.at))
+    }
+
+    // MARK: sd_notify
+
+    func datagram(_ bytes: [UInt8], _ peer: PeerCredentials) {
+        guard let life, peer.isInside == nil || peer.isInside == life.sandbox else { return }
+        let news: NotifyDatagram
+        do throws(ProtocolFault) { news = try NotifyDatagram(bytes) } catch {
+            return note("protocol", "a notify datagram was ignored: \(error.sentence)")
+        }
+        signOfLife()
+        if let status = news.status {
+            self.life?.beat.note = status
+            statusChanged = true
+        }
+        if let every = news.watchdogEvery { self.life?.watchdogEvery = every }
+        if let extended = news.extendedBy {
+            self.life?.silenceAllowedUntil = world.now() + extended
+            if deadlines[.stopped] != nil { deadlines[.stopped] = world.now() + extended }
+        }
+        switch news.watchdog {
+        case .alive: alive()
+        case .trigger: inbox.append(.missedHeartbeat(silentFor: world.now() - (life.lastBeat?.at ?? world.now())))
+        case nil: armHeartbeat()
+        }
+    }
+}

@@ -1,0 +1,250 @@
+internal import AgentModel
+internal import AgentProtocol
+internal import AgentSpecs
+internal import Checkpoints
+internal import ControlSocket
+internal import EffectLedgers
+internal import OutsideWorld
+internal import Recovery
+internal import Retention
+internal import Schedules
+
+/// Taking a checkpoint: hook → prepare → safe point → stand still and copy → go on → commit → tell.
+/// Any failure before the commit leaves the agent running and every older version as it was.
+extension Supervisor {
+    // MARK: Beginning
+
+    /// - Returns: nil with the reason in `whyNot` when no checkpoint can begin now.
+    @discardableResult
+    func beginCheckpoint(
+        _ reason: CheckpointReason, operators: [ConnectionID] = [], completion: ((CheckpointSummary?) -> Void)? = nil
+    ) -> UInt64? {
+        if checkpointRun != nil {
+            // One at a time; whoever asks meanwhile gets the one on its way.
+            checkpointRun?.waiting += operators
+            if let completion { checkpointRun?.completion.append(completion) }
+            return checkpointRun?.request
+        }
+        guard let life, life.end == nil, life.pid != nil else {
+            fail(operators, code: "E-AGENT-NOT-RUNNING", "could not checkpoint '\(agent)': it is not running")
+            return nil
+        }
+        let run = CheckpointRun(
+            request: nextRequest(), reason: reason, stage: .hook, waiting: operators, completion: completion.map { [$0] } ?? [])
+        checkpointRun = run
+        runHook("before-checkpoint", version: nil, reason: reason.rawValue) { [self] in
+            guard checkpointRun?.request == run.request, checkpointRun?.stage == .hook else { return }
+            prepareAgent()
+        }
+        return run.request
+    }
+
+    private func prepareAgent() {
+        guard let run = checkpointRun else { return }
+        let current = currentConnection.current
+        guard current.map({ peers[$0]?.can("prepare") == true }) ?? handsStateOver else { return cut(nil, forced: false) }
+        checkpointRun?.stage = .preparing(since: world.now())
+        deadlines[.prepared] = world.now() + spec.checkpoint.deadline
+        // An agent that is between two connections is asked when it is back, within the same deadline.
+        guard let current else { return }
+        send(.prepare(request: run.request, deadline: spec.checkpoint.deadline, reason: run.reason), to: current)
+    }
+
+    /// Whether the agent is one that gives its state: a cut without it is then not the whole agent.
+    private var handsStateOver: Bool {
+        life?.preparesItself ?? false || versions.contains { $0.parts.cooperative }
+    }
+
+    /// The agent's own wish, at its own safe point.
+    func agentSaves(_ agentRequest: UInt64, _ point: SafePoint) {
+        if let run = checkpointRun {
+            guard case .preparing = run.stage else {
+                if let current = currentConnection.current { send(.aborted(request: agentRequest, reason: "another checkpoint is being taken"), to: current) }
+                return
+            }
+            // It stands at a safe point and gave its state: that answers our own prepare as well.
+            checkpointRun?.agentRequest = agentRequest
+        } else {
+            var run = CheckpointRun(request: nextRequest(), reason: .save, stage: .hook, waiting: [], completion: [])
+            run.agentRequest = agentRequest
+            checkpointRun = run
+        }
+        deadlines[.prepared] = nil
+        cut(point, forced: false)
+    }
+
+    func agentPrepared(_ request: UInt64, _ point: SafePoint) {
+        // A late one crossed `resume` or `aborted` on the way: the agent has its answer.
+        guard let run = checkpointRun, run.request == request, case .preparing = run.stage else { return }
+        deadlines[.prepared] = nil
+        cut(point, forced: false)
+    }
+
+    func agentRefused(_ request: UInt64, _ why: String) {
+        guard let run = checkpointRun, run.request == request, case .preparing = run.stage else { return }
+        abortCheckpoint("the agent refused: \(why)")
+    }
+
+    /// The agent did not reach a safe point in time: it is cut anyway and the version says so.
+    func prepareTimedOut() {
+        guard let run = checkpointRun, case .preparing = run.stage else { return }
+        note("forced", "the agent reached no safe point within \(spec.checkpoint.deadline.inSeconds) s and is cut anyway")
+        cut(nil, forced: true)
+    }
+
+    // MARK: Cutting and committing
+
+    private func cut(_ point: SafePoint?, forced: Bool) {
+        guard let run = checkpointRun, let life else { return }
+        checkpointRun?.stage = .cutting
+        deadlines[.heartbeat] = nil
+        let request: CutRequest
+        do {
+            request = CutRequest(
+                agent: agent, kind: .checkpoint, reason: run.reason, takenAt: world.wallTime(), forced: forced,
+                step: point?.step ?? life.beat.step, cooperative: try point.map(part), workspace: openWorkspace(),
+                excluded: spec.checkpoint.exclude, incarnation: life.incarnation, parent: life.origin.version,
+                effectPosition: UInt64(ledger.position), specDigest: specDigest, sizeLimit: spec.checkpoint.sizeLimit)
+        } catch { return checkpointFailed(error) }
+        _ = world.freeze(life.sandbox)
+        let store = store
+        let id = stagingID()
+        aside {
+            Result { () throws(StoreFault) in try store.cut(request, stagingID: id) }
+        } then: { [self] result in
+            if let life = self.life { world.thaw(life.sandbox) }
+            restartHeartbeat()
+            switch result {
+            case .success(let staged): commit(staged)
+            case .failure(let fault): checkpointFailed(fault)
+            }
+        }
+    }
+
+    private func part(_ point: SafePoint) throws(StoreFault) -> CooperativePart {
+        switch point.state {
+        case .inline(let bytes): return CooperativePart(state: .bytes(bytes), schema: point.schema)
+        case .file(let name, let size, let sha256):
+            let refused = { (why: String) in StoreFault(.refused(why), doing: "take the agent's state", what: self.agent.text) }
+            guard let path = DiskPath(name), path.parent == nil else { throw refused("'\(name)' is not a file name in the staging directory") }
+            guard size <= spec.checkpoint.stateLimit.bytes else {
+                throw refused("its state of \(ByteCount(size)) is over the limit of \(spec.checkpoint.stateLimit) ('checkpoint.state_limit')")
+            }
+            guard let staging = try? world.disk(at: request.place.doors + "/staging") else { throw refused("the staging directory is gone") }
+            return CooperativePart(state: .file(disk: staging, path: path, size: size, sha256: sha256), schema: point.schema)
+        }
+    }
+
+    private func commit(_ staged: StagedCheckpoint) {
+        guard let run = checkpointRun else { return }
+        checkpointRun?.stage = .committing
+        // A stopping agent stays at its safe point: what it did now would be lost with it.
+        if run.reason != .stop { tellAgent { .resume(request: $0) } }
+        let store = store
+        aside {
+            Result { () throws(StoreFault) in try store.commit(staged) }
+        } then: { [self] result in
+            switch result {
+            case .success(let summary): checkpointStored(summary)
+            case .failure(let fault):
+                store.discard(staged)
+                checkpointFailed(fault)
+            }
+        }
+    }
+
+    private func checkpointStored(_ summary: CheckpointSummary) {
+        guard let run = checkpointRun else { return }
+        newVersionThisLife = true
+        clearWarning("checkpoint")
+        clearWarning("disk")
+        refreshVersions()
+        note("checkpoint", "version \(summary.version) stored (\(run.reason.rawValue), \(summary.size)\(summary.forced ? ", forced" : ""))")
+        inbox.append(.stored(summary.version))
+        endRun(run, summary)
+        tellAgent(run) { .committed(request: $0, version: summary.version) }
+        for id in run.waiting { reply(.stored(summary), to: id) }
+        if run.reason == .stop { tellAgent(run) { .resume(request: $0) } }
+        runHook("after-checkpoint", version: summary.version, reason: run.reason.rawValue) {}
+        tidy()
+    }
+
+    func abortCheckpoint(_ why: String) {
+        guard let run = checkpointRun else { return }
+        deadlines[.prepared] = nil
+        note("checkpoint", "no version stored: \(why)")
+        endRun(run, nil)
+        tellAgent(run) { .aborted(request: $0, reason: why) }
+        fail(run.waiting, code: "E-CHECKPOINT-ABORTED", "could not checkpoint '\(agent)': \(why). The agent runs on")
+    }
+
+    private func checkpointFailed(_ fault: StoreFault) {
+        guard let run = checkpointRun else { return }
+        if case .nothing = fault.kind, run.reason == .schedule {
+            warn("checkpoint", "\(fault.sentence)")
+        } else {
+            warn("checkpoint", "\(fault.sentence); the agent runs on and older versions are untouched")
+        }
+        note("checkpoint", "no version stored: \(fault.sentence)")
+        if fault.kind.isDiskTrouble { deadlines[.diskAgain] = world.now() + .seconds(10) }
+        endRun(run, nil)
+        tellAgent(run) { .aborted(request: $0, reason: fault.sentence) }
+        fail(run.waiting, code: fault.code, fault.sentence)
+    }
+
+    /// Order matters: a stopping agent must learn of `stop` before it is let go from its safe point.
+    private func endRun(_ run: CheckpointRun, _ summary: CheckpointSummary?) {
+        checkpointRun = nil
+        statusChanged = true
+        armSchedule()
+        for completion in run.completion { completion(summary) }
+        if endWaitsForCheckpoint { lifeIsOver() }
+    }
+
+    private func tellAgent(_ message: (UInt64) -> RunnerMessage) {
+        if let run = checkpointRun { tellAgent(run, message) }
+    }
+
+    private func tellAgent(_ run: CheckpointRun, _ message: (UInt64) -> RunnerMessage) {
+        guard let current = currentConnection.current else { return }
+        // A save carries the agent's number; a prepare ours; a save that answered a prepare both.
+        if let agentRequest = run.agentRequest { send(message(agentRequest), to: current) }
+        if run.agentRequest == nil || run.reason != .save { send(message(run.request), to: current) }
+    }
+
+    // MARK: Schedule and tidying
+
+    func armSchedule() {
+        let now = world.wallTime()
+        guard let schedule = try? spec.checkpointSchedule(), let at = schedule.next(after: now, anchoredAt: startedAt) else { return }
+        nextCheckpointAt = at
+        deadlines[.checkpointSchedule] = world.now() + max(.zero, at - now)
+    }
+
+    func scheduledCheckpoint() {
+        guard case .running = recovery.phase, checkpointRun == nil else { return armSchedule() }
+        if beginCheckpoint(.schedule) == nil { armSchedule() }
+    }
+
+    /// Removes what retention lets go, beside the loop.
+    private func tidy() {
+        let plan = planRetention(versions, keep: spec.checkpoint.keep, keepAsides: spec.checkpoint.keepAsides)
+        // What the ladder holds on to stays while the trouble lasts.
+        let held = Set(recovery.tried + [recovery.phase.origin?.version].compactMap(\.self))
+        let removed = plan.removed.filter { !held.contains($0) }
+        guard !removed.isEmpty else { return }
+        let store = store
+        let agent = agent
+        aside {
+            removed.compactMap { version -> String? in
+                do throws(StoreFault) {
+                    try store.remove(agent, version)
+                    return nil
+                } catch { return error.sentence }
+            }
+        } then: { [self] faults in
+            refreshVersions()
+            if let first = faults.first { warn("tidy", first) } else { clearWarning("tidy") }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+internal import AgentModel
+internal import Checkpoints
+internal import ControlSocket
+internal import LaunchPlans
+internal import OutsideWorld
+internal import Recovery
+
+/// What an operator still waits for.
+enum OwedReply {
+    /// The agent is gone and the supervisor ends.
+    case stop
+    /// The next incarnation runs.
+    case launch
+}
+
+/// The operator's door: one request a connection, answered by lines of JSON.
+extension Supervisor {
+    func controlConnected(_ id: ConnectionID, _ peer: PeerCredentials) {
+        // The socket is 0600; this holds even where a file mode does not (another mount, a careless chmod).
+        guard peer.isInside == nil, peer.userID == 0 || peer.userID == request.facts.userID else { return world.close(id) }
+        controls[id] = LineReader()
+    }
+
+    func controlReceived(_ id: ConnectionID, _ bytes: [UInt8]) {
+        guard var reader = controls[id] else { return }
+        do throws(ControlFault) {
+            let lines = try reader.push(bytes)
+            controls[id] = reader
+            if let first = lines.first { obey(try ControlCodec.request(first), id) }
+        } catch {
+            reply(.failed(code: "E-CONTROL-BAD", sentence: "could not take the request: \(error.sentence)"), to: id)
+        }
+    }
+
+    private func obey(_ wish: ControlRequest, _ id: ConnectionID) {
+        // Asking is no news: a watched agent would fill its journal.
+        if wish != .status { note("operator", wish.words) }
+        switch wish {
+        case .status: reply(.status(statusText()), to: id)
+        case .checkpoint(let wait): operatorCheckpoint(id, wait: wait)
+        case .stop(let checkpoint):
+            repliesOwed[id] = .stop
+            if !checkpoint { skipCheckpointOnStop = true }
+            inbox.append(.wantedStopped)
+        case .restart(let origin):
+            repliesOwed[id] = .launch
+            inbox.append(.wantedRestart(from: origin))
+        case .restore(let version, let workspace, let state): operatorRestore(id, version, workspace: workspace, state: state)
+        case .pin(let version, let pinned): change(id, "version \(version) is \(pinned ? "pinned" : "no longer pinned")") { () throws(StoreFault) in
+            try store.pin(agent, version, pinned)
+        }
+        case .mark(let version, let standing, let because): change(id, "version \(version) is \(standing.rawValue)") { () throws(StoreFault) in
+            try store.mark(agent, version, standing, because: because)
+        }
+        case .settleEffect(let key, let happened, let result): settle(id, key, happened: happened, result: result)
+        }
+    }
+
+    private func operatorCheckpoint(_ id: ConnectionID, wait: Bool) {
+        guard beginCheckpoint(.operator, operators: wait ? [id] : []) != nil else {
+            if !wait { reply(.failed(code: "E-AGENT-NOT-RUNNING", sentence: "could not checkpoint '\(agent)': it is not running"), to: id) }
+            return
+        }
+        if !wait { reply(.done("a checkpoint of \(agent) has begun"), to: id) }
+    }
+
+    private func operatorRestore(_ id: ConnectionID, _ version: VersionNumber, workspace: Bool, state: Bool) {
+        guard let summary = versions.first(where: { $0.version == version }) else {
+            return reply(.failed(code: "E-VERSION-MISSING", sentence: "there is no version \(version) of '\(agent)'"), to: id)
+        }
+        guard summary.standing != .broken else {
+            let sentence = "could not restore '\(agent)@\(version)': it is broken (\(summary.note ?? "its bytes are not what was stored")). "
+            return reply(.failed(code: "E-VERSION-BROKEN", sentence: sentence + "Choose another from 'runner versions \(agent)'"), to: id)
+        }
+        restoreScope = (workspace, state)
+        repliesOwed[id] = .launch
+        inbox.append(.wantedRestart(from: .version(version)))
+    }
+
+    private func change(_ id: ConnectionID, _ done: String, _ body: () throws(StoreFault) -> Void) {
+        do throws(StoreFault) { try body() } catch { return reply(.failed(code: error.code, sentence: error.sentence), to: id) }
+        refreshVersions()
+        reply(.done(done), to: id)
+    }
+
+    // MARK: Replies
+
+    func reply(_ reply: ControlReply, to id: ConnectionID) {
+        guard controls[id] != nil else { return }
+        controls[id] = nil
+        repliesOwed[id] = nil
+        do throws(ControlFault) { world.send(try ControlCodec.line(reply), to: id) } catch {
+            note("operator", "could not answer: \(error.sentence)")
+        }
+        world.close(id)
+    }
+
+    func fail(_ operators: [ConnectionID], code: String, _ sentence: String) {
+        for id in operators { reply(.failed(code: code, sentence: sentence), to: id) }
+    }
+
+    func answerOwedLaunch(_ answer: ControlReply) {
+        for (id, owed) in repliesOwed where owed == .launch { reply(answer, to: id) }
+    }
+
+    func answerAllOwed(_ answer: ControlReply) {
+        for id in Array(repliesOwed.keys) { reply(answer, to: id) }
+    }
+}

@@ -1,0 +1,183 @@
+internal import AgentModel
+internal import AgentSpecs
+internal import Checkpoints
+internal import ControlSocket
+internal import OutsideWorld
+internal import Recovery
+
+/// The ladder: every event goes through `decide`, every decision into the journal, then its actions are performed.
+extension Supervisor {
+    // MARK: Beginning
+
+    /// Finds out what was before this supervisor and goes on from there.
+    func begin(after last: JournalEntry?) throws(SupervisionFault) {
+        if case .decision(_, _, _, _, _, let decision)? = last?.content { recovery = decision.state }
+        readMemory()
+        do {
+            for sentence in try store.recover(agent) { note("start", sentence) }
+            versions = try store.versions(of: agent)
+        } catch {
+            switch error.kind {
+            case .full, .readOnly: diskRefused("the store")
+            default: throw SupervisionFault(agent: agent, cause: .store(error))
+            }
+        }
+        readLedger()
+        writeSpec()
+        let adopted: AdoptedSandbox?
+        do { adopted = try world.adopt(agent, doorsDirectory: request.place.doors) } catch {
+            throw SupervisionFault(agent: agent, cause: .launch(error))
+        }
+        note("start", "supervisor \(request.processID) began with \(versions.count) versions")
+        if let adopted {
+            takeOver(adopted)
+        } else {
+            beginWithoutAgent()
+        }
+        armSchedule()
+        drainInbox()
+        writeStatus()
+        request.ready()
+    }
+
+    private func takeOver(_ adopted: AdoptedSandbox) {
+        let origin = recovery.phase.origin ?? .clean
+        incarnations = max(incarnations, adopted.incarnation)
+        var life = Life(sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
+        life.cutStep = cutStep(of: origin)
+        self.life = life
+        say("took over the running agent (incarnation \(adopted.incarnation))")
+        inbox.append(.adopted(from: origin))
+        inbox.append(.signOfLife)
+        armHeartbeat()
+    }
+
+    private func beginWithoutAgent() {
+        finishInterruptedRestore {
+            let phase = self.recovery.phase
+            if let from = self.request.startFrom {
+                self.inbox.append(.wantedRunning(from: from))
+            } else if phase.isLive {
+                self.inbox.append(self.recovery.wanted == .running ? .foundLost : .wantedRunning(from: nil))
+            } else {
+                self.beginFromRest(phase)
+            }
+        }
+    }
+
+    private func beginFromRest(_ phase: Phase) {
+        switch phase {
+        case .stopped(finished: .exited(0)):
+            // Its task was done: another run is another task, not a return to the end of the last one.
+            inbox.append(.wantedRunning(from: .clean))
+        case .waiting(_, let until), .coolingDown(let until), .calledForHelp(_, .some(let until)):
+            say("going on where the last supervisor was: \(reasonInJournal). 'runner restart \(agent)' starts it at once")
+            deadlines[.recovery] = until
+            reason = reasonInJournal
+        case .stopped, .calledForHelp, .launching, .starting, .running, .ending:
+            inbox.append(.wantedRunning(from: nil))
+        }
+    }
+
+    private var reasonInJournal: String {
+        switch recovery.phase {
+        case .waiting(let origin, _): "waiting to start \(origin.words)"
+        case .coolingDown: "cooling down"
+        case .calledForHelp: "waiting for the next slow retry"
+        case .stopped, .launching, .starting, .running, .ending: "at rest"
+        }
+    }
+
+    // MARK: Deciding
+
+    func drainInbox() {
+        while !inbox.isEmpty, finished == nil { decideNow(inbox.removeFirst()) }
+    }
+
+    private func decideNow(_ event: AgentEvent) {
+        let before = recovery
+        let chance = world.randomNumber()
+        let now = world.now()
+        let decision = decide(before, on: event, at: now, versions: versions, settings: spec.recovery, chance: chance)
+        let content = JournalEntry.Content.decision(
+            before: before, event: event, versions: versions, settings: spec.recovery, chance: chance, decision)
+        if !journal.append(content, at: now, world.wallTime()) { diskRefused("the journal") }
+        recovery = decision.state
+        if before.phase != recovery.phase || !decision.actions.isEmpty {
+            reason = decision.reason
+            say(decision.reason)
+        }
+        statusChanged = true
+        for action in decision.actions { perform(action) }
+        followIncident(event, decision)
+    }
+
+    private func perform(_ action: AgentAction) {
+        switch action {
+        case .launch(let origin): beginLaunch(origin)
+        case .stop(let checkpointFirst, let within): stopAgent(checkpointFirst: checkpointFirst, within: within)
+        case .kill: killAgent()
+        case .setTimer(let moment): deadlines[.recovery] = moment
+        case .mark(let version, let standing, let because): mark(version, standing, because: because)
+        case .openIncident(let fault): openIncident(fault)
+        case .escalate: escalate()
+        case .closeIncident: closeIncident()
+        case .finish(let end): finish(end)
+        }
+    }
+
+    func mark(_ version: VersionNumber, _ standing: Standing, because: String) {
+        do {
+            try store.mark(agent, version, standing, because: because)
+            note("standing", "version \(version) is \(standing.rawValue): \(because)")
+        } catch {
+            warn("mark \(version)", "could not mark version \(version) as \(standing.rawValue): \(error.sentence), going on")
+            // What is decided next must know it even though the disk does not.
+            if let index = versions.firstIndex(where: { $0.version == version }) { versions[index].standing = standing }
+            return
+        }
+        refreshVersions()
+    }
+
+    private func finish(_ end: ProcessEnd) {
+        answerAllOwed(.done("\(agent) is stopped"))
+        writeStatus()
+        finished = end
+        for id in controls.keys.sorted() { world.close(id) }
+        for id in peers.keys.sorted() { world.close(id) }
+        lock.release()
+    }
+}
+
+extension Phase {
+    /// A sandbox exists or is being made.
+    var isLive: Bool {
+        switch self {
+        case .launching, .starting, .running, .ending: true
+        case .stopped, .waiting, .coolingDown, .calledForHelp: false
+        }
+    }
+    /// What the living incarnation began from.
+    var origin: Origin? {
+        switch self {
+        case .launching(let origin, _), .starting(let origin, _), .running(let origin, _, _), .ending(let origin, _, _): origin
+        case .waiting(let origin, _): origin
+        case .stopped, .coolingDown, .calledForHelp: nil
+        }
+    }
+}
+
+extension Origin {
+    var words: String {
+        switch self {
+        case .clean: "clean"
+        case .version(let version): "from version \(version)"
+        }
+    }
+    var version: VersionNumber? {
+        switch self {
+        case .clean: nil
+        case .version(let version): version
+        }
+    }
+}

@@ -1,0 +1,78 @@
+internal import AgentModel
+internal import AgentSpecs
+internal import Checkpoints
+internal import Incidents
+internal import OutsideWorld
+internal import Recovery
+
+/// The open trouble and what is still to be told of it.
+struct IncidentDesk {
+    var value: Incident
+    /// Moments reached by the decision being performed, told once its step is in the report.
+    var toTell: [IncidentNotice.Moment] = []
+}
+
+/// Gathers one trouble into an incident, keeps its files current with every decision, and calls the hook when it is opened, escalated, closed.
+extension Supervisor {
+    private func folder(_ id: String) -> DiskPath { store.directory(of: agent) / "incidents/\(id)" }
+
+    func openIncident(_ fault: Fault) {
+        guard incident == nil else { return }
+        let now = world.wallTime()
+        var value = Incident(
+            id: Incident.identity(openedAt: now), agent: agent, store: request.place.store, command: spec.command, openedAt: now, fault: fault,
+            origin: lastOrigin, incarnation: incarnations)
+        value.keep(logLines: log.lastLines)
+        value.resources = lastFigures
+        value.resources.storeFree = try? world.store.freeSpace()
+        incident = IncidentDesk(value: value, toTell: [.opened])
+        writeMemory()
+    }
+
+    func escalate() { incident?.toTell.append(.escalated) }
+    func closeIncident() { incident?.toTell.append(.closed) }
+
+    /// Takes the decision into the report, then tells what it reached.
+    func followIncident(_ event: AgentEvent, _ decision: Decision) {
+        guard var desk = incident else { return }
+        let now = world.wallTime()
+        let nextAt = deadlines[.recovery].map { now + ($0 - world.now()) }
+        desk.value.record(event, decision, at: now, nextAt: nextAt)
+        desk.value.knownGood = versions.last { $0.isKnownGood }?.version
+        let toTell = desk.toTell
+        desk.toTell = []
+        incident = toTell.contains(.closed) ? nil : desk
+        if !decision.doesNothing { write(desk.value) }
+        for moment in toTell { tell(moment, desk.value) }
+        if toTell.contains(.closed) { writeMemory() }
+    }
+
+    private func write(_ value: Incident) {
+        do throws(FileFault) {
+            try world.store.makeDirectories(folder(value.id))
+            if let json = try? JSONText.encode(value, pretty: true) {
+                try world.store.replace(folder(value.id) / "incident.json", with: json)
+            }
+            try world.store.replace(folder(value.id) / "report.md", with: Array(value.report().utf8))
+        } catch { diskRefused("the incident's report") }
+    }
+
+    private func tell(_ moment: IncidentNotice.Moment, _ value: Incident) {
+        let path = "\(request.place.store)/\(folder(value.id))/report.md"
+        switch moment {
+        case .opened: break  // the decision's own sentence was just said
+        case .escalated: say("calling for help: \(value.title). The report is \(path)")
+        case .closed: say("the trouble is over (\(value.closedBecause ?? "it runs again")). The report is \(path)")
+        }
+        runHook("on-incident", IncidentNotice(moment, value, reportPath: path).environment) {}
+    }
+
+    /// A trouble outlives its supervisor: goes on with the report the last one left.
+    func readIncident(_ id: String) {
+        let path = folder(id) / "incident.json"
+        guard let bytes = try? world.store.read(path, limit: .mebibytes(4)), let value = try? JSONText.decode(Incident.self, from: bytes),
+            value.closedAt == nil
+        else { return }
+        incident = IncidentDesk(value: value)
+    }
+}

@@ -1,0 +1,257 @@
+internal import AgentModel
+internal import AgentProtocol
+internal import AgentSpecs
+internal import Checkpoints
+internal import ControlSocket
+internal import EffectLedgers
+internal import Incidents
+internal import LaunchPlans
+internal import OutsideWorld
+internal import Recovery
+
+/// Starting and ending incarnations: verify, set aside, roll back, launch; stop, kill; and the news of a sandbox.
+extension Supervisor {
+    // MARK: Launching
+
+    func beginLaunch(_ origin: Origin) {
+        let run = LaunchRun(number: nextNumber(), origin: origin)
+        launchRun = run
+        guard case .version(let version) = origin else { return launch(run, restored: nil) }
+        runHook("before-restore", version: version, reason: reason) { [self] in
+            guard isCurrent(run) else { return }
+            restore(run, version)
+        }
+    }
+
+    private func isCurrent(_ run: LaunchRun) -> Bool {
+        guard let launchRun, launchRun.number == run.number else { return false }
+        guard !launchRun.cancelled else {
+            self.launchRun = nil
+            inbox.append(.ended(.unknown, done: false))
+            return false
+        }
+        return true
+    }
+
+    private func restore(_ run: LaunchRun, _ version: VersionNumber) {
+        guard let summary = versions.first(where: { $0.version == version }) else {
+            launchRun = nil
+            inbox.append(.launchFailed(.couldNotStart("version \(version) is gone"), version: version))
+            return
+        }
+        let scope = restoreScope ?? (workspace: true, state: true)
+        restoreScope = nil
+        restoresState = scope.state
+        let job = RestoreJob(
+            store: store, agent: agent, version: summary, workspace: scope.workspace ? openWorkspace() : nil,
+            excluded: spec.checkpoint.exclude, aside: asideRequest(), asideID: stagingID(), readsState: scope.state)
+        aside {
+            job.run()
+        } then: { [self] outcome in
+            refreshVersions()
+            guard isCurrent(run) else { return }
+            switch outcome {
+            case .ready(let state, let setAside):
+                clearWarning("restore")
+                if let setAside { note("aside", "version \(setAside) holds the workspace as it was before the roll-back to version \(version)") }
+                launch(run, restored: state)
+            case .broken(let how):
+                launchRun = nil
+                mark(version, .broken, because: how)
+                inbox.append(.launchFailed(.couldNotStart("version \(version) is broken: \(how)"), version: version))
+            case .failed(let sentence):
+                launchRun = nil
+                warn("restore", sentence)
+                inbox.append(.launchFailed(.couldNotStart(sentence), version: nil))
+            }
+        }
+    }
+
+    private func launch(_ run: LaunchRun, restored: StoredState?) {
+        launchRun = nil
+        if incarnations > 0, recovery.troubleSince != nil { restarts += 1 }
+        incarnations += 1
+        writeMemory()
+        clearStaging()
+        do throws(PlanFault) {
+            let planner = LaunchPlanner(spec: spec, facts: request.facts, place: request.launchPlace)
+            start(try planner.plan(from: run.origin, incarnation: incarnations), restored: restored)
+        } catch {
+            inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
+        }
+    }
+
+    private func start(_ plan: LaunchPlan, restored: StoredState?) {
+        for (index, loss) in plan.losses.enumerated() { warn("loss \(index)", loss) }
+        do throws(LaunchFault) {
+            let sandbox = try world.launch(plan)
+            life = Life(sandbox: sandbox, incarnation: incarnations, origin: plan.origin, startedAt: world.wallTime())
+            life?.cutStep = cutStep(of: plan.origin)
+            life?.restored = restored
+            newVersionThisLife = false
+            lastLaunchFault = nil
+        } catch {
+            lastLaunchFault = error
+            inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
+        }
+    }
+
+    /// The agent's own step at the cut; a clean start begins before the first step.
+    func cutStep(of origin: Origin) -> UInt64? {
+        guard let version = origin.version else { return nil }
+        return versions.first { $0.version == version }?.step
+    }
+
+    func openWorkspace() -> (any Disk)? {
+        guard let path = spec.workspace else { return nil }
+        return try? world.disk(at: path)  // a missing workspace is not part of a version; the agent may make it later
+    }
+
+    func stagingID() -> String { "\(agent)-\(world.wallTime().seconds)-\(nextNumber())" }
+
+    private func asideRequest() -> CutRequest? {
+        guard let workspace = openWorkspace() else { return nil }
+        return CutRequest(
+            agent: agent, kind: .aside, reason: .aside, takenAt: world.wallTime(), workspace: workspace,
+            excluded: spec.checkpoint.exclude, incarnation: incarnations, parent: recovery.phase.origin?.version,
+            effectPosition: UInt64(ledger.position), specDigest: specDigest, sizeLimit: spec.checkpoint.sizeLimit)
+    }
+
+    /// A roll-back that a crash cut short is done again before anything else: it is idempotent, and its aside was stored before it began.
+    func finishInterruptedRestore(then proceed: @escaping () -> Void) {
+        guard let version = (try? store.unfinishedRestore(agent)) ?? nil, let workspace = openWorkspace() else { return proceed() }
+        let store = store
+        let agent = agent
+        let excluded = spec.checkpoint.exclude
+        aside {
+            Result { () throws(StoreFault) in
+                _ = try store.restoreWorkspace(agent, version, to: workspace, excluded: excluded)
+            }
+        } then: { [self] result in
+            switch result {
+            case .success: note("start", "finished the interrupted roll-back to version \(version)")
+            case .failure(let fault): warn("restore", fault.sentence)
+            }
+            proceed()
+        }
+    }
+
+    // MARK: Ending
+
+    func stopAgent(checkpointFirst: Bool, within: Duration) {
+        guard life != nil else { return cancelLaunch() }
+        guard checkpointFirst, spec.checkpoint.onStop, !skipCheckpointOnStop else { return askToEnd(within) }
+        let begun = beginCheckpoint(.stop) { [self] _ in askToEnd(within) }
+        if begun == nil { askToEnd(within) }
+    }
+
+    /// Asks by the protocol where the agent understands it, by the stop signal otherwise.
+    private func askToEnd(_ within: Duration) {
+        guard let life, life.end == nil else { return }
+        deadlines[.heartbeat] = nil
+        if let current = currentConnection.current, peers[current]?.can("stop") == true {
+            send(.stop(deadline: within, reason: reason), to: current)
+        } else {
+            world.signal(life.sandbox, spec.stop.signal)
+        }
+        deadlines[.stopped] = world.now() + within
+    }
+
+    func stopTimedOut() {
+        guard let life, life.end == nil else { return }
+        say("\(agent) did not end in time and is killed")
+        world.kill(life.sandbox)
+    }
+
+    func killAgent() {
+        guard let life else { return cancelLaunch() }
+        world.kill(life.sandbox)
+    }
+
+    private func cancelLaunch() {
+        guard launchRun != nil else { return inbox.append(.ended(.unknown, done: false)) }
+        launchRun?.cancelled = true
+    }
+
+    // MARK: News
+
+    func sandbox(_ id: SandboxID, _ news: SandboxNews) {
+        guard life?.sandbox == id else { return }  // late news of a sandbox that was given up
+        switch news {
+        case .started(let pid): started(pid)
+        case .failed(let fault): life?.couldNotStart = fault
+        case .ended(let end): life?.end = end
+        case .vanished: vanished()
+        }
+    }
+
+    private func started(_ pid: Int32) {
+        life?.pid = pid
+        statusChanged = true
+        inbox.append(.launched)
+        if case .version(let version) = life?.origin { runHook("after-restore", version: version, reason: reason) {} }
+        answerOwedLaunch(.done("\(agent) runs (incarnation \(incarnations), \((life?.origin ?? .clean).words))"))
+    }
+
+    /// Nothing of the sandbox is left. A checkpoint whose copy is already whole is finished first: what it holds must count in the decision.
+    private func vanished() {
+        if let run = checkpointRun {
+            switch run.stage {
+            case .hook, .preparing: abortCheckpoint("the agent ended before it was at a safe point")
+            case .cutting, .committing:
+                endWaitsForCheckpoint = true
+                return
+            }
+        }
+        lifeIsOver()
+    }
+
+    func lifeIsOver() {
+        endWaitsForCheckpoint = false
+        guard let life else { return }
+        if !log.endOfOutput(at: world.wallTime()) { diskRefused("the agent's log") }
+        for id in peers.keys.sorted() { world.close(id) }
+        peers.removeAll()
+        currentConnection = CurrentConnection()
+        deadlines[.hello] = nil
+        deadlines[.stopped] = nil
+        deadlines[.heartbeat] = nil
+        deadlines[.prepared] = nil
+        let end = life.end ?? .unknown
+        if !newVersionThisLife, (life.beat.step ?? 0) <= highestStep { stagnantLives += 1 } else { stagnantLives = 0 }
+        highestStep = max(highestStep, life.beat.step ?? 0)
+        lastOrigin = life.origin
+        lastFigures = figures(of: life)
+        self.life = nil
+        if let fault = life.couldNotStart {
+            lastLaunchFault = fault
+            inbox.append(.launchFailed(.couldNotStart(fault.sentence), version: nil))
+            answerOwedLaunch(.failed(code: fault.code, sentence: fault.sentence))
+        } else {
+            lastEnd = end
+            lastLaunchFault = nil
+            inbox.append(.ended(end, done: life.saidDone))
+        }
+        writeMemory()
+    }
+
+    private func figures(of life: Life) -> ResourceFigures {
+        let use = world.resources(life.sandbox)
+        var figures = ResourceFigures()
+        figures.memory = use.memory
+        figures.memoryPeak = use.memoryPeak
+        figures.memoryLimit = spec.limits.memory
+        figures.cpu = use.cpu
+        figures.processes = use.processes.map { UInt64($0) }
+        figures.uptime = world.wallTime() - life.startedAt
+        figures.step = life.beat.step
+        return figures
+    }
+
+    /// A step beyond the cut is progress, and a death after it is forgiven. An agent that dies at the same place again and again would be
+    /// forgiven for ever: after twice the flapping count of lives without a new version or a step never reached before, only that counts.
+    func grantsProgress(_ step: UInt64) -> Bool {
+        guard step > (life?.cutStep ?? 0) else { return false }
+        return stagnantLives < 2 * spec.recovery.flappingDeaths || step > highestStep
+    }
+}

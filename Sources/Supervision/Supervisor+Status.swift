@@ -1,0 +1,211 @@
+internal import AgentModel
+internal import AgentSpecs
+internal import Checkpoints
+internal import EffectLedgers
+internal import Incidents
+internal import OutsideWorld
+internal import Recovery
+internal import StatusViews
+
+/// What a reader of the status file must see at once when it changes.
+struct StatusShown: Equatable {
+    var phase: Phase
+    var pid: Int32?
+    var warnings: [String: String]
+    var versions: [CheckpointSummary]
+    var unknown: [String]
+}
+
+extension StoreFault.Kind {
+    /// The disk's own trouble, which may pass; not the request's.
+    var isDiskTrouble: Bool {
+        switch self {
+        case .full, .readOnly, .denied, .system: true
+        case .format, .held, .noSuchAgent, .noSuchVersion, .broken, .noSuchPart, .nothing, .refused: false
+        }
+    }
+}
+
+/// What is told about the agent, and what the supervisor itself must remember.
+extension Supervisor {
+    /// The status file follows a change of phase at once and a heartbeat at most this often.
+    private static var statusPace: Duration { .seconds(5) }
+
+    private var home: DiskPath { store.directory(of: agent) }
+
+    // MARK: Status
+
+    func writeStatusWhenDue() {
+        guard statusChanged else { return }
+        let now = world.now()
+        if let statusWrittenAt, now - statusWrittenAt < Self.statusPace, statusShown == shownNow {
+            if deadlines[.status] == nil { deadlines[.status] = statusWrittenAt + Self.statusPace }
+            return
+        }
+        writeStatus()
+    }
+
+    private var shownNow: StatusShown {
+        StatusShown(phase: recovery.phase, pid: life?.pid, warnings: warnings, versions: versions, unknown: toldUnknown)
+    }
+
+    func writeStatus() {
+        statusChanged = false
+        deadlines[.status] = nil
+        statusWrittenAt = world.now()
+        statusShown = shownNow
+        // Replaced in one step but not synced: it describes a moment, and a reader of a torn one after a power cut sees none.
+        let path = home / "status.json"
+        let temporary = home / "status.json.new"
+        do throws(FileFault) {
+            if try world.store.entry(at: temporary) != nil { try world.store.removeFile(temporary) }
+            let file = try world.store.open(temporary, .createNew(mode: 0o600))
+            try file.write(Array(statusText().utf8))
+            try world.store.rename(temporary, to: path)
+        } catch { diskRefused("the status file") }
+    }
+
+    func statusText() -> String {
+        guard let bytes = try? JSONText.encode(status()) else { return "{}" }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    func status() -> AgentStatus {
+        let now = world.now()
+        let wall = world.wallTime()
+        func calendar(_ moment: Moment) -> WallTime { wall + (moment - now) }
+        var status = AgentStatus(
+            agent: agent, state: state, wantedRunning: recovery.wanted == .running, supervisorPID: request.processID, reason: reason,
+            command: spec.command, store: request.place.store, updatedAt: wall)
+        status.incarnation = incarnations
+        status.restarts = restarts
+        status.origin = recovery.phase.origin
+        status.lastEnd = lastEnd
+        status.next = next(calendar)
+        if let life {
+            status.pid = life.pid
+            status.startedAt = life.startedAt
+            status.lastBeat = life.lastBeat?.time
+            status.step = life.beat.step
+            status.progress = life.beat.progress
+            status.note = life.beat.note
+            status.tokens = life.beat.tokens
+            status.costMicroUSD = life.beat.costMicroUSD
+            let use = world.resources(life.sandbox)
+            status.memory = use.memory
+            status.cpu = use.cpu
+        }
+        status.memoryLimit = spec.limits.memory
+        status.latest = versions.last { $0.kind == .checkpoint }
+        status.knownGood = versions.last { $0.isKnownGood }?.version
+        status.nextCheckpointAt = life == nil ? nil : nextCheckpointAt
+        status.unknownEffects = ledger.unknownKeys(running: life?.incarnation)
+        status.incident = incident?.value.id
+        status.warnings = warnings.values.sorted()
+        return status
+    }
+
+    private var state: AgentStatus.State {
+        switch recovery.phase {
+        case .stopped(finished: nil): .stopped
+        case .stopped: .finished
+        case .launching(.version, _), .starting(.version, _): .restoring
+        case .launching, .starting: .starting
+        case .running: .running
+        case .ending: .stopping
+        case .waiting: .waiting
+        case .coolingDown: .coolingDown
+        case .calledForHelp: .needsHelp
+        }
+    }
+
+    private func next(_ calendar: (Moment) -> WallTime) -> AgentStatus.Next? {
+        switch recovery.phase {
+        case .waiting(let origin, let until): AgentStatus.Next(what: "start \(origin.words)", at: calendar(until))
+        case .coolingDown(let until): AgentStatus.Next(what: "start clean after the cool-down", at: calendar(until))
+        case .calledForHelp(_, .some(let at)): AgentStatus.Next(what: "retry clean", at: calendar(at))
+        case .running: nextCheckpointAt.map { AgentStatus.Next(what: "checkpoint", at: $0) }
+        case .stopped, .launching, .starting, .ending, .calledForHelp: nil
+        }
+    }
+
+    // MARK: Memory of the supervisor
+
+    /// What counts over supervisors and is not part of a decision. `agents/<name>/counters.json`.
+    struct Counters: Codable {
+        var incarnations: UInt64
+        var restarts: UInt64
+        var lastEnd: ProcessEnd?
+        var stagnantLives: Int
+        var highestStep: UInt64
+        var incident: String?
+    }
+
+    func readMemory() {
+        guard let bytes = try? world.store.read(home / "counters.json", limit: .kibibytes(64)),
+            let counters = try? JSONText.decode(Counters.self, from: bytes)
+        else { return }  // the first start, or counters lost with the disk: counting begins anew
+        incarnations = counters.incarnations
+        restarts = counters.restarts
+        lastEnd = counters.lastEnd
+        stagnantLives = counters.stagnantLives
+        highestStep = counters.highestStep
+        if let id = counters.incident { readIncident(id) }
+    }
+
+    func writeMemory() {
+        let counters = Counters(
+            incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
+            incident: incident?.value.id)
+        guard let bytes = try? JSONText.encode(counters) else { return }
+        do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch { diskRefused("the counters") }
+    }
+
+    /// The effective spec, for the commands that read the store without a supervisor.
+    func writeSpec() {
+        guard let bytes = try? JSONText.encode(spec, pretty: true) else { return }
+        do throws(FileFault) {
+            let path = home / "spec.json"
+            if try world.store.entry(at: path) != nil, try world.store.read(path, limit: .mebibytes(4)) == bytes { return }
+            try world.store.replace(path, with: bytes)
+        } catch { diskRefused("the spec") }
+    }
+
+    func clearStaging() {
+        guard let staging = try? world.disk(at: request.place.doors + "/staging"), let names = try? staging.names(in: nil) else { return }
+        for name in names {
+            guard let path = DiskPath(name) else { continue }
+            try? staging.removeTree(path)  // what stays is overwritten or refused by name later, going on
+        }
+    }
+
+    // MARK: A disk that refuses
+
+    /// One clear warning however much is refused; the agent runs on; looked at again every ten seconds.
+    func diskRefused(_ what: String) {
+        warn("disk", "the store at '\(request.place.store)' takes nothing at the moment (first refused: \(what)); the agent runs on, "
+            + "older versions are untouched, and nothing new is stored until there is space. Free space, or run 'runner prune \(agent) --dry-run'")
+        if deadlines[.diskAgain] == nil { deadlines[.diskAgain] = world.now() + .seconds(10) }
+    }
+
+    func diskAgain() {
+        guard journal.flush(), canWrite() else {
+            deadlines[.diskAgain] = world.now() + .seconds(10)
+            return
+        }
+        guard warnings["disk"] != nil || warnings["checkpoint"] != nil else { return }
+        clearWarning("disk")
+        say("the store takes writes again")
+        note("warning", "the store takes writes again")
+        // What was missed is made good now, not at the next round of the schedule.
+        if warnings["checkpoint"] != nil, case .running = recovery.phase { beginCheckpoint(.schedule) }
+    }
+
+    private func canWrite() -> Bool {
+        do throws(FileFault) {
+            try world.store.replace(home / "disk-probe", with: [UInt8](repeating: 0, count: 4096))
+            try world.store.removeFile(home / "disk-probe")
+            return true
+        } catch { return false }
+    }
+}

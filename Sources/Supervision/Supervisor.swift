@@ -1,0 +1,253 @@
+public import AgentModel
+internal import AgentProtocol
+internal import AgentSpecs
+internal import Checkpoints
+internal import ControlSocket
+internal import EffectLedgers
+internal import Incidents
+public import OutsideWorld
+internal import Recovery
+internal import Schedules
+internal import StatusViews
+
+/// Runs one agent until it is finished, stopped or parked and the supervisor has nothing more to do.
+/// - Returns: how the agent ended, which is what `runner run` exits with.
+/// - Throws: before anything was started.
+public func supervise(_ request: SupervisorRequest, in world: any World) throws(SupervisionFault) -> ProcessEnd {
+    let supervisor = try Supervisor(request, world)
+    while true {
+        if let end = supervisor.step() { return end }
+    }
+}
+
+/// One agent's supervisor. Everything happens on the loop's thread: an event is taken, decided, written down, performed.
+/// Parts: +Decisions (the ladder), +Launch, +Checkpoint, +Agent (protocol), +Control (operator), +Status, +Incident, +Hooks.
+public final class Supervisor {
+    let request: SupervisorRequest
+    let spec: AgentSpec
+    let agent: AgentName
+    let world: any World
+    let store: CheckpointStore
+    let lock: any DiskLock
+    let journal: Journal
+    let log: AgentLog
+    let specDigest: String
+    let startedAt: WallTime
+
+    // Decided and remembered.
+    var recovery = RecoveryState()
+    var reason = "starting"
+    var versions: [CheckpointSummary] = []
+    var incarnations: UInt64 = 0
+    var restarts: UInt64 = 0
+    var lastEnd: ProcessEnd?
+    /// Lives in a row that ended with neither a new version nor a step beyond `highestStep`: see `grantsProgress`.
+    var stagnantLives = 0
+    var highestStep: UInt64 = 0
+    var newVersionThisLife = false
+
+    // On their way.
+    var life: Life?
+    var launchRun: LaunchRun?
+    var checkpointRun: CheckpointRun?
+    var endWaitsForCheckpoint = false
+    var inbox: [AgentEvent] = []
+    var finished: ProcessEnd?
+    var deadlines = Deadlines()
+    var work: [WorkID: () -> Void] = [:]
+    var programs: [WorkID: (ProgramResult) -> Void] = [:]
+    var lastNumber: UInt64 = 0
+
+    // Who is connected.
+    var peers: [ConnectionID: AgentPeer] = [:]
+    var currentConnection = CurrentConnection<ConnectionID>()
+    var controls: [ConnectionID: LineReader] = [:]
+    var repliesOwed: [ConnectionID: OwedReply] = [:]
+
+    /// An operator's `stop` said so: no last checkpoint.
+    var skipCheckpointOnStop = false
+    /// An operator's `restore --only`: which parts the next launch puts back. nil: all.
+    var restoreScope: (workspace: Bool, state: Bool)?
+    /// Whether the living incarnation is handed the state of its version.
+    var restoresState = true
+    var nextCheckpointAt: WallTime?
+    var lastLaunchFault: LaunchFault?
+    /// Of the incarnation that ended last, for the incident.
+    var lastOrigin = Origin.clean
+    var lastFigures = ResourceFigures()
+
+    // The effect ledger.
+    var ledger = EffectLedger()
+    var ledgerLength = 0
+    var ledgerEndsTorn = false
+    var toldUnknown: [String] = []
+
+    // What is told.
+    var incident: IncidentDesk?
+    var warnings: [String: String] = [:]
+    var statusChanged = true
+    var statusWrittenAt: Moment?
+    var statusShown: StatusShown?
+
+    /// Takes the agent's lock, puts the store in order, finds out what was, and begins. Nothing is started when it throws.
+    public init(_ request: SupervisorRequest, _ world: any World) throws(SupervisionFault) {
+        self.request = request
+        self.world = world
+        spec = request.spec
+        agent = request.spec.name
+        startedAt = world.wallTime()
+        if !request.rollsBackWorkspace { restoreScope = (workspace: false, state: true) }
+        let agent = request.spec.name
+        do {
+            let identity = { hexadecimalIdentity(world.randomNumber()) }
+            store = try CheckpointStore.open(world.store, create: true, identity: identity)
+            try store.addAgent(agent)
+            lock = try store.lock(agent, holder: "runner (pid \(request.processID)) since \(startedAt)")
+        } catch { throw SupervisionFault(agent: agent, cause: .store(error)) }
+        let home = store.directory(of: agent)
+        var last: JournalEntry?
+        do {
+            for folder in ["journal", "log", "effects", "incidents"] { try world.store.makeDirectories(home / folder) }
+            journal = try Journal(disk: world.store, directory: home / "journal", last: &last)
+        } catch {
+            // A full or read-only store must not keep the agent from running: go on with what can be read.
+            guard error.kind == .full || error.kind == .readOnly else { throw SupervisionFault(agent: agent, cause: .file(error)) }
+            do { journal = try Journal(disk: world.store, directory: home / "journal", last: &last) } catch {
+                throw SupervisionFault(agent: agent, cause: .file(error))
+            }
+        }
+        log = AgentLog(disk: world.store, directory: home / "log", turnOverSize: spec.log.size, kept: spec.log.keep)
+        specDigest = digest(of: spec)
+        do {
+            for door in Door.allCases { try world.open(door) }
+        } catch { throw SupervisionFault(agent: agent, cause: .file(error)) }
+        try begin(after: last)
+    }
+
+    /// Handles one event, or one passed deadline. - Returns: how the agent ended, once there is nothing more to do.
+    public func step() -> ProcessEnd? {
+        if finished == nil {
+            if let event = world.next(until: deadlines.nearest) {
+                take(event)
+            } else {
+                for kind in deadlines.due(at: world.now()) { passed(kind) }
+            }
+            drainInbox()
+            writeStatusWhenDue()
+        }
+        return finished
+    }
+
+    // MARK: Dispatch
+
+    private func take(_ event: WorldEvent) {
+        switch event {
+        case .signal(let number): signalled(number)
+        case .sandbox(let id, let news): sandbox(id, news)
+        case .output(_, let stream, let bytes): output(bytes, from: stream)
+        case .connected(let id, .agent, let peer): agentConnected(id, peer)
+        case .connected(let id, .control, let peer): controlConnected(id, peer)
+        case .connected(let id, .notify, _): world.close(id)  // a datagram door has no connections
+        case .received(let id, let bytes): received(id, bytes)
+        case .closed(let id): closed(id)
+        case .datagram(let bytes, let peer): datagram(bytes, peer)
+        case .workDone(let id): work.removeValue(forKey: id)?()
+        case .programEnded(let id, let result): programs.removeValue(forKey: id)?(result)
+        }
+    }
+
+    private func passed(_ kind: Deadlines.Kind) {
+        switch kind {
+        case .recovery: inbox.append(.timerFired)
+        case .checkpointSchedule: scheduledCheckpoint()
+        case .prepared: prepareTimedOut()
+        case .stopped: stopTimedOut()
+        case .heartbeat: heartbeatDue()
+        case .hello: helloDue()
+        case .status: statusChanged = true
+        case .diskAgain: diskAgain()
+        }
+    }
+
+    private func received(_ id: ConnectionID, _ bytes: [UInt8]) {
+        if peers[id] != nil {
+            agentReceived(id, bytes)
+        } else {
+            controlReceived(id, bytes)
+        }
+    }
+
+    private func closed(_ id: ConnectionID) {
+        if peers[id] != nil {
+            agentClosed(id)
+        } else {
+            controls[id] = nil
+            repliesOwed[id] = nil
+        }
+    }
+
+    /// SIGTERM and SIGINT: checkpoint, stop, end with the agent's status. SIGUSR1: checkpoint now. SIGHUP: nothing to read anew yet.
+    private func signalled(_ number: Int32) {
+        switch number {
+        case 15, 2:
+            say(number == 2 ? "interrupted: stopping \(agent)" : "asked to stop: stopping \(agent)")
+            inbox.append(.wantedStopped)
+        case 10: _ = beginCheckpoint(.operator)
+        default: break
+        }
+    }
+
+    private func output(_ bytes: [UInt8], from stream: OutputStream) {
+        if request.echo { world.show(bytes, on: stream) }
+        if !log.take(bytes, from: stream, at: world.wallTime()) { diskRefused("the agent's log") }
+    }
+
+    // MARK: Small tools of the parts
+
+    func nextNumber() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
+    /// A number for a request of ours to the agent: above the range of the agent's own. Documentation: docs/protocol.md#numbers-of-requests
+    func nextRequest() -> UInt64 { (1 << 32) + nextNumber() }
+
+    /// Runs `body` beside the loop, then `then` with its result on the loop.
+    func aside<Result: Sendable>(_ body: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void) {
+        let id = WorkID(nextNumber())
+        let box = ResultBox<Result>()
+        work[id] = {
+            guard let result = box.take() else { preconditionFailure("work \(id.number) was said to be done and left no result") }
+            then(result)
+        }
+        world.startWork(id) { box.put(body()) }
+    }
+
+    /// A sentence for whoever watches: terminal and log.
+    func say(_ sentence: String) {
+        if request.echo { world.show(Array("runner: \(sentence)\n".utf8), on: .standardError) }
+        if !log.say(sentence, at: world.wallTime()) { diskRefused("the agent's log") }
+    }
+
+    func note(_ kind: String, _ text: String) {
+        if !journal.append(.note(kind: kind, text: text), at: world.now(), world.wallTime()) { diskRefused("the journal") }
+    }
+
+    /// Says `sentence` once, until `clearWarning` of the same key.
+    func warn(_ key: String, _ sentence: String) {
+        guard warnings[key] == nil else { return }
+        warnings[key] = sentence
+        statusChanged = true
+        say("warning: \(sentence)")
+        if key != "disk" { note("warning", sentence) }
+    }
+
+    func clearWarning(_ key: String) {
+        if warnings.removeValue(forKey: key) != nil { statusChanged = true }
+    }
+
+    func refreshVersions() {
+        if let fresh = try? store.versions(of: agent) { versions = fresh }  // an unreadable store keeps the list we have
+        statusChanged = true
+    }
+}

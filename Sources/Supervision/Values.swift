@@ -1,0 +1,18 @@
+internal import AgentModel
+internal import AgentSpecs
+internal import Digests
+internal import OutsideWorld
+
+/// 16 hex digits for a new store.
+func hexadecimalIdentity(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+}
+
+/// SHA-256 of the effective spec, in hex: what `welcome` compares to say that the spec changed.
+func digest(of spec: AgentSpec) -> String {
+    guard let bytes = try? JSONText.encode(spec) else { return "" }
+    return hexadecimal(SHA256.digest(of: bytes))
+}
+
+func sha256(_ bytes: [UInt8]) -> [UInt8] { SHA256.digest(of: bytes) }

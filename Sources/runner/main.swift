@@ -1,0 +1,5 @@
+internal import Glibc
+internal import LinuxWorld
+internal import RunnerCommands
+
+exit(RunnerCommands.main(LinuxMachine()))

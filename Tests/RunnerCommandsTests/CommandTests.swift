@@ -1,0 +1,246 @@
+import AgentModel
+import AgentSpecs
+import Checkpoints
+import ControlSocket
+import LaunchPlans
+import OutsideWorld
+import Recovery
+import SimulatedWorld
+import StatusViews
+import Supervision
+import Testing
+
+@testable import RunnerCommands
+
+// MARK: Reading, without a supervisor
+
+@Test func lsShowsAnAgentThatNeverRan() throws {
+    let stage = try Stage(["ls"])
+    #expect(stage.run() == 0)
+    #expect(
+        stage.machine.output == """
+            NAME     STATE    UP  ↺  MEM/CAP  STEP  LAST BEAT  CKPT  NEXT
+            agent-7  stopped   -  0        -     -          -  -     -
+
+            """)
+}
+
+@Test(arguments: [true, false])
+func anAgentWhoseSupervisorDiedIsUnsupervised(supervised: Bool) throws {
+    let stage = try Stage(["ls", "-o", "json"])
+    try stage.write(status: stage.running())
+    if supervised {
+        let text = String(decoding: try JSONText.encode(stage.running()), as: UTF8.self)
+        stage.machine.supervisor = { _ in .success(.status(text)) }
+    }
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output.contains(supervised ? #""state" : "running""# : #""state" : "unsupervised""#))
+}
+
+@Test func logsAreTheLastLinesAndThenWhatComes() throws {
+    let stage = try Stage(["logs", "agent-7", "-n", "1", "-f"])
+    try stage.write(log: "2026-11-21T08:00:00.000Z out one\n2026-11-21T08:01:00.000Z out two\n")
+    let text = String(decoding: try JSONText.encode(stage.running()), as: UTF8.self)
+    stage.machine.supervisor = { _ in .success(.status(text)) }
+    var waits = 0
+    stage.machine.onWait = { [unowned machine = stage.machine] in
+        waits += 1
+        // First something is written, then the log is turned over, then the supervisor goes.
+        switch waits {
+        case 1: try? append("2026-11-21T08:02:00.000Z out three\n2026-11-21T08:02", in: stage)
+        case 2:
+            try? append(":01.000Z out four\n", in: stage)
+            try? stage.disk.rename(stage.directory / "log" / "current.log", to: stage.directory / "log" / "1.log")
+            try? stage.write(log: "2026-11-21T08:03:00.000Z out five\n")
+        default: machine.supervisor = nil
+        }
+    }
+    #expect(stage.run() == 0)
+    #expect(
+        stage.machine.output == """
+            2026-11-21T08:01:00.000Z out two
+            2026-11-21T08:02:00.000Z out three
+            2026-11-21T08:02:01.000Z out four
+            2026-11-21T08:03:00.000Z out five
+
+            """)
+}
+
+private func append(_ text: String, in stage: Stage) throws {
+    let file = try stage.disk.open(stage.directory / "log" / "current.log", .append(mode: 0o600))
+    try file.write(Array(text.utf8))
+}
+
+@Test func whyTellsTheJournalInWords() throws {
+    let stage = try Stage(["why", "agent-7"])
+    try stage.write(journal: journal(at: stage.machine))
+    #expect(stage.run() == 0)
+    #expect(
+        stage.machine.output == """
+            agent-7 is stopped: it has not run yet.
+
+            how it came to this (times are UTC)
+              08:38:00  it was killed by signal 9
+                        so: starting clean in 1 s: it was killed by signal 9
+                          - open an incident: it was killed by signal 9
+
+            """)
+    #expect(stage.machine.errors == "")
+}
+
+@Test func replayFindsWhatWasDecidedOtherwise() throws {
+    let stage = try Stage(["replay", "agent-7"])
+    try stage.write(journal: journal(at: stage.machine))
+    #expect(stage.run() == 1)
+    #expect(stage.machine.output.hasSuffix("0 of 1 decisions are decided the same again\n"))
+}
+
+private func journal(at machine: FakeMachine) -> [JournalEntry] {
+    var before = RecoveryState()
+    before.phase = .running(from: .clean, since: machine.now(), healthySince: nil)
+    var after = before
+    after.phase = .waiting(toLaunch: .clean, until: machine.now() + .seconds(1))
+    let end = ProcessEnd.signaled(9, outOfMemory: false)
+    let decision = Decision(
+        state: after, actions: [.openIncident(.ended(end)), .setTimer(machine.now() + .seconds(1))],
+        reason: "starting clean in 1 s: it was killed by signal 9")
+    let content = JournalEntry.Content.decision(
+        before: before, event: .ended(end, done: false), versions: [], settings: RecoverySettings(), chance: 0, decision)
+    return [JournalEntry(sequence: 1, at: machine.now(), time: machine.wallTime(), content: content)]
+}
+
+@Test func versionsAreListedWithTheirLinks() throws {
+    let stage = try Stage(["versions", "agent-7"], versions: 2)
+    #expect(stage.run() == 0)
+    let lines = stage.machine.output.split(separator: "\n")
+    #expect(lines.first == "VERSION  STANDING    AGE  STEP  SIZE  PARTS        WHY       LINKS")
+    #expect(lines.last?.hasSuffix("state+files  schedule  latest,known-good") == true)
+}
+
+@Test func aDamagedVersionIsFoundAndMarked() throws {
+    let stage = try Stage(["verify", "agent-7"], versions: 2)
+    #expect(stage.disk.damage(stage.directory / "versions" / "1" / "state", offset: 0, bit: 0))
+    #expect(stage.run() == 65)
+    #expect(try stage.store.versions(of: stage.agent).map(\.standing) == [.broken, .stored])
+}
+
+// MARK: Acting
+
+@Test func checkpointPrintsTheVersionsName() throws {
+    let stage = try Stage(["checkpoint", "agent-7", "--wait"])
+    let summary = CheckpointSummary(
+        version: VersionNumber(42), parts: VersionParts(cooperative: true), reason: .operator, takenAt: stage.machine.wallTime(),
+        size: ByteCount(9))
+    stage.machine.supervisor = { _ in .success(.stored(summary)) }
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output == "agent-7@42\n")
+    #expect(stage.machine.asked == [.checkpoint(wait: true)])
+}
+
+@Test func manyTargetsAreAllTriedAndTheWorstIsTold() throws {
+    let stage = try Stage(["stop", "agnet-7", "agent-7", "--no-checkpoint"])
+    stage.machine.supervisor = { _ in .success(.done("'agent-7' is stopped")) }
+    #expect(stage.run() == 66)
+    #expect(stage.machine.errors == "runner: unknown agent 'agnet-7'; did you mean 'agent-7'?\nrunner: 'agent-7' is stopped\n")
+    #expect(stage.machine.asked == [.stop(checkpoint: false)])
+}
+
+@Test func restoreIsPlannedFirst() throws {
+    let stage = try Stage(["restore", "agent-7@1", "--dry-run"], versions: 2)
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output.hasPrefix("restoring 'agent-7@1' would start it from version 1\nworkspace: 0 added, 1 changed, 0 removed"))
+    #expect(try stage.store.versions(of: stage.agent).count == 2)
+}
+
+@Test func restoreWithoutASupervisorRollsBackAndLeavesAWish() throws {
+    let stage = try Stage(["restore", "agent-7", "1"], versions: 2)
+    #expect(stage.run() == 0)
+    #expect(try stage.machine.disks["/work"]?.read("count", limit: .kibibytes(1)) == Array("1\n".utf8))
+    let wish = try WantedFile.read(from: stage.disk, below: stage.directory)
+    #expect(wish == WantedFile(startFrom: .version(VersionNumber(1)), rollsBackWorkspace: false))
+    #expect(try stage.store.versions(of: stage.agent).last?.kind == .aside)
+    #expect(
+        stage.machine.errors
+            == "runner: no supervisor of 'agent-7' runs: its workspace is restored, and the workspace as it was is 'agent-7@3'; the next 'runner run' starts it from version 1\n"
+    )
+}
+
+@Test func onATerminalARestoreWaitsBeforeItBegins() throws {
+    let stage = try Stage(["restore", "agent-7", "latest"], versions: 1)
+    stage.machine.terminals = [.standardError]
+    stage.machine.supervisor = { _ in .success(.done("agent-7 runs")) }
+    let before = stage.machine.now()
+    #expect(stage.run() == 0)
+    #expect(stage.machine.now() - before == .seconds(5))
+    #expect(stage.machine.errors == "runner: restoring version 1 of 'agent-7' (stored, now) in 5 s; ctrl-c stops\nrunner: agent-7 runs\n")
+}
+
+@Test func pruneKeepsWhatIsWorthKeeping() throws {
+    let stage = try Stage(["prune", "agent-7", "--keep", "1"], versions: 3)
+    #expect(stage.run() == 0)
+    #expect(try stage.store.versions(of: stage.agent).map(\.version) == [VersionNumber(3)])
+}
+
+// MARK: Running
+
+@Test func runHandsOverItsSpecAndPassesTheAgentsStatusOn() throws {
+    let stage = try Stage(["run", "--name", "b-2", "--memory-limit", "512MB", "-e", "K=V", "-q", "--", "echo", "--json"])
+    var seen: SupervisorRequest?
+    let status = stage.run { (request, _) in
+        seen = request
+        request.ready()
+        return .exited(7)
+    }
+    #expect(status == 7)
+    #expect(seen?.spec.name.text == "b-2")
+    #expect(seen?.spec.command == ["echo", "--json"])
+    #expect(seen?.spec.limits.memory == ByteCount(512_000_000))
+    #expect(seen?.spec.env["K"] == "V")
+    #expect(seen?.echo == false)
+    #expect(seen?.startFrom == nil)
+    #expect(stage.machine.saidReady)
+}
+
+@Test func aWishIsGrantedOnce() throws {
+    let stage = try Stage(["run", "--name", "agent-7", "--", "echo"], versions: 1)
+    try WantedFile(startFrom: .version(VersionNumber(1)), rollsBackWorkspace: false).write(to: stage.disk, below: stage.directory)
+    var seen: SupervisorRequest?
+    let status = stage.run { (request, _) in
+        seen = request
+        request.ready()
+        return .signaled(9, outOfMemory: false)
+    }
+    #expect(status == 137)
+    #expect(seen?.startFrom == .version(VersionNumber(1)))
+    #expect(seen?.rollsBackWorkspace == false)
+    #expect(try WantedFile.read(from: stage.disk, below: stage.directory) == nil)
+}
+
+@Test(arguments: [true, false])
+func detachStartsTheSameCommandInTheBackground(ready: Bool) throws {
+    let stage = try Stage(["--store", "/store", "run", "-d", "--name", "b", "--", "echo"])
+    stage.machine.detached = (ready, "runner: could not lock the agent 'b'\n")
+    #expect(stage.run() == (ready ? 0 : 125))
+    #expect(stage.machine.startedDetached == [["--store", "/store", "run", "--in-background", "-d", "--name", "b", "--", "echo"]])
+    #expect(stage.machine.output == (ready ? "b\n" : ""))
+    if !ready { #expect(stage.machine.errors == "runner: could not run 'b' in the background: could not lock the agent 'b'\n") }
+}
+
+// MARK: Facts
+
+@Test func doctorTellsWhatToDoNext() throws {
+    let stage = try Stage(["doctor"])
+    stage.machine.sandboxInit = .missing("'/usr/bin/runner-init' is not there")
+    #expect(stage.run() == 1)
+    #expect(stage.machine.output.contains("limited  user          user 1000, not root"))
+    #expect(stage.machine.output.contains("missing  runner-init   '/usr/bin/runner-init' is not there"))
+    #expect(stage.machine.output.contains("What to do next\n  1. Run as root for namespaces and hard limits"))
+}
+
+@Test func everyCommandShowsItsHelpWithoutAStore() throws {
+    for command in allCommands().map(describe) {
+        let machine = FakeMachine(command.name, "--help")
+        #expect(RunnerCommands.main(machine) == 0)
+        #expect(machine.output == helpText(command))
+    }
+}

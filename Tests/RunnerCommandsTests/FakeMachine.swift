@@ -1,0 +1,103 @@
+import AgentModel
+import ControlSocket
+import LaunchPlans
+import OutsideWorld
+import SimulatedWorld
+
+/// A machine in memory: a command's arguments go in, what it wrote and asked comes out.
+final class FakeMachine: Machine {
+    var arguments: [String]
+    var environment: [String: String] = ["RUNNER_STORE": "/store", "HOME": "/home/ada", "PATH": "/usr/bin"]
+    var workingDirectory = "/home/ada"
+    var executable = "/usr/bin/runner"
+    var processID: Int32 = 4711
+    var userID: UInt32 = 1000
+    var terminals: Set<OutputStream> = []
+    var columns: Int?
+    var disks: [String: SimulatedDisk] = [:]
+    var diskFaults: [String: FileFault.Kind] = [:]
+    var files: [String: String] = [:]
+    /// What a supervisor answers. nil: none runs.
+    var supervisor: ((ControlRequest) -> Result<ControlReply, AskFault>)?
+    var detached: (ready: Bool, output: String) = (true, "")
+    /// Called at every wait for a change, before time passes.
+    var onWait: (() -> Void)?
+    var namespaces = HostFacts.Availability.missing("only root may make them")
+    var sandboxInit = HostFacts.Availability.available
+    var controlGroups = HostFacts.ControlGroups.none("no control group is delegated to this user")
+
+    /// Locks that others hold.
+    var held: [any DiskLock] = []
+
+    private(set) var output = ""
+    private(set) var errors = ""
+    private(set) var asked: [ControlRequest] = []
+    private(set) var startedDetached: [[String]] = []
+    private(set) var saidReady = false
+    private var moment: Int64 = 1_795_250_280_000_000_000  // 2026-11-21T08:38:00Z
+
+    init(_ arguments: String...) { self.arguments = arguments }
+
+    var facts: HostFacts {
+        HostFacts(
+            userID: userID, groupID: userID, kernelRelease: "6.18.0", hostName: "host", processors: 2, memory: ByteCount(4_000_000_000),
+            namespaces: namespaces, controlGroups: controlGroups, sandboxInit: sandboxInit, bootID: "boot")
+    }
+
+    // MARK: Clock, randomness
+
+    func now() -> Moment { Moment(nanoseconds: moment) }
+    func wallTime() -> WallTime { WallTime(nanoseconds: moment) }
+    func randomNumber() -> UInt64 { 0x0123_4567_89ab_cdef }
+    func pass(_ span: Duration) { moment += span.nanoseconds }
+
+    // MARK: Terminal
+
+    func write(_ text: String, to stream: OutputStream) {
+        switch stream {
+        case .standardOutput: output += text
+        case .standardError: errors += text
+        }
+    }
+    func isTerminal(_ stream: OutputStream) -> Bool { terminals.contains(stream) }
+    func width(of stream: OutputStream) -> Int? { columns }
+
+    // MARK: Files
+
+    func readFile(_ path: String, limit: ByteCount) throws(FileFault) -> [UInt8] {
+        guard let text = files[path] else { throw FileFault(.missing, doing: "open", what: path) }
+        return Array(text.utf8)
+    }
+    func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk {
+        if let kind = diskFaults[absolutePath] { throw FileFault(kind, doing: "open the directory", what: absolutePath) }
+        if let disk = disks[absolutePath] { return disk }
+        guard create else { throw FileFault(.missing, doing: "open the directory", what: absolutePath) }
+        let disk = SimulatedDisk(seed: 1, rootName: absolutePath)
+        disks[absolutePath] = disk
+        return disk
+    }
+    func user(_ text: String) -> (userID: UInt32, groupID: UInt32)? { nil }
+
+    // MARK: Supervisors
+
+    func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault) {
+        guard let supervisor else { throw .nobody }
+        guard let request = try? ControlCodec.request(Array(line.dropLast())) else { throw .system(22) }
+        asked.append(request)
+        let reply = try supervisor(request).get()
+        guard let answer = try? ControlCodec.line(reply) else { throw .system(22) }
+        _ = each(Array(answer.dropLast()))
+    }
+    func world(for place: SupervisorPlace) throws(FileFault) -> any World {
+        SimulatedWorld(on: SimulatedMachine(seed: 1, script: AgentScript(steps: 1)))
+    }
+    func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> (ready: Bool, output: String) {
+        startedDetached.append(arguments)
+        return detached
+    }
+    func sayReady() { saidReady = true }
+    func waitForChange(_ path: String, within: Duration) {
+        onWait?()
+        pass(within)
+    }
+}

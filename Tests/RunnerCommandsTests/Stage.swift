@@ -1,0 +1,76 @@
+import AgentModel
+import AgentSpecs
+import Checkpoints
+import ControlSocket
+import Digests
+import OutsideWorld
+import Recovery
+import SimulatedWorld
+import StatusViews
+
+@testable import RunnerCommands
+
+/// A store with agents in it, on a fake machine.
+struct Stage {
+    let machine: FakeMachine
+    let disk: SimulatedDisk
+    let store: CheckpointStore
+
+    /// A store at /store with the agent 'agent-7', its workspace at /work, and `versions` versions of it, an hour apart, the last now.
+    init(_ arguments: [String], versions: Int = 0) throws {
+        machine = FakeMachine()
+        machine.arguments = arguments
+        disk = SimulatedDisk(seed: 7, rootName: "/store")
+        machine.disks["/store"] = disk
+        store = try CheckpointStore.open(disk, create: true, identity: { "0123456789abcdef" })
+        try store.addAgent(agent)
+        let workspace = SimulatedDisk(seed: 8, rootName: "/work")
+        machine.disks["/work"] = workspace
+        let spec = AgentSpec(name: agent, command: ["sleep", "9"], workdir: "/work", workspace: "/work")
+        try disk.replace(store.directory(of: agent) / "spec.json", with: JSONText.encode(spec))
+        for number in 0..<versions {
+            workspace.plant("count", Array("\(number + 1)\n".utf8))
+            let taken = WallTime(nanoseconds: machine.wallTime().nanoseconds - Int64(versions - 1 - number) * 3_600_000_000_000)
+            let request = CutRequest(
+                agent: agent, kind: .checkpoint, reason: .schedule, takenAt: taken, step: UInt64(number + 1),
+                cooperative: CooperativePart(state: .bytes([1, 2, 3]), schema: "v1"), workspace: workspace, incarnation: 1)
+            _ = try store.commit(store.cut(request, stagingID: "stage\(number)"))
+        }
+    }
+
+    var agent: AgentName { AgentName("agent-7") ?? AgentName("x")! }
+    var directory: DiskPath { store.directory(of: agent) }
+
+    /// Runs the command. Returns its exit status.
+    @discardableResult
+    func run(supervise: @escaping Supervise = { (_, _) in .exited(0) }) -> Int32 { RunnerCommands.main(machine, supervise: supervise) }
+
+    func write(status: AgentStatus) throws { try disk.replace(directory / "status.json", with: JSONText.encode(status)) }
+
+    func write(log text: String) throws {
+        try disk.makeDirectories(directory / "log")
+        try disk.replace(directory / "log" / "current.log", with: Array(text.utf8))
+    }
+
+    func write(journal entries: [JournalEntry], torn: Bool = false) throws {
+        var bytes: [UInt8] = []
+        for entry in entries {
+            let json = try JSONText.encode(entry)
+            bytes += Array(hexadecimal(Array(SHA256.digest(of: json).prefix(8))).utf8) + [UInt8(ascii: " ")] + json + [UInt8(ascii: "\n")]
+        }
+        try disk.makeDirectories(directory / "journal")
+        try disk.replace(directory / "journal" / "current.jsonl", with: torn ? bytes.dropLast(4) + [] : bytes)
+    }
+
+    /// A status as a running supervisor would write it.
+    func running() -> AgentStatus {
+        let now = machine.wallTime()
+        var status = AgentStatus(
+            agent: agent, state: .running, wantedRunning: true, supervisorPID: 4700, reason: "running clean", command: ["sleep", "9"],
+            store: "/store", updatedAt: now)
+        status.pid = 4712
+        status.incarnation = 1
+        status.startedAt = now + .seconds(-90)
+        return status
+    }
+}
