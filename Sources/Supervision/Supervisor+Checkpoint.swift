@@ -58,11 +58,15 @@ extension Supervisor {
     /// The agent's own wish, at its own safe point.
     func agentSaves(_ agentRequest: UInt64, _ point: SafePoint) {
         if let run = checkpointRun {
-            guard case .preparing = run.stage else {
-                if let current = currentConnection.current { send(.aborted(request: agentRequest, reason: "another checkpoint is being taken"), to: current) }
+            switch run.stage {
+            case .hook, .preparing: break
+            case .cutting, .committing:
+                if let current = currentConnection.current {
+                    send(.aborted(request: agentRequest, reason: "another checkpoint is being taken"), to: current)
+                }
                 return
             }
-            // It stands at a safe point and gave its state: that answers our own prepare as well.
+            // It stands at a safe point and gave its state: that is the cut we were about to ask for.
             checkpointRun?.agentRequest = agentRequest
         } else {
             var run = CheckpointRun(request: nextRequest(), reason: .save, stage: .hook, waiting: [], completion: [])

@@ -142,7 +142,7 @@ extension Supervisor {
     private func finish(_ end: ProcessEnd) {
         answerAllOwed(.done("\(agent) is stopped"))
         writeStatus()
-        finished = end
+        finished = startImpossible ?? end
         for id in controls.keys.sorted() { world.close(id) }
         for id in peers.keys.sorted() { world.close(id) }
         lock.release()
