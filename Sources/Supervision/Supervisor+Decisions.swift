@@ -43,7 +43,8 @@ extension Supervisor {
     private func takeOver(_ adopted: AdoptedSandbox) {
         let origin = recovery.phase.origin ?? .clean
         incarnations = max(incarnations, adopted.incarnation)
-        var life = Life(sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
+        var life = Life(
+            sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
         life.cutStep = cutStep(of: origin)
         self.life = life
         say("took over the running agent (incarnation \(adopted.incarnation))")
