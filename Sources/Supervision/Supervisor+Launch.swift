@@ -90,6 +90,8 @@ extension Supervisor {
             life = Life(sandbox: sandbox, incarnation: incarnations, origin: plan.origin, startedAt: world.wallTime())
             life?.cutStep = cutStep(of: plan.origin)
             life?.restored = restored
+            life?.userID = plan.userID
+            tellUnknown()
             newVersionThisLife = false
             lastLaunchFault = nil
         } catch { couldNotLaunch(error) }

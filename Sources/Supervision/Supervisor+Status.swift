@@ -139,6 +139,7 @@ extension Supervisor {
         var stagnantLives: Int
         var highestStep: UInt64
         var incident: String?
+        var beatingIncarnation: UInt64?
     }
 
     func readMemory() {
@@ -150,13 +151,14 @@ extension Supervisor {
         lastEnd = counters.lastEnd
         stagnantLives = counters.stagnantLives
         highestStep = counters.highestStep
+        beatingIncarnation = counters.beatingIncarnation
         if let id = counters.incident { readIncident(id) }
     }
 
     func writeMemory() {
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
-            incident: incident?.value.id)
+            incident: incident?.value.id, beatingIncarnation: beatingIncarnation)
         guard let bytes = try? JSONText.encode(counters) else { return }
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch { diskRefused("the counters") }
     }
