@@ -15,6 +15,7 @@ final class LinuxWorld: World {
     private let workers: LinuxWorkers
     private let programs: LinuxPrograms
     private let streams: StandardStreams
+    private var isRestPlanned = false
 
     /// Takes the signals over for the whole process: see `LinuxSignals`.
     init(_ place: SupervisorPlace, streams: StandardStreams, makeSandboxes: SandboxMaker) throws(FileFault) {
@@ -30,11 +31,26 @@ final class LinuxWorld: World {
         doors = LinuxDoors(loop, place) { [weak sandboxes] pid in sandboxes?.sandbox(of: pid) }
         workers = LinuxWorkers(loop)
         programs = LinuxPrograms(loop)
+        restSoon()
     }
 
     deinit { streams.settle(loop) }
 
-    func next(until deadline: Moment?) -> WorldEvent? { loop.next(until: deadline.map(clock.bootNanoseconds)) }
+    func next(until deadline: Moment?) -> WorldEvent? {
+        let event = loop.next(until: deadline.map(clock.bootNanoseconds))
+        if case .workDone = event { restSoon() }
+        return event
+    }
+
+    /// Some seconds after the start, and after each piece of slow work, the code that only these needed is given back.
+    private func restSoon() {
+        guard !isRestPlanned else { return }
+        isRestPlanned = true
+        loop.after(milliseconds: 5000) { [weak self] in
+            self?.isRestPlanned = false
+            ProgramText.giveBack()
+        }
+    }
 
     func disk(at absolutePath: String) throws(FileFault) -> any Disk {
         let ours = place.runtime + "/"

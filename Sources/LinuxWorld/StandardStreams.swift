@@ -5,8 +5,13 @@ internal import OutsideWorld
 /// The process's own standard output and error. `show` never waits, `write` does: the first is for what an agent says under a supervisor,
 /// the second for a command's answer.
 final class StandardStreams {
-    private let standardOutput = StandardStream(1)
-    private let standardError = StandardStream(2)
+    private let standardOutput: StandardStream
+    private let standardError: StandardStream
+
+    init(output: Int32 = 1, error: Int32 = 2) {
+        standardOutput = StandardStream(output)
+        standardError = StandardStream(error)
+    }
 
     private func stream(_ stream: OutputStream) -> StandardStream {
         switch stream {

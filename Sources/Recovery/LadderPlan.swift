@@ -5,7 +5,7 @@ public struct LadderPlan: Hashable, Sendable, Codable {
     public struct Step: Hashable, Sendable, Codable {
         /// From now to this step, if every launch succeeded and every life ended at once.
         public var after: Duration
-        /// What is supposed to happen: "it is killed by signal 9", "the wait is over".
+        /// What is supposed to happen: "it crashes", "the wait is over".
         public var supposing: String
         /// What would be decided.
         public var decision: String
@@ -18,11 +18,11 @@ public struct LadderPlan: Hashable, Sendable, Codable {
     public var steps: [Step]
     public init(steps: [Step]) { self.steps = steps }
 
-    /// One line a step: "+12.5 s  it is killed by signal 9: restoring version 40 (stored): …".
+    /// One line a step: "+12.5 s  it crashes: restoring version 40 (stored): …".
     public var sentences: [String] { steps.map { "+\(words($0.after))  if \($0.supposing): \($0.decision)" } }
 }
 
-/// Supposes that the agent is killed now, and every later incarnation as soon as it is up, until the ladder ends or `limit` steps are taken.
+/// Supposes that the agent crashes now, and every later incarnation as soon as it is up, until the ladder ends or `limit` steps are taken.
 /// Decides with `decide` itself, so the plan cannot differ from what is done; waits are shown without their random part.
 public func explain(
     _ state: RecoveryState, versions: [CheckpointSummary], settings: RecoverySettings, at now: Moment, limit: Int = 40
@@ -54,8 +54,8 @@ private struct LadderWalk {
     mutating func next() -> (AgentEvent, supposing: String)? {
         switch state.phase {
         case .stopped: return steps.isEmpty ? (.wantedRunning(from: nil), "it is started") : nil
-        case .launching, .starting, .running: return (.ended(.signaled(9, outOfMemory: false), done: false), "it is killed by signal 9")
-        case .ending: return (.ended(.signaled(9, outOfMemory: false), done: false), "it is gone")
+        case .launching, .starting, .running: return (.ended(.signaled(11, outOfMemory: false), done: false), "it crashes")
+        case .ending: return (.ended(.signaled(11, outOfMemory: false), done: false), "it is gone")
         case .waiting(_, let until):
             now = max(now, until)
             return (.timerFired, "the wait is over")

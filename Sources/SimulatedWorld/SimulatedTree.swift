@@ -147,7 +147,8 @@ struct SimulatedTree: Sendable {
 
     mutating func sync(directory number: Int) {
         sync(file: number)
-        settle { edits in edits.contains { $0.directory == number } }
+        // Of a rename between two directories it is the target that must be synced: who syncs only the source knows nothing.
+        settle { edits in edits.contains { $0.directory == number && ($0.node != nil || edits.count == 1) } }
     }
 
     mutating func syncAll() {

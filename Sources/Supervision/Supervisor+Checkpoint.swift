@@ -58,11 +58,15 @@ extension Supervisor {
     /// The agent's own wish, at its own safe point.
     func agentSaves(_ agentRequest: UInt64, _ point: SafePoint) {
         if let run = checkpointRun {
-            guard case .preparing = run.stage else {
-                if let current = currentConnection.current { send(.aborted(request: agentRequest, reason: "another checkpoint is being taken"), to: current) }
+            switch run.stage {
+            case .hook, .preparing: break
+            case .cutting, .committing:
+                if let current = currentConnection.current {
+                    send(.aborted(request: agentRequest, reason: "another checkpoint is being taken"), to: current)
+                }
                 return
             }
-            // It stands at a safe point and gave its state: that answers our own prepare as well.
+            // It stands at a safe point and gave its state: that is the cut we were about to ask for.
             checkpointRun?.agentRequest = agentRequest
         } else {
             var run = CheckpointRun(request: nextRequest(), reason: .save, stage: .hook, waiting: [], completion: [])
@@ -126,11 +130,16 @@ extension Supervisor {
         case .inline(let bytes): return CooperativePart(state: .bytes(bytes), schema: point.schema)
         case .file(let name, let size, let sha256):
             let refused = { (why: String) in StoreFault(.refused(why), doing: "take the agent's state", what: self.agent.text) }
-            guard let path = DiskPath(name), path.parent == nil else { throw refused("'\(name)' is not a file name in the staging directory") }
-            guard size <= spec.checkpoint.stateLimit.bytes else {
-                throw refused("its state of \(ByteCount(size)) is over the limit of \(spec.checkpoint.stateLimit) ('checkpoint.state_limit')")
+            guard let path = DiskPath(name), path.parent == nil else {
+                throw refused("'\(name)' is not a file name in the staging directory")
             }
-            guard let staging = try? world.disk(at: request.place.doors + "/staging") else { throw refused("the staging directory is gone") }
+            guard size <= spec.checkpoint.stateLimit.bytes else {
+                throw refused(
+                    "its state of \(ByteCount(size)) is over the limit of \(spec.checkpoint.stateLimit) ('checkpoint.state_limit')")
+            }
+            guard let staging = try? world.disk(at: request.place.doors + "/staging") else {
+                throw refused("the staging directory is gone")
+            }
             return CooperativePart(state: .file(disk: staging, path: path, size: size, sha256: sha256), schema: point.schema)
         }
     }

@@ -43,7 +43,8 @@ extension Supervisor {
     private func takeOver(_ adopted: AdoptedSandbox) {
         let origin = recovery.phase.origin ?? .clean
         incarnations = max(incarnations, adopted.incarnation)
-        var life = Life(sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
+        var life = Life(
+            sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
         life.cutStep = cutStep(of: origin)
         self.life = life
         say("took over the running agent (incarnation \(adopted.incarnation))")
@@ -142,7 +143,7 @@ extension Supervisor {
     private func finish(_ end: ProcessEnd) {
         answerAllOwed(.done("\(agent) is stopped"))
         writeStatus()
-        finished = end
+        finished = startImpossible ?? end
         for id in controls.keys.sorted() { world.close(id) }
         for id in peers.keys.sorted() { world.close(id) }
         lock.release()

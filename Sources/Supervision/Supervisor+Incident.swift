@@ -10,6 +10,8 @@ struct IncidentDesk {
     var value: Incident
     /// Moments reached by the decision being performed, told once its step is in the report.
     var toTell: [IncidentNotice.Moment] = []
+    /// The trouble before, when one decision ends it and begins this one.
+    var closedBefore: Incident?
 }
 
 /// Gathers one trouble into an incident, keeps its files current with every decision, and calls the hook when it is opened, escalated, closed.
@@ -17,15 +19,17 @@ extension Supervisor {
     private func folder(_ id: String) -> DiskPath { store.directory(of: agent) / "incidents/\(id)" }
 
     func openIncident(_ fault: Fault) {
-        guard incident == nil else { return }
         let now = world.wallTime()
+        let closedBefore = incident.flatMap { $0.toTell.contains(.closed) ? $0.value : nil }
+        guard incident == nil || closedBefore != nil else { return }
         var value = Incident(
-            id: Incident.identity(openedAt: now), agent: agent, store: request.place.store, command: spec.command, openedAt: now, fault: fault,
+            id: Incident.identity(openedAt: now), agent: agent, store: request.place.store, command: spec.command, openedAt: now,
+            fault: fault,
             origin: lastOrigin, incarnation: incarnations)
         value.keep(logLines: log.lastLines)
         value.resources = lastFigures
         value.resources.storeFree = try? world.store.freeSpace()
-        incident = IncidentDesk(value: value, toTell: [.opened])
+        incident = IncidentDesk(value: value, toTell: [.opened], closedBefore: closedBefore)
         writeMemory()
     }
 
@@ -36,6 +40,12 @@ extension Supervisor {
     func followIncident(_ event: AgentEvent, _ decision: Decision) {
         guard var desk = incident else { return }
         let now = world.wallTime()
+        if var before = desk.closedBefore {
+            before.record(event, decision, at: now, nextAt: nil)
+            write(before)
+            tell(.closed, before)
+            desk.closedBefore = nil
+        }
         let nextAt = deadlines[.recovery].map { now + ($0 - world.now()) }
         desk.value.record(event, decision, at: now, nextAt: nextAt)
         desk.value.knownGood = versions.last { $0.isKnownGood }?.version

@@ -53,7 +53,9 @@ extension Supervisor {
             switch outcome {
             case .ready(let state, let setAside):
                 clearWarning("restore")
-                if let setAside { note("aside", "version \(setAside) holds the workspace as it was before the roll-back to version \(version)") }
+                if let setAside {
+                    note("aside", "version \(setAside) holds the workspace as it was before the roll-back to version \(version)")
+                }
                 launch(run, restored: state)
             case .broken(let how):
                 launchRun = nil
@@ -90,10 +92,19 @@ extension Supervisor {
             life?.restored = restored
             newVersionThisLife = false
             lastLaunchFault = nil
-        } catch {
-            lastLaunchFault = error
-            inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
+        } catch { couldNotLaunch(error) }
+    }
+
+    /// A command that was never there is a mistake to be told at once, as a shell does, not a failure to recover from.
+    private func couldNotLaunch(_ fault: LaunchFault) {
+        lastLaunchFault = fault
+        let isMistake = fault.kind == .commandNotFound || fault.kind == .notExecutable
+        if isMistake, !hasStartedAgent {
+            startImpossible = .exited(fault.kind == .commandNotFound ? 127 : 126)
+            say("could not start '\(agent)': \(fault.sentence)")
+            inbox.append(.wantedStopped)
         }
+        inbox.append(.launchFailed(.couldNotStart(fault.sentence), version: nil))
     }
 
     /// The agent's own step at the cut; a clean start begins before the first step.
@@ -187,6 +198,7 @@ extension Supervisor {
 
     private func started(_ pid: Int32) {
         life?.pid = pid
+        hasStartedAgent = true
         statusChanged = true
         inbox.append(.launched)
         if case .version(let version) = life?.origin { runHook("after-restore", version: version, reason: reason) {} }
@@ -224,8 +236,7 @@ extension Supervisor {
         lastFigures = figures(of: life)
         self.life = nil
         if let fault = life.couldNotStart {
-            lastLaunchFault = fault
-            inbox.append(.launchFailed(.couldNotStart(fault.sentence), version: nil))
+            couldNotLaunch(fault)
             answerOwedLaunch(.failed(code: fault.code, sentence: fault.sentence))
         } else {
             lastEnd = end

@@ -72,6 +72,9 @@ public final class Supervisor {
     var restoresState = true
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
+    /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
+    var hasStartedAgent = false
+    var startImpossible: ProcessEnd?
     /// Of the incarnation that ended last, for the incident.
     var lastOrigin = Origin.clean
     var lastFigures = ResourceFigures()

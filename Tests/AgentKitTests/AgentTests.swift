@@ -255,6 +255,20 @@ struct AgentTests {
         #expect(runner.allFaults == [])
     }
 
+    /// Whichever thread is first to see it: after `resume` the agent has moved on, so an older state is never handed over again.
+    @Test func aSaveThatWasResumedIsNotAskedAgainWhenTheConnectionBreaks() throws {
+        let runner = try FakeRunner(answer: { message in
+            guard case .save(let request, _) = message else { return .send([]) }
+            return .hangUpAfter([.resume(request: request)])
+        })
+        defer { runner.close() }
+        let agent = try agent(of: runner)
+        let lost = AgentFault.notSaved(reason: "the connection was lost after the cut, so it may be stored or not")
+        for step in UInt64(1)...5 { #expect(throws: lost) { try agent.save([1], step: step) } }
+        let steps = runner.messages.compactMap { if case .save(_, let point) = $0 { point.step } else { nil } }
+        #expect(steps == [1, 2, 3, 4, 5])
+    }
+
     @Test func stopPressureAndPingAreHeard() throws {
         let runner = try FakeRunner(answer: { message in
             message == .turn(waiting: true) ? .send([.stop(deadline: .seconds(9), reason: "asked"), .pressure, .ping(77)]) : .send([])

@@ -72,6 +72,27 @@ import Testing
         }
     }
 
+    /// What a killed restore had done may still be nowhere but in memory; the one that completes it must make that durable too.
+    @Test func aRestoreCompletedAfterAKillSurvives() throws {
+        let base = try Deed.bench()
+        let wanted = comparable(try #require(base.committed[Deed.restored]).workspace)
+        let traced = base.copy(seed: 1)
+        let operations = try traced.workspace.trace { try Deed.restore.run(traced) }.count
+        for operation in 1...operations {
+            for seed in UInt64(1)...6 {
+                let bench = base.copy(seed: seed)
+                bench.workspace.fail(at: bench.workspace.operationCount + operation, with: .io)
+                _ = try fault { try Deed.restore.run(bench) }
+                bench.reboot()
+                try Deed.restore.run(bench)
+                bench.storeDisk.powerCut()
+                bench.workspace.powerCut()
+                bench.reboot()
+                #expect(comparable(bench.workspace.contents()) == wanted, "killed at operation \(operation), seed \(seed)")
+            }
+        }
+    }
+
     /// A life of random deeds, cut off again and again in the middle of them.
     @Test func aLongUnluckyLifeLosesNothing() throws {
         for seed in UInt64(1)...60 {

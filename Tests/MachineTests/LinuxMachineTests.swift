@@ -192,19 +192,17 @@ import Testing
         let runtime = scratch.path + "/run"
         let name = try #require(AgentName("agent-7"))
         let place = SupervisorPlace(agent: name, store: scratch.path, runtime: runtime, noEarlierThan: nil)
-        onOwnThread {
-            do {
-                let world = try self.machine().world(for: place)
-                raise(SIGUSR1)
-                #expect(world.next(until: world.now() + .seconds(10)) == .signal(SIGUSR1))
-                #expect(world.next(until: world.now()) == nil)
-                try world.open(.agent)
-                #expect(try world.disk(at: place.doors + "/staging").names(in: nil) == [])
-                try LinuxDisk(at: place.doors, create: false).removeDirectory("staging")
-                #expect(symlink("/etc", place.doors + "/staging") == 0)
-                #expect(throws: FileFault.self) { try world.disk(at: place.doors + "/staging") }
-                #expect(try world.store.names(in: nil) == ["run"])
-            } catch { Issue.record(error) }
+        try onOwnThread {
+            let world = try self.machine().world(for: place)
+            raise(SIGUSR1)
+            #expect(world.next(until: world.now() + .seconds(10)) == .signal(SIGUSR1))
+            #expect(world.next(until: world.now()) == nil)
+            try world.open(.agent)
+            #expect(try world.disk(at: place.doors + "/staging").names(in: nil) == [])
+            try LinuxDisk(at: place.doors, create: false).removeDirectory("staging")
+            #expect(symlink("/etc", place.doors + "/staging") == 0)
+            #expect(throws: FileFault.self) { try world.disk(at: place.doors + "/staging") }
+            #expect(try world.store.names(in: nil) == ["run"])
         }
     }
 }

@@ -41,21 +41,24 @@ extension EventLoop {
 
 struct NothingCame: Error {}
 
-/// Runs `body` on a thread of its own: for what changes the thread it runs on.
-func onOwnThread(_ body: @escaping @Sendable () -> Void) {
-    final class Box: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+/// Runs `body` on a thread of its own and waits for it: for what changes the thread it runs on.
+func onOwnThread(_ body: @escaping @Sendable () throws -> Void) throws {
+    final class Errand: Sendable {
+        let body: @Sendable () throws -> Void
+        let failure = Note<(any Error)?>(nil)
+        init(_ body: @escaping @Sendable () throws -> Void) { self.body = body }
     }
+    let errand = Errand(body)
     var thread = pthread_t()
-    let box = Unmanaged.passRetained(Box(body)).toOpaque()
     pthread_create(
         &thread, nil,
-        { box in
-            if let box { Unmanaged<Box>.fromOpaque(box).takeRetainedValue().body() }
+        { errand in
+            guard let errand = errand.map({ Unmanaged<Errand>.fromOpaque($0).takeRetainedValue() }) else { return nil }
+            do { try errand.body() } catch { errand.failure.value = error }
             return nil
-        }, box)
+        }, Unmanaged.passRetained(errand).toOpaque())
     pthread_join(thread, nil)
+    if let failure = errand.failure.value { throw failure }
 }
 
 /// Runs `body` with the file rights of a user who owns nothing, when we are root; of ourselves otherwise.

@@ -26,15 +26,15 @@ import Testing
     #expect(
         scene.reasons.filter { !$0.hasPrefix("up ") && !$0.hasPrefix("running ") } == [
             "restoring version 41 (stored): the operator wants it up",
-            "restoring version 39 (stored): it was killed by signal 9",
-            "restoring version 38 (proven): it was killed by signal 9",
-            "starting clean in 1 s: 3 restores failed within 5 min; it was killed by signal 9",
+            "restoring version 39 (stored): it was killed by signal 11",
+            "restoring version 38 (proven): it was killed by signal 11",
+            "starting clean in 1 s: 3 restores failed within 5 min; it was killed by signal 11",
             "starting clean: the wait is over",
-            "starting clean in 2 s: 3 restores failed within 5 min; it was killed by signal 9",
+            "starting clean in 2 s: 3 restores failed within 5 min; it was killed by signal 11",
             "starting clean: the wait is over",
-            "cooling down for 10 min: 5 deaths within 5 min without progress; it was killed by signal 9",
+            "cooling down for 10 min: 5 deaths within 5 min without progress; it was killed by signal 11",
             "starting clean: the cool-down is over and no version is left to try (41 suspect, 40 broken, 39 suspect, 38 suspect)",
-            "calling a person and leaving it down: it was killed by signal 9, again after 1 cool-down",
+            "calling a person and leaving it down: it was killed by signal 11, again after 1 cool-down",
             "restoring version 38 (suspect): the operator asked for it",
         ])
 }
@@ -56,6 +56,18 @@ import Testing
         scene.comeUp()
     }
     #expect(scene.versions.allSatisfy { $0.standing == .stored })
+    // And none of them counts when there is one without.
+    #expect(scene.take(killed, after: 1) == "launching(v39 +0 ms) | suspect(v40) launch(v39) timer(-)")
+}
+
+@Test func oneKillFromOutsideIsExcused() {
+    var scene = Scene([version(1), version(2)])
+    scene.take(.wantedRunning(from: nil))
+    let shot = AgentEvent.ended(.signaled(9, outOfMemory: false), done: false)
+    scene.comeUp()
+    #expect(scene.take(shot, after: 1) == "launching(v2 +0 ms) | open(ended) launch(v2) timer(-)")
+    scene.comeUp()
+    #expect(scene.take(shot, after: 1) == "launching(v1 +0 ms) | suspect(v2) launch(v1) timer(-)")
 }
 
 @Test func aForcedCutIsNoProgress() {
@@ -142,6 +154,7 @@ import Testing
     // Who names an origin gets it, whatever is stored meanwhile.
     scene.comeUp()
     scene.take(.wantedStopped, after: 1)
+    #expect(scene.take(.wantedRunning(from: nil)) == "ending(v2 +0 ms restart-v2) | timer(-)")
     scene.take(.wantedRestart(from: origin(1)))
     #expect(scene.store(version(3, reason: .stop)) == "ending(v2 +0 ms restart-v1) | nothing")
     #expect(scene.take(.ended(.exited(0), done: false)) == "launching(v1 +0 ms) | launch(v1) timer(-)")
@@ -199,7 +212,7 @@ import Testing
         _ = scene.fireTimer()
     }
     #expect(waits.first == "waiting(clean +1 s" && waits.dropLast().last == "waiting(clean +8.5 min" && waits.count == 11)
-    #expect(scene.last.reason == "calling a person and leaving it down: it was killed by signal 9, after 10 starts with back-off")
+    #expect(scene.last.reason == "calling a person and leaving it down: it was killed by signal 11, after 10 starts with back-off")
 }
 
 @Test func backOffIsBoundedJitteredAndReset() {
@@ -252,7 +265,7 @@ import Testing
     #expect(scene.take(.wantedRunning(from: nil)) == "launching(clean +0 ms) | launch(clean) timer(-)")
     scene.comeUp()
     #expect(scene.take(killed, after: 1) == "waiting(clean +1 s) | open(ended) timer(+1 s)")
-    #expect(scene.last.reason == "starting clean in 1 s: no version is left to try (1 passed over); it was killed by signal 9")
+    #expect(scene.last.reason == "starting clean in 1 s: no version is left to try (1 passed over); it was killed by signal 11")
 }
 
 @Test func anAgentThatIsRetriedCallsOnlyOnce() {
@@ -270,7 +283,8 @@ import Testing
         #expect(scene.take(killed, after: 1) == "help(+0 ms retry+60 min) | timer(+60 min)")
     }
     #expect(
-        scene.last.reason == "a person was called already, next start in 60 min: it was killed by signal 9, and the ladder has no rung left"
+        scene.last.reason
+            == "a person was called already, next start in 60 min: it was killed by signal 11, and the ladder has no rung left"
     )
 }
 
@@ -304,15 +318,15 @@ import Testing
     let plan = explain(scene.state, versions: scene.versions, settings: scene.settings, at: scene.now)
     #expect(
         plan.sentences == [
-            "+0 ms  if it is killed by signal 9: restoring version 40 (stored): it was killed by signal 9",
-            "+0 ms  if it is killed by signal 9: starting clean in 1 s: no version is left to try (41 suspect, 40 suspect); it was killed by signal 9",
+            "+0 ms  if it crashes: restoring version 40 (stored): it was killed by signal 11",
+            "+0 ms  if it crashes: starting clean in 1 s: no version is left to try (41 suspect, 40 suspect); it was killed by signal 11",
             "+1 s  if the wait is over: starting clean: the wait is over",
-            "+1 s  if it is killed by signal 9: starting clean in 2 s: no version is left to try (41 suspect, 40 suspect); it was killed by signal 9",
+            "+1 s  if it crashes: starting clean in 2 s: no version is left to try (41 suspect, 40 suspect); it was killed by signal 11",
             "+3 s  if the wait is over: starting clean: the wait is over",
-            "+3 s  if it is killed by signal 9: starting clean in 4 s: no version is left to try (41 suspect, 40 suspect); it was killed by signal 9",
+            "+3 s  if it crashes: starting clean in 4 s: no version is left to try (41 suspect, 40 suspect); it was killed by signal 11",
             "+7 s  if the wait is over: starting clean: the wait is over",
-            "+7 s  if it is killed by signal 9: cooling down for 10 min: 5 deaths within 5 min without progress; it was killed by signal 9",
+            "+7 s  if it crashes: cooling down for 10 min: 5 deaths within 5 min without progress; it was killed by signal 11",
             "+10.1 min  if the cool-down is over: starting clean: the cool-down is over and no version is left to try (41 suspect, 40 suspect)",
-            "+10.1 min  if it is killed by signal 9: calling a person and leaving it down: it was killed by signal 9, again after 1 cool-down",
+            "+10.1 min  if it crashes: calling a person and leaving it down: it was killed by signal 11, again after 1 cool-down",
         ])
 }

@@ -34,8 +34,9 @@ struct Oracle {
         case .stored(let version):
             if up, !ending, versions.first(where: { $0.version == version })?.forced != true { makeProgress() }
         case .missedHeartbeat, .reportedFailure: if up, !ending { blame(now, probation) }
-        case .ended:
-            if busy, !ending { blame(now, probation) }
+        case .ended(let end, _):
+            // One kill from outside is excused; which one, this bookkeeper does not follow.
+            if busy, !ending, end != .signaled(9, outOfMemory: false) { blame(now, probation) }
             leave()
         case .launchFailed(_, let version):
             if let version, busy, !up, !ending { failed.insert(version) }

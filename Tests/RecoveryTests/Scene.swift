@@ -16,7 +16,8 @@ func version(
 
 func origin(_ number: UInt64) -> Origin { .version(VersionNumber(number)) }
 
-let killed = AgentEvent.ended(.signaled(9, outOfMemory: false), done: false)
+/// A crash of its own. Signal 9 comes from outside and is excused once.
+let killed = AgentEvent.ended(.signaled(11, outOfMemory: false), done: false)
 
 /// One agent whose time, versions and marks are kept for it.
 struct Scene {

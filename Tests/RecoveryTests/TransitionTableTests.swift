@@ -25,7 +25,7 @@ private let events: [(name: String, event: AgentEvent)] = [
     ("signOfLife", .signOfLife),
     ("progressed", .progressed),
     ("stored", .stored(VersionNumber(45))),
-    ("ended", .ended(.signaled(9, outOfMemory: false), done: false)),
+    ("ended", killed),
     ("missedHeartbeat", .missedHeartbeat(silentFor: .seconds(30))),
     ("reportedFailure", .reportedFailure("no model")),
     ("timerFired", .timerFired),
