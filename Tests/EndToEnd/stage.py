@@ -157,6 +157,23 @@ class Stage:
     def withdraw(self, name):
         (self.orders / name).unlink()
 
+    def write_hook(self, name):
+        """A hook that writes down how it is called; gives a function that reads all its calls."""
+        hooks = self.folder / "hooks"
+        hooks.mkdir(exist_ok=True)
+        calls = self.folder / f"calls-{name}.jsonl"
+        path = hooks / name
+        path.write_text(
+            "#!/usr/bin/env python3\n"
+            "import json, os, sys\n"
+            "report = os.environ.get('RUNNER_INCIDENT')\n"
+            "call = {'environment': dict(os.environ), 'input': sys.stdin.read(), 'report': open(report).read() if report else None}\n"
+            f"open({str(calls)!r}, 'a').write(json.dumps(call) + '\\n')\n"
+        )
+        path.chmod(0o755)
+        self._hand_over(hooks)
+        return lambda: [json.loads(line) for line in calls.read_text().splitlines()] if calls.exists() else []
+
     # MARK: runner
 
     def run(self, *words, command=(), spec=True, **environment):
