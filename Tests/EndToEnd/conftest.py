@@ -100,8 +100,9 @@ def nobody(tmp_path_factory):
 def python_for(user):
     """A Python that this user can run, which ours need not be."""
     for python in (os.path.realpath(sys.executable), "/usr/bin/python3", "/usr/local/bin/python3"):
-        words = user.command([python, "-c", "import runner_agent"])
-        if subprocess.run(words, env=user.environment({"PYTHONPATH": user.python_path}), capture_output=True, cwd="/").returncode == 0:
+        environment = user.environment({"PYTHONPATH": user.python_path})
+        tries = (["test", "-x", python], [python, "-c", "import runner_agent"])
+        if all(subprocess.run(user.command(words), env=environment, capture_output=True, cwd="/").returncode == 0 for words in tries):
             return python
     pytest.skip(f"needs a Python that user {user.uid} can run")
 
