@@ -130,12 +130,10 @@ public struct JournalReading: Sendable {
     }
 
     private mutating func take(_ bytes: [UInt8]) {
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            guard line.count > 17, let entry = Self.entry(Array(line)) else {
-                damagedLines += 1
-                continue
-            }
-            entries.append(entry)
+        // A last line without its end was cut short by a crash, before anything was done on its word: it is no damage.
+        let whole = bytes[..<(bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.startIndex)]
+        for line in whole.split(separator: UInt8(ascii: "\n")) {
+            if line.count > 17, let entry = Self.entry(Array(line)) { entries.append(entry) } else { damagedLines += 1 }
         }
     }
 

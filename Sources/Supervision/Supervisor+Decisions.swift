@@ -37,7 +37,6 @@ extension Supervisor {
         armSchedule()
         drainInbox()
         writeStatus()
-        request.ready()
     }
 
     private func takeOver(_ adopted: AdoptedSandbox) {
@@ -111,6 +110,10 @@ extension Supervisor {
         statusChanged = true
         for action in decision.actions { perform(action) }
         followIncident(event, decision)
+        if !isReady {
+            isReady = true
+            request.ready()
+        }
     }
 
     private func perform(_ action: AgentAction) {

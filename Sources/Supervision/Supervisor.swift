@@ -76,6 +76,8 @@ public final class Supervisor {
     var restoresState = true
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
+    /// The first decision is in the journal: whoever waits for a background start goes on.
+    var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
     var hasStartedAgent = false
     var startImpossible: ProcessEnd?
