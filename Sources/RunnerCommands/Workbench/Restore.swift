@@ -121,7 +121,10 @@ struct RestorePlan: Encodable {
         guard let workspace else { return text + "the workspace would stay as it is\n" }
         let counts = WorkspaceRestorePlan.Change.allCases.map { "\(workspace.steps($0).count) \($0.rawValue)" }.joined(separator: ", ")
         text += "workspace: \(counts), \(workspace.unchanged) unchanged\n"
-        for step in workspace.steps.prefix(200) { text += "  \(sign(step.change)) \(printable(step.path.text))\n" }
+        for step in workspace.steps.prefix(200) { text += "  \(sign(step.change)) \(printable(step.path.text))\(step.owner.map { "  (owner \($0))" } ?? "")\n" }
+        if workspace.ownersLost > 0 {
+            text += "  \(workspace.ownersLost) belong to somebody else in the version; only root can give them back, so they will be yours\n"
+        }
         if workspace.steps.count > 200 { text += "  … and \(workspace.steps.count - 200) more ('--json' has all)\n" }
         return text
     }
@@ -131,6 +134,7 @@ struct RestorePlan: Encodable {
         case .added: "+"
         case .changed: "~"
         case .removed: "-"
+        case .owner: "o"
         case .mode: "m"
         case .time: "t"
         }
