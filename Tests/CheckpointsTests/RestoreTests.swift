@@ -167,6 +167,15 @@ import Testing
         #expect(entry.owner == Self.someone && entry.mode == 0o755)
     }
 
+    @Test func aVersionSaysWhoseAFileIs() throws {
+        let bench = try Bench(seed: 1)
+        try bench.workspace.make("result", "x")
+        try bench.workspace.setOwner("result", Self.someone)
+        try bench.take(1)
+        let tree = String(decoding: try bench.storeDisk.read("agents/agent-7/versions/1/tree", limit: .mebibytes(1)), as: UTF8.self)
+        #expect(tree.contains(#""user":1000"#) && tree.contains(#""group":1001"#))
+    }
+
     @Test func anAsideKeepsOwners() throws {
         let bench = try Bench(seed: 1)
         try bench.work(1)

@@ -121,12 +121,17 @@ struct RestorePlan: Encodable {
         guard let workspace else { return text + "the workspace would stay as it is\n" }
         let counts = WorkspaceRestorePlan.Change.allCases.map { "\(workspace.steps($0).count) \($0.rawValue)" }.joined(separator: ", ")
         text += "workspace: \(counts), \(workspace.unchanged) unchanged\n"
-        for step in workspace.steps.prefix(200) { text += "  \(sign(step.change)) \(printable(step.path.text))\(step.owner.map { "  (owner \($0))" } ?? "")\n" }
+        for step in workspace.steps.prefix(200) { text += line(step) }
         if workspace.ownersLost > 0 {
-            text += "  \(workspace.ownersLost) belong to somebody else in the version; only root can give them back, so they will be yours\n"
+            text += "  \(workspace.ownersLost) belonged to others; only root can give them back, so they will be yours\n"
         }
         if workspace.steps.count > 200 { text += "  … and \(workspace.steps.count - 200) more ('--json' has all)\n" }
         return text
+    }
+
+    private func line(_ step: WorkspaceRestorePlan.Step) -> String {
+        let owner = step.owner.map { "  (owner \($0))" } ?? ""
+        return "  \(sign(step.change)) \(printable(step.path.text))\(owner)\n"
     }
 
     private func sign(_ change: WorkspaceRestorePlan.Change) -> String {
