@@ -151,7 +151,8 @@ extension Supervisor {
         }
         aside { () -> Result<StatePayload, FileFault> in
             Result { () throws(FileFault) in
-                try staging.replace(DiskPath(stringLiteral: name), with: restored.bytes)
+                // Readable for an agent of another user. Nobody else comes here: the directory is the agent's own, mode 0700.
+                try staging.replace(DiskPath(stringLiteral: name), with: restored.bytes, mode: 0o644)
                 return .file(name: name, size: UInt64(restored.bytes.count), sha256: sha256(restored.bytes))
             }
         } then: { [self] result in

@@ -145,6 +145,43 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: geteuid() == 0, "needs root")) func whoIsNotRootGivesNothingAway() throws {
+        let place = try TemporaryDirectory()
+        let disk = try LinuxDisk(at: place.path, create: false)
+        try disk.make("file", "x")
+        asNobody {
+            #expect(try! fault { try disk.setOwner("file", FileOwner(user: 1, group: 1)) } == .denied)
+        }
+        #expect(try disk.entry(at: "file")?.owner == .root)
+    }
+
+    /// An agent can make a name in its workspace for a file that is not its own, where the kernel lets it (fs.protected_hardlinks).
+    @Test func aFileWithOtherNamesIsNotChanged() throws {
+        let place = try TemporaryDirectory()
+        let disk = try LinuxDisk(at: place.path, create: false)
+        try disk.make("theirs", "x")
+        try #require(link(place.path + "/theirs", place.path + "/ours") == 0)
+        #expect(try disk.entry(at: "ours")?.hasOtherNames == true)
+        let owner = try #require(try disk.entry(at: "ours")).owner
+        try #expect(fault { try disk.setOwner("ours", owner) } == .system(EMLINK))
+        try #expect(fault { try disk.setMode("ours", 0o666) } == .system(EMLINK))
+        #expect(try disk.entry(at: "theirs")?.mode == 0o600)
+        try disk.removeFile("theirs")
+        try disk.setMode("ours", 0o666)
+    }
+
+    @Test func aRootThatOthersCouldReplaceIsKnown() throws {
+        let place = try TemporaryDirectory()
+        let above = try LinuxDisk(at: place.path, create: false)
+        try above.makeDirectories("open/closed/store")
+        let disk = try LinuxDisk(at: place.path + "/open/closed/store", create: false)
+        #expect(try disk.rootEntry().openDirectoryAbove == nil)
+        try above.setMode("open", 0o777)
+        #expect(try disk.rootEntry().openDirectoryAbove == place.path + "/open")
+        try above.setMode("open", 0o1777)
+        #expect(try disk.rootEntry().openDirectoryAbove == nil)
+    }
+
     // MARK: Locks
 
     @Test func aLockDiesWithItsHolder() throws {

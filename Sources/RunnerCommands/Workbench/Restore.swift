@@ -121,9 +121,17 @@ struct RestorePlan: Encodable {
         guard let workspace else { return text + "the workspace would stay as it is\n" }
         let counts = WorkspaceRestorePlan.Change.allCases.map { "\(workspace.steps($0).count) \($0.rawValue)" }.joined(separator: ", ")
         text += "workspace: \(counts), \(workspace.unchanged) unchanged\n"
-        for step in workspace.steps.prefix(200) { text += "  \(sign(step.change)) \(printable(step.path.text))\n" }
+        for step in workspace.steps.prefix(200) { text += line(step) }
+        if workspace.ownersLost > 0 {
+            text += "  \(workspace.ownersLost) belonged to others; only root can give them back, so they will be yours\n"
+        }
         if workspace.steps.count > 200 { text += "  … and \(workspace.steps.count - 200) more ('--json' has all)\n" }
         return text
+    }
+
+    private func line(_ step: WorkspaceRestorePlan.Step) -> String {
+        let owner = step.owner.map { "  (owner \($0))" } ?? ""
+        return "  \(sign(step.change)) \(printable(step.path.text))\(owner)\n"
     }
 
     private func sign(_ change: WorkspaceRestorePlan.Change) -> String {
@@ -131,6 +139,7 @@ struct RestorePlan: Encodable {
         case .added: "+"
         case .changed: "~"
         case .removed: "-"
+        case .owner: "o"
         case .mode: "m"
         case .time: "t"
         }
