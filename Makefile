@@ -6,8 +6,6 @@ SHELL := /bin/bash
 SWIFT ?= swift
 PYTHON ?= python3
 SEEDS ?= 200
-SWIFT_FLAGS := --disable-index-store
-DEBUG := .build/debug
 RELEASE := .build/release
 VENV := .venv
 PREFIX ?= /usr/local
@@ -21,7 +19,7 @@ setup: ## install what is missing, by package name
 	@dev/setup
 
 build: setup ## debug build of everything
-	$(SWIFT) build $(SWIFT_FLAGS)
+	$(SWIFT) build
 
 release: setup ## static executables runner and runner-init in .build/release
 	dev/build-release
@@ -48,15 +46,15 @@ protos: setup ## regenerate the C and Python from proto/
 	dev/protos-python
 
 golden: build ## renew golden files and documents made from --help; read the diff
-	GOLDEN=renew $(SWIFT) test $(SWIFT_FLAGS) --filter 'Golden|Docs'
+	GOLDEN=renew $(SWIFT) test --filter 'Golden|Docs'
 
 docs: golden ## same as golden
 
 simulate: setup ## the simulation: make simulate SEEDS=1000
-	SIMULATION_SEEDS=$(SEEDS) $(SWIFT) test $(SWIFT_FLAGS) --filter SimulationTests
+	SIMULATION_SEEDS=$(SEEDS) $(SWIFT) test --filter SimulationTests
 
 machine-test: setup ## tests against the real kernel
-	$(SWIFT) test $(SWIFT_FLAGS) --filter MachineTests
+	$(SWIFT) test --filter MachineTests
 
 soak: release python ## the long forms: 500 kills, 10,000 agent-days, fuzzing (hours)
 	dev/soak

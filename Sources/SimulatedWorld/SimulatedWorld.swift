@@ -151,7 +151,9 @@ public final class SimulatedWorld: World {
 
     public func start(_ id: WorkID, _ program: Program) {
         guard machine.alive("start program") else { return }
-        machine.after(machine.delay(1...50), epoch: epoch) { [weak self] in self?.post(.programEnded(id, .ended(.exited(0), lastOutput: ""))) }
+        machine.after(machine.delay(1...50), epoch: epoch) { [weak self] in
+            self?.post(.programEnded(id, .ended(.exited(0), lastOutput: "")))
+        }
     }
     public func executables(in directory: String) -> [String] { [] }
 

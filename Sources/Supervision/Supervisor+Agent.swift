@@ -20,13 +20,18 @@ extension Supervisor {
 
     func agentConnected(_ id: ConnectionID, _ peer: PeerCredentials) {
         var agentPeer = AgentPeer(session: AgentSession(connectedAt: world.now()))
-        let isInside = life.flatMap { life in peer.isInside.map { $0 == life.sandbox } }
-        let isKnownStranger = peer.userID != 0 && peer.userID != (request.facts.userID)
-        if let fault = CurrentConnection<ConnectionID>.refusal(isInside: life == nil || isKnownStranger ? false : isInside) {
+        if let fault = CurrentConnection<ConnectionID>.refusal(isInside: isInside(peer)) {
             return act(on: agentPeer.session.refuse(fault), of: id)
         }
         peers[id] = agentPeer
         armHello()
+    }
+
+    /// Where the host cannot tell sandboxes apart, the user must at least be one that may be the agent.
+    private func isInside(_ peer: PeerCredentials) -> Bool? {
+        guard let life else { return false }
+        if let sandbox = peer.isInside { return sandbox == life.sandbox }
+        return [0, request.facts.userID, life.userID].contains(peer.userID) ? nil : false
     }
 
     func agentReceived(_ id: ConnectionID, _ bytes: [UInt8]) {
@@ -125,7 +130,9 @@ extension Supervisor {
         let store = store
         let agent = agent
         let holdsState = versions.first { $0.version == number }?.parts.cooperative ?? false
-        aside { () -> StoredState? in holdsState ? try? store.state(agent, number) : nil } then: { [self] restored in
+        aside { () -> StoredState? in
+            holdsState ? try? store.state(agent, number) : nil
+        } then: { [self] restored in
             guard peers[id] != nil else { return }
             if let restored { return handOver(restored, id, version) }
             welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
@@ -223,6 +230,10 @@ extension Supervisor {
     // MARK: Heartbeats
 
     private func alive() {
+        if let incarnation = life?.incarnation, beatingIncarnation != incarnation {
+            beatingIncarnation = incarnation
+            writeMemory()
+        }
         life?.lastBeat = (world.now(), world.wallTime())
         armHeartbeat()
     }

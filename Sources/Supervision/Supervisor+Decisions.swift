@@ -37,54 +37,48 @@ extension Supervisor {
         armSchedule()
         drainInbox()
         writeStatus()
-        request.ready()
     }
 
     private func takeOver(_ adopted: AdoptedSandbox) {
         let origin = recovery.phase.origin ?? .clean
         incarnations = max(incarnations, adopted.incarnation)
-        var life = Life(sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
+        var life = Life(
+            sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
         life.cutStep = cutStep(of: origin)
         self.life = life
         say("took over the running agent (incarnation \(adopted.incarnation))")
+        // Silence is watched again at once in an agent that used to beat, from the first beat on in any other.
+        if beatingIncarnation == adopted.incarnation { self.life?.lastBeat = (world.now(), world.wallTime()) }
         inbox.append(.adopted(from: origin))
         inbox.append(.signOfLife)
+        if let from = request.startFrom { inbox.append(.wantedRestart(from: from)) }
         armHeartbeat()
     }
 
     private func beginWithoutAgent() {
-        finishInterruptedRestore {
-            let phase = self.recovery.phase
-            if let from = self.request.startFrom {
-                self.inbox.append(.wantedRunning(from: from))
+        finishInterruptedRestore { [self] in
+            let phase = recovery.phase
+            if let from = request.startFrom {
+                // A restart ends what the journal takes for alive before it begins; nothing lives, so that is at once.
+                inbox.append(phase.isLive ? .wantedRestart(from: from) : .wantedRunning(from: from))
             } else if phase.isLive {
-                self.inbox.append(self.recovery.wanted == .running ? .foundLost : .wantedRunning(from: nil))
+                // Told to stop when the former supervisor went: whoever starts this one wants it up again.
+                if recovery.wanted == .stopped { inbox.append(.wantedRunning(from: nil)) }
+                inbox.append(.foundLost)
             } else {
-                self.beginFromRest(phase)
+                beginFromRest(phase)
             }
         }
     }
 
     private func beginFromRest(_ phase: Phase) {
         switch phase {
-        case .stopped(finished: .exited(0)):
-            // Its task was done: another run is another task, not a return to the end of the last one.
-            inbox.append(.wantedRunning(from: .clean))
-        case .waiting(_, let until), .coolingDown(let until), .calledForHelp(_, .some(let until)):
-            say("going on where the last supervisor was: \(reasonInJournal). 'runner restart \(agent)' starts it at once")
-            deadlines[.recovery] = until
-            reason = reasonInJournal
+        case .waiting, .coolingDown, .calledForHelp(_, .some):
+            // A pause of the ladder outlives its supervisor.
+            say("going on where the last supervisor was; 'runner restart \(agent)' starts it at once")
+            inbox.append(.foundLost)
         case .stopped, .calledForHelp, .launching, .starting, .running, .ending:
             inbox.append(.wantedRunning(from: nil))
-        }
-    }
-
-    private var reasonInJournal: String {
-        switch recovery.phase {
-        case .waiting(let origin, _): "waiting to start \(origin.words)"
-        case .coolingDown: "cooling down"
-        case .calledForHelp: "waiting for the next slow retry"
-        case .stopped, .launching, .starting, .running, .ending: "at rest"
         }
     }
 
@@ -92,6 +86,12 @@ extension Supervisor {
 
     func drainInbox() {
         while !inbox.isEmpty, finished == nil { decideNow(inbox.removeFirst()) }
+        guard finished == nil, !repliesOwed.isEmpty else { return }
+        switch recovery.phase {
+        case .stopped, .waiting, .coolingDown, .calledForHelp:
+            answerOwedLaunch(.failed(code: "E-RESTART-FAILED", sentence: "could not start '\(agent)': \(reason)"))
+        case .launching, .starting, .running, .ending: break
+        }
     }
 
     private func decideNow(_ event: AgentEvent) {
@@ -110,6 +110,10 @@ extension Supervisor {
         statusChanged = true
         for action in decision.actions { perform(action) }
         followIncident(event, decision)
+        if !isReady {
+            isReady = true
+            request.ready()
+        }
     }
 
     private func perform(_ action: AgentAction) {

@@ -139,6 +139,7 @@ extension Supervisor {
         var stagnantLives: Int
         var highestStep: UInt64
         var incident: String?
+        var beatingIncarnation: UInt64?
     }
 
     func readMemory() {
@@ -150,13 +151,14 @@ extension Supervisor {
         lastEnd = counters.lastEnd
         stagnantLives = counters.stagnantLives
         highestStep = counters.highestStep
+        beatingIncarnation = counters.beatingIncarnation
         if let id = counters.incident { readIncident(id) }
     }
 
     func writeMemory() {
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
-            incident: incident?.value.id)
+            incident: incident?.value.id, beatingIncarnation: beatingIncarnation)
         guard let bytes = try? JSONText.encode(counters) else { return }
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch { diskRefused("the counters") }
     }
@@ -183,8 +185,11 @@ extension Supervisor {
 
     /// One clear warning however much is refused; the agent runs on; looked at again every ten seconds.
     func diskRefused(_ what: String) {
-        warn("disk", "the store at '\(request.place.store)' takes nothing at the moment (first refused: \(what)); the agent runs on, "
-            + "older versions are untouched, and nothing new is stored until there is space. Free space, or run 'runner prune \(agent) --dry-run'")
+        warn(
+            "disk",
+            "the store at '\(request.place.store)' takes nothing at the moment (first refused: \(what)); the agent runs on, "
+                + "older versions are untouched, and nothing new is stored until there is space. Free space, or run 'runner prune \(agent) --dry-run'"
+        )
         if deadlines[.diskAgain] == nil { deadlines[.diskAgain] = world.now() + .seconds(10) }
     }
 

@@ -64,6 +64,10 @@ public final class Supervisor {
     var controls: [ConnectionID: LineReader] = [:]
     var repliesOwed: [ConnectionID: OwedReply] = [:]
 
+    /// SIGTERM and SIGINT so far: the second one does not wait any longer.
+    var timesAskedToStop = 0
+    /// The incarnation that was heard to beat, so that a new supervisor watches it from the start.
+    var beatingIncarnation: UInt64?
     /// An operator's `stop` said so: no last checkpoint.
     var skipCheckpointOnStop = false
     /// An operator's `restore --only`: which parts the next launch puts back. nil: all.
@@ -72,6 +76,8 @@ public final class Supervisor {
     var restoresState = true
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
+    /// The first decision is in the journal: whoever waits for a background start goes on.
+    var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
     var hasStartedAgent = false
     var startImpossible: ProcessEnd?
@@ -193,8 +199,13 @@ public final class Supervisor {
     private func signalled(_ number: Int32) {
         switch number {
         case 15, 2:
-            say(number == 2 ? "interrupted: stopping \(agent)" : "asked to stop: stopping \(agent)")
-            inbox.append(.wantedStopped)
+            guard timesAskedToStop > 0 else {
+                timesAskedToStop = 1
+                say("\(number == 2 ? "interrupted" : "asked to stop"): stopping \(agent); once more kills it")
+                return inbox.append(.wantedStopped)
+            }
+            say("asked again: killing \(agent)")
+            if let life { world.kill(life.sandbox) }
         case 10: _ = beginCheckpoint(.operator)
         default: break
         }

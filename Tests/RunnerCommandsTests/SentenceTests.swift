@@ -167,7 +167,7 @@ func aFailureSaysAllOfIt(failure: Failure) throws {
     ])
 func aSupervisorThatCannotBeginSaysWhy(cause: SupervisionFault.Cause, status: Int32, sentence: String) throws {
     let stage = try Stage(["run", "--name", "a", "--", "x"])
-    let ended = stage.run { (_, _) throws(SupervisionFault) in throw SupervisionFault(agent: AgentName("a")!, cause: cause) }
+    let ended = stage.run { (_, _) throws(SupervisionFault) in throw SupervisionFault(agent: named("a"), cause: cause) }
     #expect(stage.machine.errors.hasSuffix("runner: \(sentence)\n"))
     #expect(ended == status)
 }

@@ -76,7 +76,8 @@ struct Simulation {
         let request = SupervisorRequest(
             spec: spec, facts: Self.facts,
             place: SupervisorPlace(agent: spec.name, store: "/store", runtime: "/run/agent", noEarlierThan: nil),
-            launchPlace: LaunchPlace(runtimeDirectory: "/run", storeDirectory: "/store", storeIdentity: "0123456789abcdef"), startFrom: nil, echo: true, processID: Int32(supervisors), ready: {})
+            launchPlace: LaunchPlace(runtimeDirectory: "/run", storeDirectory: "/store", storeIdentity: "0123456789abcdef"), startFrom: nil,
+            echo: true, processID: Int32(supervisors), ready: {})
         let supervisor: Supervisor
         do { supervisor = try Supervisor(request, world) } catch {
             guard machine.supervisorCrashed || hasDiskTrouble else { throw failure("a supervisor could not begin: \(error)") }
@@ -160,7 +161,9 @@ struct Simulation {
             let began = life.began ?? 0
             // Only a life that began from the durable step and did not do one more speaks against it.
             let excuse = before.map { $0.reached == nil } ?? false
-            if began < durable, !excuse { throw failure("incarnation \(life.incarnation) began at step \(began), and step \(durable) was durable") }
+            if began < durable, !excuse {
+                throw failure("incarnation \(life.incarnation) began at step \(began), and step \(durable) was durable")
+            }
             durable = max(began, life.committed ?? 0)
             before = life
         }
