@@ -30,7 +30,7 @@ extension Supervisor {
         value.resources = lastFigures
         value.resources.storeFree = try? world.store.freeSpace()
         incident = IncidentDesk(value: value, toTell: [.opened], closedBefore: closedBefore)
-        writeMemory()
+        memoryIsBehind = true
     }
 
     func escalate() { incident?.toTell.append(.escalated) }
@@ -54,7 +54,7 @@ extension Supervisor {
         incident = toTell.contains(.closed) ? nil : desk
         if !decision.doesNothing { write(desk.value) }
         for moment in toTell { tell(moment, desk.value) }
-        if toTell.contains(.closed) { writeMemory() }
+        if toTell.contains(.closed) { memoryIsBehind = true }
     }
 
     private func write(_ value: Incident) {

@@ -245,7 +245,7 @@ extension Supervisor {
             lastLaunchFault = nil
             inbox.append(.ended(end, done: life.saidDone))
         }
-        writeMemory()
+        memoryIsBehind = true
     }
 
     private func figures(of life: Life) -> ResourceFigures {
