@@ -193,7 +193,10 @@ extension Supervisor {
         switch news {
         case .started(let pid): started(pid)
         case .failed(let fault): life?.couldNotStart = fault
-        case .ended(let end): life?.end = end
+        case .ended(let end):
+            life?.end = end
+            // Recorded at once: what is decided about it waits until nothing of the sandbox is left, and that takes the kernel milliseconds.
+            note("end", "the agent ended: \(end.words)")
         case .vanished: vanished()
         }
     }
