@@ -146,6 +146,7 @@ extension Supervisor {
 
     private func finish(_ end: ProcessEnd) {
         if memoryIsBehind { writeMemory() }
+        if deadlines[.report] != nil { writeReport() }
         answerAllOwed(.done("\(agent) is stopped"))
         writeStatus()
         finished = startImpossible ?? end

@@ -48,7 +48,8 @@ extension Supervisor {
         aside {
             job.run()
         } then: { [self] outcome in
-            refreshVersions()
+            // Only a version that was set aside, or a fault, changed what is there: reading every manifest again would be for nothing.
+            if case .ready(_, aside: nil) = outcome { statusChanged = true } else { refreshVersions() }
             guard isCurrent(run) else { return }
             switch outcome {
             case .ready(let state, let setAside):

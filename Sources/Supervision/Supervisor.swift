@@ -177,6 +177,7 @@ public final class Supervisor {
         case .heartbeat: heartbeatDue()
         case .hello: helloDue()
         case .status: statusChanged = true
+        case .report: writeReport()
         case .diskAgain: diskAgain()
         }
     }
