@@ -94,6 +94,8 @@ public final class Supervisor {
     // What is told.
     var incident: IncidentDesk?
     var warnings: [String: String] = [:]
+    /// The disk refused a checkpoint, which is still to be made good.
+    var checkpointMissed = false
     var statusChanged = true
     var statusWrittenAt: Moment?
     var statusShown: StatusShown?
