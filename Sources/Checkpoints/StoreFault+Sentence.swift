@@ -31,7 +31,7 @@ extension StoreFault {
             "the disk is full\(Self.figures(needed, free)). Free space, or \(isOfStore ? "give another store with --store" : "run 'runner prune \(agent) --dry-run'")"
         case .readOnly: "the store's disk is read-only. Remount it writable; older versions are untouched"
         case .denied: "permission denied. Run as the store's owner, or give another store with --store"
-        case .held(let holder): "it is held by \(holder). Ask that one, or stop it first"
+        case .held(let holder): "it is held by \(holder). Look with 'runner status', or end it with 'runner stop' first"
         case .noSuchAgent: "there is no such agent. See 'runner ls'"
         case .noSuchVersion: "there is no such version. See 'runner versions \(agent)'"
         case .broken(let part, let how): "'\(part)' is broken: \(how). Use another version, see 'runner versions \(agent)'"

@@ -80,7 +80,7 @@ public final class Supervisor {
     var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
     var hasStartedAgent = false
-    var startImpossible: ProcessEnd?
+    var startImpossible: (end: ProcessEnd, why: String)?
     /// Of the incarnation that ended last, for the incident.
     var lastOrigin = Origin.clean
     var lastFigures = ResourceFigures()

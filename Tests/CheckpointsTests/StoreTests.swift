@@ -102,7 +102,7 @@ import Testing
         (.full(needed: nil, free: nil), "E-STORE-FULL", "the disk is full. Free space, or run 'runner prune agent-7 --dry-run'"),
         (.readOnly, "E-STORE-READONLY", "the store's disk is read-only. Remount it writable; older versions are untouched"),
         (.denied, "E-STORE-DENIED", "permission denied. Run as the store's owner, or give another store with --store"),
-        (.held(by: "pid 4711"), "E-STORE-HELD", "it is held by pid 4711. Ask that one, or stop it first"),
+        (.held(by: "pid 4711"), "E-STORE-HELD", "it is held by pid 4711. Look with 'runner status', or end it with 'runner stop' first"),
         (.noSuchAgent, "E-AGENT-MISSING", "there is no such agent. See 'runner ls'"),
         (.noSuchVersion, "E-VERSION-MISSING", "there is no such version. See 'runner versions agent-7'"),
         (
