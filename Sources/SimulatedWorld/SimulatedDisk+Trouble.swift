@@ -109,6 +109,24 @@ extension SimulatedDisk {
         }
     }
 
+    /// The content of one file. nil: there is none.
+    public func peek(_ path: DiskPath) -> [UInt8]? {
+        state.withLock { state in
+            guard case .some(.some(let number)) = try? state.tree.find(path), let node = state.tree.nodes[number], node.kind == .file else {
+                return nil
+            }
+            return node.now.content
+        }
+    }
+
+    /// The names in a directory, sorted; empty when there is none.
+    public func peekNames(_ path: DiskPath) -> [String] {
+        state.withLock { state in
+            guard let number = try? state.tree.directory(path) else { return [] }
+            return (state.tree.nodes[number]?.entries.keys.map(\.text) ?? []).sorted()
+        }
+    }
+
     /// Flips one bit of a file, for good. - Returns: false when there is no such byte.
     @discardableResult
     public func damage(_ path: DiskPath, offset: Int, bit: Int) -> Bool {

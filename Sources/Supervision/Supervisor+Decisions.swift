@@ -36,6 +36,7 @@ extension Supervisor {
         }
         armSchedule()
         drainInbox()
+        if memoryIsBehind { writeMemory() }
         writeStatus()
     }
 
@@ -144,6 +145,8 @@ extension Supervisor {
     }
 
     private func finish(_ end: ProcessEnd) {
+        if memoryIsBehind { writeMemory() }
+        if deadlines[.report] != nil { writeReport() }
         answerAllOwed(.done("\(agent) is stopped"))
         writeStatus()
         finished = startImpossible ?? end

@@ -48,7 +48,8 @@ extension Supervisor {
         aside {
             job.run()
         } then: { [self] outcome in
-            refreshVersions()
+            // Only a version that was set aside, or a fault, changed what is there: reading every manifest again would be for nothing.
+            if case .ready(_, aside: nil) = outcome { statusChanged = true } else { refreshVersions() }
             guard isCurrent(run) else { return }
             switch outcome {
             case .ready(let state, let setAside):
@@ -201,7 +202,10 @@ extension Supervisor {
         switch news {
         case .started(let pid): started(pid)
         case .failed(let fault): life?.couldNotStart = fault
-        case .ended(let end): life?.end = end
+        case .ended(let end):
+            life?.end = end
+            // Recorded at once: what is decided about it waits until nothing of the sandbox is left, and that takes the kernel milliseconds.
+            note("end", "the agent ended: \(end.words)")
         case .vanished: vanished()
         }
     }
@@ -253,7 +257,7 @@ extension Supervisor {
             lastLaunchFault = nil
             inbox.append(.ended(end, done: life.saidDone))
         }
-        writeMemory()
+        memoryIsBehind = true
     }
 
     private func figures(of life: Life) -> ResourceFigures {

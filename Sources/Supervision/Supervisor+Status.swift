@@ -156,6 +156,7 @@ extension Supervisor {
     }
 
     func writeMemory() {
+        memoryIsBehind = false
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
             incident: incident?.value.id, beatingIncarnation: beatingIncarnation)

@@ -97,6 +97,8 @@ public final class Supervisor {
     var statusChanged = true
     var statusWrittenAt: Moment?
     var statusShown: StatusShown?
+    /// Counters changed. They are written with the launch that follows, else at the end of the step: a death costs one write, not three.
+    var memoryIsBehind = false
 
     /// Takes the agent's lock, puts the store in order, finds out what was, and begins. Nothing is started when it throws.
     public init(_ request: SupervisorRequest, _ world: any World) throws(SupervisionFault) {
@@ -142,6 +144,7 @@ public final class Supervisor {
                 for kind in deadlines.due(at: world.now()) { passed(kind) }
             }
             drainInbox()
+            if memoryIsBehind { writeMemory() }
             writeStatusWhenDue()
         }
         return finished
@@ -174,6 +177,7 @@ public final class Supervisor {
         case .heartbeat: heartbeatDue()
         case .hello: helloDue()
         case .status: statusChanged = true
+        case .report: writeReport()
         case .diskAgain: diskAgain()
         }
     }
