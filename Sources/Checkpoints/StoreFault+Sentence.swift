@@ -7,6 +7,7 @@ extension StoreFault {
     public var code: String {
         switch kind {
         case .format: "E-STORE-FORMAT"
+        case .unsafe: "E-STORE-UNSAFE"
         case .full: "E-STORE-FULL"
         case .readOnly: "E-STORE-READONLY"
         case .denied: "E-STORE-DENIED"
@@ -27,6 +28,7 @@ extension StoreFault {
     private var reason: String {
         switch kind {
         case .format(let how): "\(how). Give the store's directory with --store, or an empty one to make a new store"
+        case .unsafe(let why): "\(why), or give another store with --store"
         case .full(let needed, let free):
             "the disk is full\(Self.figures(needed, free)). Free space, or \(isOfStore ? "give another store with --store" : "run 'runner prune \(agent) --dry-run'")"
         case .readOnly: "the store's disk is read-only. Remount it writable; older versions are untouched"
