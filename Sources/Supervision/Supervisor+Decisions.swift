@@ -45,6 +45,8 @@ extension Supervisor {
         incarnations = max(incarnations, adopted.incarnation)
         var life = Life(sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
         life.cutStep = cutStep(of: origin)
+        // Its silence counts from now, even if it fell silent before its former supervisor died.
+        if beatingBefore == adopted.incarnation { life.lastBeat = (world.now(), world.wallTime()) }
         self.life = life
         say("took over the running agent (incarnation \(adopted.incarnation))")
         inbox.append(.adopted(from: origin))

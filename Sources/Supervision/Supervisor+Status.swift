@@ -138,6 +138,8 @@ extension Supervisor {
         var lastEnd: ProcessEnd?
         var stagnantLives: Int
         var highestStep: UInt64
+        /// The incarnation that is known to beat.
+        var beating: UInt64?
         var incident: String?
     }
 
@@ -150,13 +152,14 @@ extension Supervisor {
         lastEnd = counters.lastEnd
         stagnantLives = counters.stagnantLives
         highestStep = counters.highestStep
+        beatingBefore = counters.beating
         if let id = counters.incident { readIncident(id) }
     }
 
     func writeMemory() {
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
-            incident: incident?.value.id)
+            beating: life.flatMap { $0.lastBeat == nil ? nil : $0.incarnation }, incident: incident?.value.id)
         guard let bytes = try? JSONText.encode(counters) else { return }
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch { diskRefused("the counters") }
     }

@@ -75,6 +75,8 @@ public final class Supervisor {
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
     var hasStartedAgent = false
     var startImpossible: ProcessEnd?
+    /// The incarnation that the former supervisor heard beating.
+    var beatingBefore: UInt64?
     /// Of the incarnation that ended last, for the incident.
     var lastOrigin = Origin.clean
     var lastFigures = ResourceFigures()

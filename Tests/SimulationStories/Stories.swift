@@ -64,7 +64,7 @@ extension Story {
                 ]
             },
             Story("killed while standing still", script(40) { $0.savesEvery = 2 }, spec { $0.checkpoint.every = .seconds(3) }, within: .seconds(86_400), losesNothing: true) {
-                $0.troubles = [RecurringTrouble(.supervisorKilled, every: .seconds(4)), RecurringTrouble(.agentKilled, every: .seconds(40))]
+                $0.troubles = [RecurringTrouble(.supervisorKilled, every: .seconds(9)), RecurringTrouble(.agentKilled, every: .seconds(40))]
             },
             Story("news late and twice", script(40) { $0.dies = 20_000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
                 $0.machine.repeatsNews = 300_000
@@ -87,6 +87,9 @@ extension Story {
     private static var doubts: [Story] {
         [
             Story("hanging agent", script(60) { $0.hangs = 10_000; $0.beatsEvery = 2000...4000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)),
+            Story("hangs while nobody looks", script(60) { $0.hangs = 10_000; $0.beatsEvery = 2000...4000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)) {
+                $0.troubles = [RecurringTrouble(.supervisorKilled, every: .seconds(20))]
+            },
             Story("failure reported", script(60) { $0.reportsFailure = 10_000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)),
             Story(
                 "poisoned state", script(60) { $0.diesAfterRestore = .milliseconds(30); $0.diesAfterCleanStart = .seconds(100) },
