@@ -117,7 +117,7 @@ def test_a_file_system_that_the_kernel_makes_read_only_after_an_error(stage):
     make_file_system(image)
     with mounted(stage.store, "-o", "loop,errors=remount-ro", str(image)):
         runner = stage.run()
-        stage.wait_for_checkpoints(2)
+        stage.wait_for_log("run version 2 is stored")  # and the next one is a second away
         bring_about_error(stage.store)
         wait_until(lambda: warnings_said(runner), "a warning")
         kept = prints_of(stage.versions_folder)
