@@ -1,59 +1,29 @@
-import AgentModel
-import AgentSpecs
-import OutsideWorld
-import SimulatedWorld
+import SimulationStories
 import Testing
 
-/// The whole supervisor in a machine made from a seed. More seeds: `make simulate SEEDS=1000`.
+/// The whole supervisor in a machine made from a seed: the short form. The long one is `make soak`; more seeds: `make simulate SEEDS=1000`.
 @Suite struct SupervisionSimulationTests {
-    static func spec() -> AgentSpec {
-        var spec = AgentSpec(name: AgentName("sim") ?? fallback, command: ["agent"], workdir: "/workspace", workspace: "/workspace")
-        spec.checkpoint.every = .seconds(20)
-        spec.checkpoint.deadline = .seconds(10)
-        spec.health.heartbeat = .seconds(30)
-        spec.effects.unknown = .retryIfIdempotent
-        return spec
-    }
-    private static var fallback: AgentName { preconditionFailure("a constant name") }
-
-    @Test(arguments: 1...UInt64(seedCount))
-    func anAgentKilledAgainAndAgainFinishesEveryStepOnce(seed: UInt64) throws {
-        var script = AgentScript(steps: 40)
-        script.dies = 30_000
-        var simulation = Simulation(seed: seed, script: script, spec: Self.spec())
-        simulation.troubles.agentKilled = 4000
-        #expect(try simulation.run(for: .seconds(86_400)))
-        try simulation.checkFinishedTask()
-        try simulation.checkNothingLost()
+    @Test(arguments: Story.all)
+    func everyStoryEndsAsItMust(story: Story) throws {
+        for seed in 1...UInt64(seedCount) { try story.tell(seed: seed) }
     }
 
     @Test(arguments: 1...UInt64(seedCount))
-    func supervisorsThatAreKilledLoseNothing(seed: UInt64) throws {
-        var script = AgentScript(steps: 40)
-        script.tearsFrame = 2000
-        var simulation = Simulation(seed: seed, script: script, spec: Self.spec())
-        simulation.troubles.agentKilled = 1000
-        simulation.troubles.supervisorKilled = 6000
-        simulation.troubles.strangers = 2000
-        #expect(try simulation.run(for: .seconds(86_400)))
-        try simulation.checkFinishedTask()
-        try simulation.checkNothingLost()
+    func slowAgentsLiveThroughDays(seed: UInt64) throws {
+        try Story.long(days: 3).tell(seed: seed)
     }
 
-    @Test(arguments: 1...UInt64(seedCount))
-    func powerCutsAndFullDisksNeverMixVersions(seed: UInt64) throws {
-        var script = AgentScript(steps: 40)
-        script.savesEvery = 7
-        var simulation = Simulation(seed: seed, script: script, spec: Self.spec())
-        simulation.troubles.powerCut = 2000
-        simulation.troubles.agentKilled = 1000
-        simulation.troubles.supervisorKilled = 1000
-        simulation.troubles.diskFull = 1000
-        simulation.troubles.diskReadOnly = 500
-        #expect(try simulation.run(for: .seconds(2 * 86_400)))
-        try simulation.checkFinishedTask()
+    @Test(arguments: NamedFault.allCases)
+    func aFaultAtAnyPlaceHarmsNothing(fault: NamedFault) throws {
+        let sweep = try Sweep(fault)
+        try #require(sweep.places > 0)
+        // Every place in the long form; here an uneven stride, so that another part of the story is hit with each fault.
+        for place in stride(from: 1 + fault.rawValue.utf8.count % 7, through: sweep.places, by: max(1, sweep.places / placeCount)) {
+            try sweep.tell(at: place)
+        }
     }
 }
 
 /// From the environment, which only tests may read.
-let seedCount = Int(environment("SIMULATION_SEEDS") ?? "") ?? 25
+let seedCount = max(1, Int(environment("SIMULATION_SEEDS") ?? "") ?? 2)
+let placeCount = max(1, Int(environment("SIMULATION_PLACES") ?? "") ?? 20)
