@@ -87,7 +87,7 @@ def test_73_cannot_be_written_and_74_cannot_be_read(stopped):
     # 73: a disk that takes nothing at all; test_disks.py has more of them.
     full = stopped.folder / "full"
     full.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=1", "none", str(full)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=1,mode=755", "none", str(full)], check=True)
     try:
         expect(stopped.ask("run", "--store", full, "--", "true"), 73, f"could not open the store '{full}': the disk is full. Free space, or")
     finally:
