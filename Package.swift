@@ -140,7 +140,9 @@ let targets: [Target] = [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
             "CLinuxShims", "AgentKit",
         ]),
-    executable("sandbox-driver", ["LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "CLinuxShims"], path: "Tests/SandboxDriver"),
+    executable(
+        "sandbox-driver", ["AgentModel", "Checkpoints", "CLinuxShims", "LaunchPlans", "LinuxWorld", "OutsideWorld"],
+        path: "Tests/SandboxDriver"),
     tests("HouseTests", []),
 ]
 

@@ -10,12 +10,11 @@ public final class LinuxDisk: Disk {
     let root: Int32
     private let resolution: PathResolution
 
-    /// Opens the tree below `path`, links on the way followed. `create`: made with mode 0700 when missing, with what is missing above it.
+    /// Opens the tree below `path`, links on the way followed as far as they can be trusted: see `TrustedPath`. `create`: made with mode 0700 when missing, with what is missing above it.
     public convenience init(at path: String, create: Bool) throws(FileFault) {
         if create { try makeMissingDirectories(upTo: path) }
-        try self.init(rootName: path, resolution: nil) {
-            uninterrupted { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        }
+        let (descriptor, name) = try TrustedPath.open(path)
+        try self.init(rootName: name, resolution: nil) { descriptor }
     }
 
     /// Opens the tree below a path of another disk: no link in `path` is followed, not even the last.

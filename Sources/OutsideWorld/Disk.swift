@@ -139,6 +139,14 @@ public protocol DiskFile: AnyObject {
     func write(_ bytes: [UInt8]) throws(FileFault)
     /// On return the content is on stable storage. See fsync(2).
     func sync() throws(FileFault)
+    /// Sets the content on its way and does not wait: `sync` of many files, one after the other, then waits for all of them together.
+    /// Nothing is durable by it, and what goes wrong is told by `sync`.
+    func beginSync()
+}
+
+extension DiskFile {
+    /// Nothing: `sync` does it all.
+    public func beginSync() {}
 }
 
 public enum OpenMode: Hashable, Sendable {

@@ -248,7 +248,7 @@ final class SimulatedAgent {
     // MARK: Work
 
     private func work() {
-        guard case .working = doing, !mustStop else { return }
+        guard case .working = doing, !mustStop, !hangs else { return }
         if draw(script.dies) { return sandbox.end(.signaled(11, outOfMemory: false)) }
         if draw(script.diesOfMemory) { return sandbox.end(.signaled(9, outOfMemory: true)) }
         if draw(script.exitsWithError) { return sandbox.end(.exited(1)) }

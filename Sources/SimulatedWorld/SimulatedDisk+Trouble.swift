@@ -48,6 +48,9 @@ extension SimulatedDisk {
         }
     }
 
+    /// Of the root itself.
+    public func setRootMode(_ mode: UInt32) { state.withLock { $0.tree.nodes[SimulatedTree.root]?.now.mode = mode } }
+
     /// Bytes that all files together may take; nil: as good as endless.
     public func setCapacity(_ capacity: ByteCount?) { state.withLock { $0.capacity = capacity?.bytes } }
 

@@ -244,14 +244,15 @@ extension Supervisor {
         guard let life, life.end == nil, let limit = life.watchdogEvery ?? spec.health.heartbeat, let last = life.lastBeat else {
             return deadlines[.heartbeat] = nil
         }
-        if let run = checkpointRun, run.stage == .cutting { return deadlines[.heartbeat] = nil }
+        if case .cutting = checkpointRun?.stage { return deadlines[.heartbeat] = nil }
         guard deadlines[.stopped] == nil else { return deadlines[.heartbeat] = nil }
         deadlines[.heartbeat] = max(last.at + limit, life.silenceAllowedUntil ?? last.at)
     }
 
-    /// After a cut the silence counts from its end.
-    func restartHeartbeat() {
-        if let last = life?.lastBeat { life?.lastBeat = (world.now(), last.time) }
+    /// While it stood still for a cut the agent could not beat; what it was silent before counts on, or an agent that hangs would be
+    /// forgiven with every checkpoint.
+    func forgiveSilence(since stoodStillFrom: Moment) {
+        if let last = life?.lastBeat { life?.lastBeat = (last.at + (world.now() - max(stoodStillFrom, last.at)), last.time) }
         armHeartbeat()
     }
 

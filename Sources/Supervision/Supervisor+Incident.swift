@@ -52,7 +52,7 @@ extension Supervisor {
         let toTell = desk.toTell
         desk.toTell = []
         incident = toTell.contains(.closed) ? nil : desk
-        if !toTell.isEmpty { write(desk.value) } else if !decision.doesNothing { reportSoon() }
+        if !toTell.isEmpty || finished != nil { write(desk.value) } else if !decision.doesNothing { reportSoon() }
         for moment in toTell { tell(moment, desk.value) }
         if toTell.contains(.closed) { memoryIsBehind = true }
     }

@@ -129,7 +129,15 @@ extension Supervisor {
 
     func openWorkspace() -> (any Disk)? {
         guard let path = spec.workspace else { return nil }
-        return try? world.disk(at: path)  // a missing workspace is not part of a version; the agent may make it later
+        do throws(FileFault) {
+            let workspace = try world.disk(at: path)
+            clearWarning("workspace")
+            return workspace
+        } catch {
+            // A missing workspace is not part of a version; the agent may make it later.
+            if error.kind != .missing { warn("workspace", "\(error.sentence); it is neither stored nor rolled back") }
+            return nil
+        }
     }
 
     /// The workspace, made anew when it is gone: to restore a version without its files would be to lose them quietly.

@@ -90,10 +90,32 @@ import Testing
         #expect(listed.last?.standing == .broken && listed.last?.note == "'manifest.json': it is missing")
     }
 
+    @Test func aStoreThatOthersCouldChangeIsRefused() throws {
+        let disk = SimulatedDisk(seed: 1)
+        func refusal() throws -> String? {
+            guard case .unsafe(let why)? = try fault({ _ = try CheckpointStore.open(disk, create: true) { "0123456789abcdef" } })?.kind
+            else { return nil }
+            return why
+        }
+        #expect(try refusal() == nil)
+        for mode: UInt32 in [0o720, 0o702, 0o1777] {
+            disk.setRootMode(mode)
+            #expect(try refusal() == "others may write into it (mode \(String(mode, radix: 8))). Run 'chmod go-w /store'")
+        }
+        disk.setRootMode(0o755)
+        #expect(try refusal() == nil)
+        try disk.setOwner(nil, FileOwner(user: 1000, group: 1000))
+        #expect(try refusal() == "it belongs to user 1000. Run as that user")
+    }
+
     static let sentences: [(StoreFault.Kind, String, String)] = [
         (
             .format("there is no store"), "E-STORE-FORMAT",
             "there is no store. Give the store's directory with --store, or an empty one to make a new store"
+        ),
+        (
+            .unsafe("others may write into it (mode 777). Run 'chmod go-w /store'"), "E-STORE-UNSAFE",
+            "others may write into it (mode 777). Run 'chmod go-w /store', or give another store with --store"
         ),
         (
             .full(needed: ByteCount(61_000_000), free: ByteCount(12_000_000)), "E-STORE-FULL",

@@ -53,6 +53,8 @@ private let filePromises: [DiskPromise] = [
         try file.write(bytes("one "))
         try file.write([])
         try file.write(bytes("two"))
+        file.beginSync()
+        #expect(try disk.text("a") == "one two")
         try file.sync()
         #expect(try disk.text("a") == "one two")
         let entry = try #require(try disk.entry(at: "a"))

@@ -170,6 +170,35 @@ import Testing
         try disk.setMode("ours", 0o666)
     }
 
+    /// An agent with a user of its own puts a link where its workspace was: the runner, as root, is not led away by it.
+    @Test(.enabled(if: geteuid() == 0, "needs root")) func aLinkOfAnotherUserLeadsOnlyToWhatIsTheirs() throws {
+        let place = try TemporaryDirectory()
+        let above = try LinuxDisk(at: place.path, create: false)
+        let agent = FileOwner(user: 1000, group: 1000)
+        for name: DiskPath in ["ours", "theirs", "home"] { try above.makeDirectory(name, mode: 0o755) }
+        for name: DiskPath in ["theirs", "home"] { try above.setOwner(name, agent) }
+        let links: [(DiskPath, String, FileOwner, opens: Bool)] = [
+            ("home/to-ours", "../ours", agent, false), ("home/absolute", place.path + "/ours", agent, false),
+            ("home/to-etc", "/etc", agent, false), ("home/to-theirs", "../theirs", agent, true),
+            ("by-root", "ours", .root, true), ("by-root-to-theirs", "home", .root, true), ("twice", "home/to-ours", .root, false),
+        ]
+        for (name, target, owner, opens) in links {
+            try above.makeSymbolicLink(name, to: target)
+            try above.setOwner(name, owner)
+            let path = "\(place.path)/\(name)"
+            let found = try fault { _ = try LinuxDisk(at: path, create: false) }
+            #expect(found == (opens ? nil : .denied), "\(name)")
+        }
+        // Where a link led, the root is known by its real name: what lies in what is seen by names.
+        #expect(try LinuxDisk(at: place.path + "/by-root", create: false).rootName == place.path + "/ours")
+        #expect(try LinuxDisk(at: place.path + "/home/../by-root/.", create: false).rootName == place.path + "/ours")
+        // As somebody on the way, too.
+        try above.makeDirectories("ours/work", mode: 0o755)
+        try #expect(fault { _ = try LinuxDisk(at: place.path + "/home/to-ours/work", create: false) } == .denied)
+        try above.makeSymbolicLink("round", to: "round")
+        try #expect(fault { _ = try LinuxDisk(at: place.path + "/round", create: false) } == .system(Errno.loop))
+    }
+
     @Test func aRootThatOthersCouldReplaceIsKnown() throws {
         let place = try TemporaryDirectory()
         let above = try LinuxDisk(at: place.path, create: false)

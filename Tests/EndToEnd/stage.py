@@ -372,17 +372,20 @@ class Stage:
         said = "".join(f"\n--- {running.output.name}\n{running.text[-2500:]}" for running in self._running[-2:])
         return f"status: {json.dumps(self.status())[:900]}{said}"
 
-    def strike(self):
-        """Ends what still runs and removes what lies outside of the folder."""
-        for running in self._running:
-            if not running.ended:
-                running.kill()
+    def kill_what_is_left(self):
         for process in self.processes():
             try:
                 os.kill(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        wait_until(lambda: not self.processes(), "the stage is empty", 10)
+        self.wait_until_nothing_lives()
+
+    def strike(self):
+        """Ends what still runs and removes what lies outside of the folder."""
+        for running in self._running:
+            if not running.ended:
+                running.kill()
+        self.kill_what_is_left()
         if self.identity():
             for group in sorted(self.groups(), reverse=True):
                 remove_group(pathlib.Path(group).parent)

@@ -43,6 +43,8 @@ public final class Simulation {
     var world: SimulatedWorld?
     var isOver = false
     var storeMayFail = false
+    /// Something waits for one of the next operations.
+    var isPlanned = false
     var refusedSince: (at: Int64, shown: Int, epoch: UInt64)?
     /// What a part found wrong in a place where it could not throw.
     var complaints: [String] = []

@@ -44,8 +44,10 @@ extension Simulation {
 
     /// Half of what can hit any operation waits for one of the next operations: those come in bursts, when something is being done.
     private func soon(_ body: @escaping (Simulation) -> Void) {
-        if random.coin() { return body(self) }
+        if random.coin() || isPlanned { return body(self) }
+        isPlanned = true
         machine.plan(at: machine.operations + 1 + random.number(below: 500)) { [unowned self] _ in
+            isPlanned = false
             if !isOver { body(self) }
         }
     }

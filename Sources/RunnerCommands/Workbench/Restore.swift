@@ -50,7 +50,20 @@ struct Restore {
     /// The agent's workspace and what is left out of it; nil: it has none (any more).
     private func workspace() throws(CommandFault) -> (any Disk, [String])? {
         guard let spec = try bench.storedSpec(of: agent, in: store), let path = spec.workspace else { return nil }
-        do { return (try bench.machine.disk(at: path, create: true), spec.checkpoint.exclude) } catch { throw CommandFault(error) }
+        do { return (try openOrMake(path, for: spec.user), spec.checkpoint.exclude) } catch { throw CommandFault(error) }
+    }
+
+    /// A workspace that we make belongs to the agent's user.
+    private func openOrMake(_ path: String, for user: String?) throws(FileFault) -> any Disk {
+        do throws(FileFault) { return try bench.machine.disk(at: path, create: false) } catch {
+            guard error.kind == .missing else { throw error }
+        }
+        let disk = try bench.machine.disk(at: path, create: true)
+        if let user, let known = bench.machine.user(user) {
+            let owner = FileOwner(user: known.userID, group: known.groupID)
+            if disk.mayGive(owner) { try disk.setOwner(nil, owner) }
+        }
+        return disk
     }
 
     // MARK: Do

@@ -60,6 +60,7 @@ def main():
     parser.add_argument("--pace", type=float, default=0.02, help="seconds of work in a step")
     parser.add_argument("--padding", type=int, default=0, help="bytes of state besides the number")
     parser.add_argument("--save-first", action="store_true", help="ask for a version before the first step of each life")
+    parser.add_argument("--talk", type=int, default=0, help="bytes to print after each step")
     parser.add_argument("--save-every", type=int, default=0, help="ask for a version after this many steps")
     parser.add_argument("--effects", action="store_true", help="every step has an effect outside: a line in the file 'effects'")
     options = parser.parse_args()
@@ -106,6 +107,8 @@ def take_step(agent, state, results, options):
     state["next"] = number + 1
     agent.beat(step=number + 1)
     agent.checkpoint_point(state)
+    if options.talk:
+        print(f"step {number} ".ljust(options.talk - 1, "."), flush=True)
     if options.save_every and state["next"] % options.save_every == 0:
         agent.save(state, step=state["next"], wait=False)
 
