@@ -286,7 +286,8 @@ extension Supervisor {
     // MARK: sd_notify
 
     func datagram(_ bytes: [UInt8], _ peer: PeerCredentials) {
-        guard let life, peer.isInside == nil || peer.isInside == life.sandbox else { return }
+        // A stranger's heartbeat would keep a hung agent alive: the same rule as at the other door.
+        guard let life, isInside(peer) != false else { return }
         let news: NotifyDatagram
         do throws(ProtocolFault) { news = try NotifyDatagram(bytes) } catch {
             return complain("a notify datagram was ignored: \(error.sentence)")
