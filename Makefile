@@ -26,7 +26,8 @@ release: setup ## static executables runner and runner-init in .build/release
 
 install: release ## copy the two executables and the manual to $(PREFIX)
 	install -D -m 755 $(RELEASE)/runner $(DESTDIR)$(PREFIX)/bin/runner
-	install -D -m 755 $(RELEASE)/runner-init $(DESTDIR)$(PREFIX)/libexec/runner/runner-init
+	install -D -m 755 $(RELEASE)/runner-init $(DESTDIR)$(PREFIX)/lib/runner/runner-init
+	dev/man $(RELEASE)/runner $(DESTDIR)$(PREFIX)/share/man/man1
 
 demo: release python ## a real agent is killed again and again, and finishes its task
 	$(VENV)/bin/python dev/demo.py --runner $(RELEASE)/runner --python $(VENV)/bin/python
@@ -45,7 +46,7 @@ protos: setup ## regenerate the C and Python from proto/
 	$(MAKE) python
 	dev/protos-python
 
-golden: build ## renew golden files and documents made from --help; read the diff
+golden: setup ## renew golden files and documents made from --help; read the diff
 	GOLDEN=renew $(SWIFT) test --filter 'Golden|Docs'
 
 docs: golden ## same as golden

@@ -72,7 +72,7 @@ let targets: [Target] = [
 
     // The seam and its two twins.
     library("OutsideWorld", ["AgentModel", "LaunchPlans"]),
-    library("SimulatedWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "AgentProtocol"]),
+    library("SimulatedWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "AgentProtocol", "Digests"]),
     .target(name: "CLinuxShims", cSettings: [.define("_GNU_SOURCE")]),
     library("LinuxWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "CLinuxShims"]),
     .executableTarget(
@@ -124,12 +124,15 @@ let targets: [Target] = [
             "SimulatedWorld", "StatusViews", "Supervision",
         ]),
     tests("ContractTests", ["OutsideWorld", "SimulatedWorld", "LinuxWorld", "AgentModel", "LaunchPlans"]),
-    tests(
-        "SimulationTests",
-        [
-            "Supervision", "SimulatedWorld", "OutsideWorld", "AgentModel", "AgentSpecs", "Recovery", "Checkpoints", "LaunchPlans",
-            "AgentProtocol", "EffectLedgers", "StatusViews", "ControlSocket",
-        ]),
+    // The simulation's stories and its oracle, for its tests and for the executable that tells many of them.
+    .target(
+        name: "SimulationStories",
+        dependencies: [
+            "Supervision", "SimulatedWorld", "OutsideWorld", "AgentModel", "AgentSpecs", "Recovery", "LaunchPlans", "ControlSocket",
+        ],
+        path: "Tests/SimulationStories", swiftSettings: strict),
+    executable("simulate", ["SimulationStories"], path: "Tests/SimulateCommand"),
+    tests("SimulationTests", ["SimulationStories", "SimulatedWorld", "AgentModel", "AgentSpecs", "OutsideWorld"]),
     tests("AgentKitTests", ["AgentKit", "AgentProtocol", "AgentModel"]),
     tests(
         "MachineTests",
@@ -137,7 +140,9 @@ let targets: [Target] = [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
             "CLinuxShims", "AgentKit",
         ]),
-    executable("sandbox-driver", ["LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "CLinuxShims"], path: "Tests/SandboxDriver"),
+    executable(
+        "sandbox-driver", ["AgentModel", "Checkpoints", "CLinuxShims", "LaunchPlans", "LinuxWorld", "OutsideWorld"],
+        path: "Tests/SandboxDriver"),
     tests("HouseTests", []),
 ]
 

@@ -1,5 +1,6 @@
 internal import AgentModel
 internal import AgentProtocol
+internal import Digests
 internal import LaunchPlans
 internal import OutsideWorld
 
@@ -30,6 +31,8 @@ final class SimulatedAgent {
     private var frozen = false
     private var thawTasks: [() -> Void] = []
     private var isDead = false
+    private var hangs = false
+    private var beats = false
     /// The step at which it stood still for each request.
     private var stoodAt: [UInt64: UInt64] = [:]
 
@@ -109,22 +112,35 @@ final class SimulatedAgent {
         if frozen { return thawTasks.append { [self] in received(bytes) } }
         reader.push(bytes)
         do throws(ProtocolFault) {
-            while let body = try reader.next() { if let message = try RunnerMessage(frame: body) { obey(message) } }
+            while let body = try reader.next() {
+                guard connection != nil, let message = try RunnerMessage(frame: body) else { continue }
+                machine.messagesToAgents += 1
+                if machine.messagesToAgents == script.losesConnectionInsteadOfHearing { return hangUp() }
+                obey(message)
+            }
         } catch { machine.say("agent: unreadable frame from the runner: \(error)") }
     }
 
     private func send(_ message: AgentMessage) {
         guard let connection, let world = machine.world else { return }
         let bytes = message.framed()
-        if draw(script.tearsFrame) {
+        machine.messagesFromAgents += 1
+        if draw(script.tearsFrame) || machine.messagesFromAgents == script.tearsMessage {
             world.peerSent(connection, Array(bytes.prefix(bytes.count / 2)))
-            world.peerClosed(connection)
-            return connectionLost()
+            return hangUp()
         }
         // Frames arrive in pieces as the seed says.
         let cut = machine.random.number(below: bytes.count + 1)
         world.peerSent(connection, Array(bytes[..<cut]))
         world.peerSent(connection, Array(bytes[cut...]))
+        if machine.messagesFromAgents == script.losesConnectionAfterMessage { hangUp() }
+    }
+
+    func connectionBreaks() { if connection != nil { hangUp() } }
+
+    private func hangUp() {
+        if let connection { machine.world?.peerClosed(connection) }
+        connectionLost()
     }
 
     private func draw(_ chanceInAMillion: Int) -> Bool {
@@ -150,15 +166,71 @@ final class SimulatedAgent {
     private func greet(_ welcome: Welcome) {
         if !welcomed {
             welcomed = true
-            if case .inline(let bytes)? = welcome.state { step = UInt64(String(decoding: bytes, as: UTF8.self)) ?? 0 }
+            step = welcome.state.flatMap(stepOf) ?? 0
             let restored = welcome.state == nil ? nil : step
             if restored == nil { freshStart() }
-            machine.lives.append(SimulatedLife(incarnation: sandbox.plan.incarnation, began: restored))
+            let from: UInt64? = if case .version(let version) = sandbox.plan.origin { version.number } else { nil }
+            machine.lives.append(SimulatedLife(incarnation: sandbox.plan.incarnation, from: from, began: restored))
             machine.say("agent begins at step \(step) of incarnation \(sandbox.plan.incarnation)")
         }
         doing = .working
         send(.beat(Beat(step: step)))
+        if let every = script.beatsEvery, !beats {
+            beats = true
+            beatAgain(every)
+        }
         later(script.stepTime) { $0.work() }
+    }
+
+    /// As a careful agent reads it: a file only when it is what the runner said it is.
+    private func stepOf(_ state: StatePayload) -> UInt64? {
+        let bytes: [UInt8]
+        switch state {
+        case .inline(let given): bytes = given
+        case .file(let name, let size, let sha256):
+            guard let path = DiskPath(name), let read = try? machine.staging.read(path, limit: .mebibytes(64)), read.count == Int(size),
+                SHA256.digest(of: read) == sha256
+            else {
+                machine.wrongs.append("incarnation \(sandbox.plan.incarnation) was handed a state file that is not what was said of it")
+                return nil
+            }
+            bytes = read
+        }
+        let first = bytes.prefix { $0 != UInt8(ascii: " ") }
+        guard let step = UInt64(String(decoding: first, as: UTF8.self)), bytes.count == stateBytes(at: step).count else {
+            machine.wrongs.append("incarnation \(sandbox.plan.incarnation) was handed a state that is none")
+            return nil
+        }
+        return step
+    }
+
+    private func stateBytes(at step: UInt64) -> [UInt8] {
+        let bytes = Array("\(step)".utf8)
+        return bytes + [UInt8](repeating: UInt8(ascii: " "), count: max(0, script.stateSize - bytes.count))
+    }
+
+    /// Small states travel in the frame, large ones through the staging directory.
+    private func payload(_ name: String) -> StatePayload? {
+        let bytes = stateBytes(at: step)
+        guard bytes.count > ProtocolLimits.inlineState else { return .inline(bytes) }
+        guard let path = DiskPath(name) else { return nil }
+        do throws(FileFault) {
+            if try machine.staging.entry(at: path) != nil { try machine.staging.removeFile(path) }
+            let file = try machine.staging.open(path, .createNew(mode: 0o600))
+            try file.write(bytes)
+            return .file(name: name, size: UInt64(bytes.count), sha256: SHA256.digest(of: bytes))
+        } catch {
+            machine.say("agent could not write its state: \(error)")
+            return nil
+        }
+    }
+
+    private func beatAgain(_ every: ClosedRange<Int>) {
+        machine.after(machine.delay(every)) { [self] in
+            guard !isDead, !hangs else { return }
+            if !frozen, connection != nil { send(.beat(Beat(step: step))) }
+            beatAgain(every)
+        }
     }
 
     /// A task from its beginning clears what an earlier try left.
@@ -176,13 +248,18 @@ final class SimulatedAgent {
     // MARK: Work
 
     private func work() {
-        guard case .working = doing, !mustStop else { return }
+        guard case .working = doing, !mustStop, !hangs else { return }
         if draw(script.dies) { return sandbox.end(.signaled(11, outOfMemory: false)) }
         if draw(script.diesOfMemory) { return sandbox.end(.signaled(9, outOfMemory: true)) }
         if draw(script.exitsWithError) { return sandbox.end(.exited(1)) }
-        if draw(script.hangs) { return machine.say("agent hangs") }
+        if draw(script.hangs) {
+            hangs = true
+            machine.doubted.append(machine.now)
+            return machine.say("agent hangs")
+        }
         if draw(script.reportsFailure) {
             send(.failed(reason: "simulated failure"))
+            machine.doubted.append(machine.now)
             doing = .over
             return machine.after(machine.delay(5...50)) { [self] in if !isDead { sandbox.end(.exited(1)) } }
         }
@@ -190,7 +267,7 @@ final class SimulatedAgent {
         guard connection != nil else { return }  // effects need the runner; the next welcome goes on
         lastRequest += 1
         doing = .effectBegin(lastRequest)
-        send(.effectBegin(request: lastRequest, key: "step-\(step + 1)", description: "step \(step + 1)", idempotent: true))
+        send(.effectBegin(request: lastRequest, key: "step-\(step + 1)", description: "step \(step + 1)", idempotent: script.idempotent))
     }
 
     private func effectAnswered(_ request: UInt64, _ verdict: EffectVerdict) {
@@ -204,14 +281,17 @@ final class SimulatedAgent {
     private func began(_ verdict: EffectVerdict) {
         switch verdict {
         case .proceed:
-            let answer = machine.service.call("step-\(step + 1)")
+            let answer = machine.service.call("step-\(step + 1)", remembers: script.idempotent)
             later(1...30) { agent in
                 agent.lastRequest += 1
                 agent.doing = .effectEnd(agent.lastRequest)
                 agent.send(.effectEnd(request: agent.lastRequest, key: "step-\(agent.step + 1)", result: answer))
             }
         case .done: doStep()
-        case .unknown: machine.say("agent is told that step \(step + 1) is unknown")
+        case .unknown:
+            machine.say("agent is told that step \(step + 1) is unknown")
+            doing = .working
+            later(30_000...60_000) { $0.work() }  // a person must say; it asks again
         case .recorded, .denied:
             doing = .working
             later(500...1000) { $0.work() }
@@ -237,13 +317,13 @@ final class SimulatedAgent {
 
     private func safePoint() {
         guard connection != nil else { return }  // the next welcome goes on
-        let point = SafePoint(state: .inline(Array("\(step)".utf8)), schema: "step/1", step: step)
         if let request = toPrepare {
             toPrepare = nil
+            guard let point = point("state-\(request)") else { return refuse(request) }
             doing = .standing(request)
             stoodAt[request] = step
             send(.prepared(request: request, point))
-        } else if let every = script.savesEvery, step % UInt64(every) == 0 {
+        } else if let every = script.savesEvery, step % UInt64(every) == 0, let point = point("state-save-\(step)") {
             lastRequest += 1
             doing = .standing(lastRequest)
             stoodAt[lastRequest] = step
@@ -251,6 +331,13 @@ final class SimulatedAgent {
         } else {
             later(script.stepTime) { $0.work() }
         }
+    }
+
+    private func point(_ name: String) -> SafePoint? { payload(name).map { SafePoint(state: $0, schema: "step/1", step: step) } }
+
+    private func refuse(_ request: UInt64) {
+        send(.refused(request: request, reason: "its state could not be written"))
+        later(script.stepTime) { $0.work() }
     }
 
     private func goOn(_ request: UInt64) {
@@ -271,9 +358,13 @@ final class SimulatedAgent {
 
     private func workAlone() {
         if draw(script.dies) { return sandbox.end(.signaled(11, outOfMemory: false)) }
+        if draw(script.diesOfMemory) { return sandbox.end(.signaled(9, outOfMemory: true)) }
         if draw(script.exitsWithError) { return sandbox.end(.exited(1)) }
         let done = (try? machine.workspace.read("results", limit: .mebibytes(1)))?.count { $0 == UInt8(ascii: "\n") } ?? 0
-        guard done < script.steps else { return sandbox.end(.exited(0)) }
+        guard done < script.steps else {
+            machine.finishedTasks += 1
+            return sandbox.end(.exited(0))
+        }
         appendResult("step \(done + 1)\n")
         later(script.stepTime) { $0.workAlone() }
     }

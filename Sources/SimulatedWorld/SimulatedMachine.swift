@@ -31,10 +31,29 @@ public final class SimulatedMachine {
     public internal(set) var finishedTasks = 0
     /// Most incarnations of the agent that ever ran at one moment.
     public private(set) var mostAtOnce = 0
-    /// Counts the supervisor's calls to the outside; a crash can be planned at any of them.
+    /// Counts the supervisors' calls to the outside; something can be planned at any of them.
     public private(set) var operations = 0
-    public var crashAtOperation: Int?
+    private var planned: [Int: (SimulatedMachine) -> Void] = [:]
     public internal(set) var supervisorCrashed = false
+    /// A power cut that was planned at an operation of the store's disk takes the whole machine with it.
+    public var powerFollowsStore = false
+    /// How far the calendar is from where it began to count: a clock that was set. Clocks that decide do not follow it.
+    public var calendarOffset: Duration = .zero
+    /// Chance in a million that news of a sandbox, of a closed connection or of finished work come a second time, up to a minute later.
+    public var repeatsNews = 0
+    /// Chances in a million that a launch is refused, and that the agent cannot be executed.
+    public var refusesLaunch = 0
+    public var failsStart = 0
+    /// Executables in the hooks' directory, and every start of one with its environment.
+    public var hooks: [String] = []
+    public internal(set) var hookRuns: [SimulatedHookRun] = []
+    /// Messages of the protocol over all lives.
+    public internal(set) var messagesFromAgents = 0
+    public internal(set) var messagesToAgents = 0
+    /// When an agent began to hang or told its failure: what it stored just before may be doubted.
+    public internal(set) var doubted: [Int64] = []
+    /// What an agent saw that must never be.
+    public internal(set) var wrongs: [String] = []
 
     var random: SeededRandom
     private var coming: [Coming] = []
@@ -91,6 +110,8 @@ public final class SimulatedMachine {
 
     func delay(_ range: ClosedRange<Int>) -> Duration { .milliseconds(range.lowerBound + random.number(below: range.count)) }
 
+    func draws(_ chanceInAMillion: Int) -> Bool { chanceInAMillion > 0 && random.number(below: 1_000_000) < chanceInAMillion }
+
     public func say(_ text: @autoclosure () -> String) {
         if trace.count >= 4000 { trace.removeFirst(2000) }
         trace.append("\(WallTime(nanoseconds: now)) \(text())")
@@ -103,25 +124,41 @@ public final class SimulatedMachine {
         if let index = lives.lastIndex(where: { $0.incarnation == incarnation }) { lives[index].committed = step }
     }
 
+    /// Does `body` when that much time has passed, whoever supervises then.
+    public func plan(after delay: Duration, _ body: @escaping (SimulatedMachine) -> Void) {
+        after(delay) { [unowned self] in body(self) }
+    }
+
+    /// What the living agent says of itself: nil when none lives.
+    public var livingPID: Int32? { sandboxes.values.first { $0.isRunning }?.pid }
+
+    /// The connection of the agent breaks, for no fault of its own.
+    public func breakConnection() { for sandbox in sandboxes.values { sandbox.agent?.connectionBreaks() } }
+
     // MARK: Supervisors
 
     /// Counts a call of the supervisor to the outside. - Returns: false once it is dead: the call must do nothing.
     func alive(_ what: @autoclosure () -> String) -> Bool {
         guard !supervisorCrashed else { return false }
         operations += 1
-        if let crashAtOperation, operations >= crashAtOperation {
-            killSupervisor(because: "kill -9 at operation \(operations) (\(what()))")
+        if powerFollowsStore, store.isDown {
+            cutPower()
             return false
         }
-        return true
+        guard let body = planned.removeValue(forKey: operations) else { return true }
+        say("at operation \(operations) (\(what())):")
+        body(self)
+        return !supervisorCrashed
     }
+
+    /// Does `body` just before the supervisors' operation with this number, counted from 1 over all of them.
+    public func plan(at operation: Int, _ body: @escaping (SimulatedMachine) -> Void) { planned[operation] = body }
 
     /// The supervisor dies at once; its descriptors close; its agents live on.
     public func killSupervisor(because reason: String) {
         guard !supervisorCrashed else { return }
         say("supervisor dies: \(reason)")
         supervisorCrashed = true
-        crashAtOperation = nil
         store.processDied()
         for sandbox in sandboxes.values { sandbox.lostSupervisor() }
     }
@@ -130,7 +167,6 @@ public final class SimulatedMachine {
     public func cutPower() {
         say("power cut")
         supervisorCrashed = true
-        crashAtOperation = nil
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()
         for disk in [store, workspace, staging] {
@@ -161,6 +197,8 @@ public final class SimulatedMachine {
 /// What became of one incarnation of the agent.
 public struct SimulatedLife: Hashable, Sendable {
     public var incarnation: UInt64
+    /// The version it was started from; nil: none.
+    public var from: UInt64?
     /// The step it was handed; nil: a clean start.
     public var began: UInt64?
     /// The last step it did; nil: it did none.
@@ -169,15 +207,23 @@ public struct SimulatedLife: Hashable, Sendable {
     public var committed: UInt64?
 }
 
+/// A hook that was started.
+public struct SimulatedHookRun: Hashable, Sendable {
+    public var name: String
+    public var environment: [String]
+    public func value(_ name: String) -> String? {
+        environment.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+    }
+}
+
 /// A service outside that is paid by the call. Remembers keys, so that a repeated key returns the old answer.
 public final class SimulatedService {
     public private(set) var executions: [String: Int] = [:]
     public private(set) var replays = 0
 
-    func call(_ key: String) -> [UInt8] {
-        if executions[key] != nil { replays += 1 } else { executions[key] = 1 }
+    /// - Parameter remembers: false: the service cannot know that it did this before, and does it again.
+    func call(_ key: String, remembers: Bool) -> [UInt8] {
+        if remembers, executions[key] != nil { replays += 1 } else { executions[key, default: 0] += 1 }
         return Array("answer to \(key)".utf8)
     }
-    /// Without a key the service cannot know that it did this before.
-    func callWithoutMemory(_ key: String) { executions[key, default: 0] += 1 }
 }

@@ -23,7 +23,12 @@ final class SimulatedSandbox {
 
     func start() {
         machine.after(machine.delay(1...8)) { [self] in
-            guard !isGone else { return }
+            guard !isGone, endSeen == nil else { return }
+            if machine.draws(machine.failsStart) {
+                tell(.failed(LaunchFault(.setUp, "the working directory could not be entered")))
+                endSeen = .exited(126)
+                return machine.after(machine.delay(4...10)) { [self] in vanish() }
+            }
             machine.say("\(id) starts incarnation \(plan.incarnation) (\(plan.origin))")
             let agent = SimulatedAgent(sandbox: self, machine: machine)
             self.agent = agent
@@ -70,6 +75,8 @@ final class SimulatedSandbox {
 
     func lostSupervisor() {
         agent?.connectionLost()
+        // The sandbox's init sees its link broken and lets a frozen agent go on: nobody else would.
+        machine.after(machine.delay(0...2)) { [self] in agent?.thaw() }
         let at = machine.now
         orphanedAt = at
         guard let within = plan.adoptWithin else { return }

@@ -7,6 +7,8 @@ public final class SimulatedWorld: World {
     public let machine: SimulatedMachine
     public let store: any Disk
     private let epoch: UInt64
+    /// From the machine's own time to the clock that decides.
+    private let clockOffset: Int64
     private var pending: [WorldEvent] = []
     private var openDoors: Set<Door> = []
     private var peers: [ConnectionID: SimulatedAgent?] = [:]
@@ -17,11 +19,14 @@ public final class SimulatedWorld: World {
     public private(set) var shown: [String] = []
 
     /// A new supervisor takes the machine over; a former one must be dead.
-    public init(on machine: SimulatedMachine) {
+    /// - Parameter noEarlierThan: the last moment the agent's journal knows; the clock that decides begins there at the earliest.
+    public init(on machine: SimulatedMachine, noEarlierThan: Moment? = nil) {
         machine.supervisorEpoch += 1
         machine.supervisorCrashed = false
         self.machine = machine
         epoch = machine.supervisorEpoch
+        let calendar = machine.calendarOffset.nanoseconds
+        clockOffset = noEarlierThan.map { max(calendar, $0.nanoseconds - machine.now) } ?? calendar
         store = SupervisedDisk(machine.store, machine, epoch: epoch)
         machine.world = self
     }
@@ -30,8 +35,8 @@ public final class SimulatedWorld: World {
 
     // MARK: Clock, randomness
 
-    public func now() -> Moment { Moment(nanoseconds: machine.now) }
-    public func wallTime() -> WallTime { WallTime(nanoseconds: machine.now) }
+    public func now() -> Moment { Moment(nanoseconds: machine.now + clockOffset) }
+    public func wallTime() -> WallTime { WallTime(nanoseconds: machine.now) + machine.calendarOffset }
     public func randomNumber() -> UInt64 { machine.random.next() }
 
     // MARK: Waiting
@@ -39,17 +44,27 @@ public final class SimulatedWorld: World {
     public func next(until deadline: Moment?) -> WorldEvent? {
         while isAlive {
             if !pending.isEmpty { return pending.removeFirst() }
-            guard machine.happen(until: deadline?.nanoseconds) || !pending.isEmpty else { return nil }
+            guard machine.happen(until: deadline.map { $0.nanoseconds - clockOffset }) || !pending.isEmpty else { return nil }
         }
         return nil
     }
 
-    func post(_ event: WorldEvent) { if isAlive { pending.append(event) } }
+    func post(_ event: WorldEvent) {
+        guard isAlive else { return }
+        pending.append(event)
+        guard event.canBeDoubled, machine.repeatsNews > 0, machine.random.number(below: 1_000_000) < machine.repeatsNews else { return }
+        let late = machine.random.coin() ? machine.delay(0...100) : machine.delay(0...60_000)
+        machine.after(late, epoch: epoch) { [weak self] in
+            self?.machine.say("once more: \(event)")
+            self?.pending.append(event)
+        }
+    }
 
     // MARK: Sandboxes
 
     public func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
         guard machine.alive("launch") else { throw LaunchFault(.system, "the supervisor is dead") }
+        if machine.draws(machine.refusesLaunch) { throw LaunchFault(.system, "no more processes can be made") }
         let sandbox = machine.addSandbox { SimulatedSandbox(id: $0, plan: plan, machine: machine) }
         sandbox.start()
         return sandbox.id
@@ -151,11 +166,12 @@ public final class SimulatedWorld: World {
 
     public func start(_ id: WorkID, _ program: Program) {
         guard machine.alive("start program") else { return }
+        machine.hookRuns.append(SimulatedHookRun(name: program.arguments.first ?? "", environment: program.environment))
         machine.after(machine.delay(1...50), epoch: epoch) { [weak self] in
             self?.post(.programEnded(id, .ended(.exited(0), lastOutput: "")))
         }
     }
-    public func executables(in directory: String) -> [String] { [] }
+    public func executables(in directory: String) -> [String] { machine.hooks }
 
     // MARK: Rest
 
@@ -171,4 +187,14 @@ public final class SimulatedWorld: World {
 
     /// A signal to the supervisor itself.
     public func signalSupervisor(_ number: Int32) { post(.signal(number)) }
+}
+
+extension WorldEvent {
+    /// Bytes come once, in order; of news a careless world may tell twice.
+    fileprivate var canBeDoubled: Bool {
+        switch self {
+        case .sandbox, .closed, .workDone, .programEnded, .datagram: true
+        case .signal, .output, .connected, .received: false
+        }
+    }
 }

@@ -151,7 +151,8 @@ extension Supervisor {
         }
         aside { () -> Result<StatePayload, FileFault> in
             Result { () throws(FileFault) in
-                try staging.replace(DiskPath(stringLiteral: name), with: restored.bytes)
+                // Readable for an agent of another user. Nobody else comes here: the directory is the agent's own, mode 0700.
+                try staging.replace(DiskPath(stringLiteral: name), with: restored.bytes, mode: 0o644)
                 return .file(name: name, size: UInt64(restored.bytes.count), sha256: sha256(restored.bytes))
             }
         } then: { [self] result in
@@ -243,14 +244,15 @@ extension Supervisor {
         guard let life, life.end == nil, let limit = life.watchdogEvery ?? spec.health.heartbeat, let last = life.lastBeat else {
             return deadlines[.heartbeat] = nil
         }
-        if let run = checkpointRun, run.stage == .cutting { return deadlines[.heartbeat] = nil }
+        if case .cutting = checkpointRun?.stage { return deadlines[.heartbeat] = nil }
         guard deadlines[.stopped] == nil else { return deadlines[.heartbeat] = nil }
         deadlines[.heartbeat] = max(last.at + limit, life.silenceAllowedUntil ?? last.at)
     }
 
-    /// After a cut the silence counts from its end.
-    func restartHeartbeat() {
-        if let last = life?.lastBeat { life?.lastBeat = (world.now(), last.time) }
+    /// While it stood still for a cut the agent could not beat; what it was silent before counts on, or an agent that hangs would be
+    /// forgiven with every checkpoint.
+    func forgiveSilence(since stoodStillFrom: Moment) {
+        if let last = life?.lastBeat { life?.lastBeat = (last.at + (world.now() - max(stoodStillFrom, last.at)), last.time) }
         armHeartbeat()
     }
 

@@ -100,6 +100,7 @@ extension Supervisor {
 
     private func cut(_ point: SafePoint?, forced: Bool) {
         guard let run = checkpointRun, let life else { return }
+        let stoodStillFrom = world.now()
         checkpointRun?.stage = .cutting
         deadlines[.heartbeat] = nil
         let request: CutRequest
@@ -117,7 +118,8 @@ extension Supervisor {
             Result { () throws(StoreFault) in try store.cut(request, stagingID: id) }
         } then: { [self] result in
             if let life = self.life { world.thaw(life.sandbox) }
-            restartHeartbeat()
+            checkpointRun?.stage = .committing
+            forgiveSilence(since: stoodStillFrom)
             switch result {
             case .success(let staged): commit(staged)
             case .failure(let fault): checkpointFailed(fault)
@@ -146,7 +148,6 @@ extension Supervisor {
 
     private func commit(_ staged: StagedCheckpoint) {
         guard let run = checkpointRun else { return }
-        checkpointRun?.stage = .committing
         // A stopping agent stays at its safe point: what it did now would be lost with it.
         if run.reason != .stop { tellAgent { .resume(request: $0) } }
         let store = store
@@ -166,7 +167,7 @@ extension Supervisor {
         guard let run = checkpointRun else { return }
         newVersionThisLife = true
         clearWarning("checkpoint")
-        clearWarning("disk")
+        diskTakesWritesAgain()
         refreshVersions()
         inbox.append(.stored(summary.version))
         endRun(run, summary)
@@ -190,13 +191,14 @@ extension Supervisor {
 
     private func checkpointFailed(_ fault: StoreFault) {
         guard let run = checkpointRun else { return }
-        if case .nothing = fault.kind, run.reason == .schedule {
+        if fault.kind.isDiskTrouble {
+            diskRefusedCheckpoint(fault)
+        } else if case .nothing = fault.kind, run.reason == .schedule {
             warn("checkpoint", "\(fault.sentence)")
         } else {
             warn("checkpoint", "\(fault.sentence); the agent runs on and older versions are untouched")
         }
         note("checkpoint", "no version stored: \(fault.sentence)")
-        if fault.kind.isDiskTrouble { deadlines[.diskAgain] = world.now() + .seconds(10) }
         endRun(run, nil)
         tellAgent(run) { .aborted(request: $0, reason: fault.sentence) }
         fail(run.waiting, code: fault.code, fault.sentence)

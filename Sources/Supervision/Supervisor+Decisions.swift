@@ -105,8 +105,9 @@ extension Supervisor {
         if !journal.append(content, at: now, world.wallTime()) { diskRefused("the journal") }
         recovery = decision.state
         if before.phase != recovery.phase || !decision.actions.isEmpty {
-            reason = decision.reason
-            say(decision.reason)
+            // What cannot be started was told as such; that we then give up is not news and no wish of the operator's.
+            reason = startImpossible?.why ?? decision.reason
+            if startImpossible == nil { say(decision.reason) }
         }
         statusChanged = true
         for action in decision.actions { perform(action) }
@@ -149,7 +150,7 @@ extension Supervisor {
         if deadlines[.report] != nil { writeReport() }
         answerAllOwed(.done("\(agent) is stopped"))
         writeStatus()
-        finished = startImpossible ?? end
+        finished = startImpossible?.end ?? end
         for id in controls.keys.sorted() { world.close(id) }
         for id in peers.keys.sorted() { world.close(id) }
         lock.release()

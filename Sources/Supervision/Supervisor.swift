@@ -80,7 +80,7 @@ public final class Supervisor {
     var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
     var hasStartedAgent = false
-    var startImpossible: ProcessEnd?
+    var startImpossible: (end: ProcessEnd, why: String)?
     /// Of the incarnation that ended last, for the incident.
     var lastOrigin = Origin.clean
     var lastFigures = ResourceFigures()
@@ -94,6 +94,8 @@ public final class Supervisor {
     // What is told.
     var incident: IncidentDesk?
     var warnings: [String: String] = [:]
+    /// The disk refused a checkpoint, which is still to be made good.
+    var checkpointMissed = false
     var statusChanged = true
     var statusWrittenAt: Moment?
     var statusShown: StatusShown?
@@ -243,6 +245,8 @@ public final class Supervisor {
 
     /// A sentence for whoever watches: terminal and log.
     func say(_ sentence: String) {
+        // Words of the agent may stand in it: nothing that a terminal would obey, and one line.
+        let sentence = printable(sentence)
         if request.echo { world.show(Array("runner: \(sentence)\n".utf8), on: .standardError) }
         if !log.say(sentence, at: world.wallTime()) { diskRefused("the agent's log") }
     }

@@ -1,0 +1,3 @@
+import Glibc
+
+exit(Teller(Array(CommandLine.arguments.dropFirst())).run())

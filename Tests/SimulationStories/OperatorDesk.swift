@@ -1,0 +1,107 @@
+import AgentModel
+import AgentSpecs
+import ControlSocket
+import OutsideWorld
+import SimulatedWorld
+
+/// What operators asked of supervisors, and whether they got their answer.
+public struct OperatorDesk {
+    public enum Wish: CaseIterable, Sendable {
+        case status, checkpoint, checkpointAndWait, restart, restartClean, restore, pin, stop
+    }
+    private struct Question {
+        let id: ConnectionID
+        let words: String
+        let at: Int64
+    }
+    /// Every request is answered within this, or its supervisor is dead.
+    private static let patience = Int64(15 * 60) * 1_000_000_000
+
+    private var open: [Question] = []
+    var answered = 0
+    var asked = 0
+
+    mutating func ask(_ request: ControlRequest, of world: SimulatedWorld, now: Int64) {
+        guard let line = try? ControlCodec.line(request), let id = world.operatorSays(line) else { return }
+        asked += 1
+        open.append(Question(id: id, words: request.words, at: now))
+    }
+
+    mutating func supervisorDied() { open = [] }
+
+    /// - Returns: what is wrong.
+    mutating func look(at world: SimulatedWorld, now: Int64) -> String? {
+        guard !open.isEmpty else { return nil }
+        for question in open {
+            guard let bytes = world.told[question.id] else {
+                if now - question.at > Self.patience { return "'\(question.words)' was not answered in \(Self.patience / 1_000_000_000) s" }
+                continue
+            }
+            let lines = bytes.split(separator: UInt8(ascii: "\n"))
+            guard lines.count == 1, (try? ControlCodec.reply(Array(lines[0]))) != nil else {
+                return "'\(question.words)' was answered with '\(String(decoding: bytes, as: UTF8.self))'"
+            }
+            answered += 1
+        }
+        open.removeAll { world.told[$0.id] != nil }
+        return nil
+    }
+
+    func unanswered(by world: SimulatedWorld) -> [String] { open.filter { world.told[$0.id] == nil }.map(\.words) }
+}
+
+extension Simulation {
+    public var questions: Int { desk.asked }
+
+    func planWishes() {
+        guard let every = operatorEvery else { return }
+        let milliseconds = Int(every.nanoseconds / 1_000_000)
+        machine.plan(after: .milliseconds(1 + random.number(below: 2 * milliseconds))) { [unowned self] _ in
+            guard !isOver else { return }
+            if let world { askSomething(world) }
+            settleUnknown()
+            planWishes()
+        }
+    }
+
+    /// One request at one moment.
+    func asks(_ request: ControlRequest, after delay: Duration) {
+        machine.plan(after: delay) { [unowned self] machine in
+            if let world, !isOver { desk.ask(request, of: world, now: machine.now) }
+        }
+    }
+
+    private func askSomething(_ world: SimulatedWorld) {
+        guard !wishes.isEmpty else { return }
+        let wish = wishes[random.number(below: wishes.count)]
+        machine.say("operator: \(wish)")
+        let versions = machine.store.peekNames(Oracle.versions(spec.name)).compactMap(UInt64.init)
+        let version = VersionNumber(versions.isEmpty ? 1 : versions[random.number(below: versions.count)])
+        let request: ControlRequest =
+            switch wish {
+            case .status: .status
+            case .checkpoint: .checkpoint(wait: false)
+            case .checkpointAndWait: .checkpoint(wait: true)
+            case .restart: .restart(from: nil)
+            case .restartClean: .restart(from: .clean)
+            case .restore: .restore(version, workspace: true, state: true)
+            case .pin: .pin(version, pinned: random.coin())
+            case .stop: .stop(checkpoint: random.coin())
+            }
+        desk.ask(request, of: world, now: machine.now)
+    }
+
+    /// A person looks up in the service's own books what became of a call, and says so.
+    private func settleUnknown() {
+        guard let world, spec.effects.unknown == .hold else { return }
+        for step in 1...machine.script.steps {
+            guard machine.service.executions["step-\(step)"] == nil || step == machine.service.executions.count else { continue }
+            let happened = machine.service.executions["step-\(step)"] != nil
+            machine.say("operator settles step \(step): happened \(happened)")
+            desk.ask(
+                .settleEffect(key: "step-\(step)", happened: happened, result: happened ? "answer to step-\(step)" : nil), of: world,
+                now: machine.now)
+            if !happened { return }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import AgentModel
+import OutsideWorld
+import SimulatedWorld
+
+/// The simulation's own memory of what was. What was once a version stays byte for byte what it was until it is removed; numbers are never
+/// used twice; the newest good version never goes; the status file tells what is.
+struct Oracle {
+    private struct Version {
+        var sealed: [UInt8]
+        var isGood: Bool
+    }
+    private struct Manifest: Decodable {
+        var kind: String
+        var forced: Bool
+    }
+    private struct Standing: Decodable { var standing: String }
+    private struct Status: Decodable {
+        var pid: Int32?
+        var state: String
+    }
+
+    private let agent: AgentName
+    private var versions: [UInt64: Version] = [:]
+    private var whole: [UInt64: [DiskPath: [UInt8]]] = [:]
+    private var everStored: Set<UInt64> = []
+    private var everForced: Set<UInt64> = []
+    private var newestGood: UInt64?
+    private var excused: Set<UInt64> = []
+    private var looked = 0
+    private var statusWrongSince: Int64?
+
+    init(agent: AgentName) { self.agent = agent }
+
+    static func home(_ agent: AgentName) -> DiskPath { DiskPath("agents/\(agent)") ?? "agents" }
+    static func versions(_ agent: AgentName) -> DiskPath { home(agent) / "versions" }
+
+    /// The story itself damaged it.
+    mutating func excuse(_ version: UInt64) {
+        excused.insert(version)
+        whole[version] = nil
+    }
+
+    mutating func look(at machine: SimulatedMachine, supervised: Bool, storeTroubled: Bool) -> String? {
+        if machine.mostAtOnce > 1 { return "\(machine.mostAtOnce) incarnations ran at once" }
+        looked += 1
+        guard looked % 16 == 0 else { return nil }
+        if !supervised || storeTroubled {
+            statusWrongSince = nil
+        } else if let wrong = lookAtStatus(machine) {
+            return wrong
+        }
+        return lookAtVersions(machine.store)
+    }
+
+    // MARK: Versions
+
+    private mutating func lookAtVersions(_ disk: SimulatedDisk) -> String? {
+        let directory = Self.versions(agent)
+        var present: [UInt64: Version] = [:]
+        for name in disk.peekNames(directory) {
+            guard let number = UInt64(name), let manifest = disk.peek(directory / name / "manifest.json"),
+                let seal = disk.peek(directory / name / "seal")
+            else { continue }
+            let wasStored = everStored.contains(number)
+            if everStored.insert(number).inserted, (try? JSONText.decode(Manifest.self, from: manifest))?.forced == true {
+                everForced.insert(number)
+            }
+            if versions[number] == nil, wasStored, !excused.contains(number) { return "number \(number) was used twice" }
+            present[number] = Version(sealed: manifest + seal, isGood: isGood(manifest, disk.peek(directory / name / "standing")))
+        }
+        for (number, version) in present where !excused.contains(number) {
+            if let before = versions[number], before.sealed != version.sealed { return "version \(number) is not what it was" }
+        }
+        let good = present.filter { $0.value.isGood && !excused.contains($0.key) }.keys.max()
+        if let newestGood, !excused.contains(newestGood), present[newestGood] == nil, (good ?? 0) < newestGood {
+            return "the newest good version, \(newestGood), is gone"
+        }
+        newestGood = good
+        versions = present
+        return nil
+    }
+
+    private func isGood(_ manifest: [UInt8], _ standing: [UInt8]?) -> Bool {
+        guard let manifest = try? JSONText.decode(Manifest.self, from: manifest), manifest.kind == "checkpoint", !manifest.forced,
+            let line = standing, line.count > 18,
+            let standing = try? JSONText.decode(Standing.self, from: Array(line[17..<(line.count - 1)]))
+        else { return false }
+        return !["suspect", "broken"].contains(standing.standing)
+    }
+
+    /// A forced cut holds no state: nobody is ever started from it.
+    func wasForced(_ version: UInt64) -> Bool { everForced.contains(version) }
+
+    var stored: Int { everStored.count }
+
+    /// Every byte of every version, against what it was when this was asked the last time.
+    mutating func lookAtEverything(at machine: SimulatedMachine) -> String? {
+        let prefix = Self.versions(agent).text + "/"
+        var present: [UInt64: [DiskPath: [UInt8]]] = [:]
+        for (path, content) in machine.store.contents() where path.text.hasPrefix(prefix) && path.name != "standing" {
+            guard case .file(let bytes) = content.kind, path.name != "standing.new",
+                let number = UInt64(path.text.dropFirst(prefix.count).prefix { $0 != "/" }), !excused.contains(number)
+            else { continue }
+            present[number, default: [:]][path] = bytes
+        }
+        for (number, files) in whole {
+            if let now = present[number], now != files { return "the bytes of version \(number) are not what they were" }
+        }
+        whole = present
+        return nil
+    }
+
+    // MARK: What is told
+
+    /// The status file follows what is within a few seconds.
+    private mutating func lookAtStatus(_ machine: SimulatedMachine) -> String? {
+        guard let bytes = machine.store.peek(Self.home(agent) / "status.json") else { return nil }
+        guard let status = try? JSONText.decode(Status.self, from: bytes) else { return "the status file cannot be read" }
+        let isRight = status.pid == machine.livingPID && (machine.livingPID != nil || status.state != "running")
+        guard !isRight else {
+            statusWrongSince = nil
+            return nil
+        }
+        let since = statusWrongSince ?? machine.now
+        statusWrongSince = since
+        guard machine.now - since > 20_000_000_000 else { return nil }
+        return
+            "for \((machine.now - since) / 1_000_000_000) s the status file says \(status.state), pid \(status.pid.map(String.init) ?? "none"), "
+            + "and there is \(machine.livingPID.map(String.init) ?? "none")"
+    }
+
+    /// Each moment of each incident is told at most once.
+    func tellings(_ runs: [SimulatedHookRun]) -> String? {
+        var told: Set<String> = []
+        for run in runs where run.name == "on-incident" {
+            guard let moment = run.value("RUNNER_MOMENT"), let incident = run.value("RUNNER_INCIDENT_ID") else {
+                return "the hook 'on-incident' was told no moment or no incident"
+            }
+            guard told.insert("\(incident) \(moment)").inserted else { return "incident '\(incident)' was told as \(moment) twice" }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,124 @@
+import AgentModel
+import AgentSpecs
+import OutsideWorld
+import SimulatedWorld
+
+/// What goes wrong around an agent, by name. What goes wrong in it is in its script.
+public enum Trouble: String, CaseIterable, Sendable {
+    case agentKilled, agentKilledForMemory
+    case supervisorKilled, powerCut
+    /// For half a minute to ten minutes.
+    case storeFull, storeReadOnly
+    /// One operation of the store fails.
+    case storeTrouble
+    /// A bit of a stored version flips, or a file of it is cut off.
+    case versionDamaged
+    case connectionLost
+    /// Somebody unknown knocks at the agents' door and sends noise.
+    case stranger
+    /// The calendar is set forward or back.
+    case clockSet
+}
+
+/// A trouble that comes again and again, on average this far apart.
+public struct RecurringTrouble: Sendable {
+    public var trouble: Trouble
+    public var every: Duration
+    public init(_ trouble: Trouble, every: Duration) {
+        self.trouble = trouble
+        self.every = every
+    }
+}
+
+extension Simulation {
+    func planTroubles() { for recurring in troubles { planNext(recurring) } }
+
+    private func planNext(_ recurring: RecurringTrouble) {
+        let milliseconds = Int(recurring.every.nanoseconds / 1_000_000)
+        machine.plan(after: .milliseconds(1 + random.number(below: 2 * milliseconds))) { [unowned self] _ in
+            guard !isOver else { return }
+            strike(recurring.trouble)
+            planNext(recurring)
+        }
+    }
+
+    /// Half of what can hit any operation waits for one of the next operations: those come in bursts, when something is being done.
+    private func soon(_ body: @escaping (Simulation) -> Void) {
+        if random.coin() || isPlanned { return body(self) }
+        isPlanned = true
+        machine.plan(at: machine.operations + 1 + random.number(below: 500)) { [unowned self] _ in
+            isPlanned = false
+            if !isOver { body(self) }
+        }
+    }
+
+    private func strike(_ trouble: Trouble) {
+        struck[trouble, default: 0] += 1
+        switch trouble {
+        case .agentKilled: soon { $0.machine.killAgent() }
+        case .agentKilledForMemory: machine.killAgent(outOfMemory: true)
+        case .supervisorKilled: soon { $0.machine.killSupervisor(because: "kill -9") }
+        case .powerCut: soon { $0.machine.cutPower() }
+        case .storeFull: refuse(for: 30...600) { $0.setCapacity($0.used) }
+        case .storeReadOnly: refuse(for: 30...600) { $0.setReadOnly(true) }
+        case .storeTrouble:
+            let kinds: [DiskTrouble] = [.full, .readOnly, .denied, .io]
+            let operation = machine.store.operationCount + 1 + random.number(below: 300)
+            storeFails(at: operation, with: kinds[random.number(below: kinds.count)])
+        case .versionDamaged: damageSomeVersion()
+        case .connectionLost: machine.breakConnection()
+        case .stranger:
+            let bytes = (0..<random.number(below: 200)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+            _ = world?.strangerSays(bytes, inside: machine.livingSandbox)
+        case .clockSet:
+            let seconds = random.number(below: 7200) - 3600
+            machine.say("the calendar is set by \(seconds) s")
+            machine.calendarOffset += .seconds(seconds)
+        }
+    }
+
+    func storeFails(at operation: Int, with trouble: DiskTrouble) {
+        storeMayFail = true
+        machine.store.fail(at: operation, with: trouble)
+    }
+
+    private func refuse(for seconds: ClosedRange<Int>, _ begin: (SimulatedDisk) -> Void) {
+        guard refusedSince == nil else { return }
+        machine.say("the store's disk refuses from now on")
+        begin(machine.store)
+        refusedSince = (machine.now, world?.shown.count ?? 0, machine.supervisorEpoch)
+        let length = seconds.lowerBound + random.number(below: seconds.count)
+        machine.plan(after: .seconds(length)) { [unowned self] _ in takeAgain() }
+    }
+
+    /// The store's disk takes writes again. One refusing disk is one warning of each supervisor, however much it refused.
+    func takeAgain() {
+        guard let since = refusedSince else { return }
+        refusedSince = nil
+        machine.say("the store's disk takes writes again")
+        machine.store.setCapacity(nil)
+        machine.store.setReadOnly(false)
+        guard let world, machine.supervisorEpoch == since.epoch else { return }
+        let warnings = world.shown.dropFirst(since.shown).count { $0.contains("takes nothing at the moment") }
+        if warnings > 1 { complaints.append("\(warnings) warnings of one full disk") }
+    }
+
+    private func damageSomeVersion() {
+        let versions = machine.store.peekNames(Oracle.versions(spec.name)).compactMap(UInt64.init).sorted()
+        guard let newest = versions.last else { return }
+        let number = random.coin() ? newest : versions[random.number(below: versions.count)]
+        let prefix = "\(Oracle.versions(spec.name))/\(number)/"
+        let files = machine.store.contents().filter { $0.key.text.hasPrefix(prefix) }.compactMap { path, content in
+            if case .file(let bytes) = content.kind, !bytes.isEmpty { (path, bytes.count) } else { nil }
+        }.sorted { $0.0 < $1.0 }
+        guard !files.isEmpty else { return }
+        let (path, size) = files[random.number(below: files.count)]
+        machine.say("'\(path)' is damaged")
+        oracle.excuse(number)
+        if random.coin() {
+            machine.store.damage(path, offset: random.number(below: size), bit: random.number(below: 8))
+        } else {
+            machine.store.truncate(path, to: random.number(below: size))
+        }
+    }
+}
