@@ -17,15 +17,20 @@ final class Journal {
     private let directory: DiskPath
     private var size: Int
     private(set) var nextSequence: UInt64
+    /// The kind of the note that a supervisor writes last of all.
+    static let endNote = "end"
+    private(set) var endedInPeace = false
     private var waiting: [[UInt8]] = []
     private var tornTail = false
 
     /// Reads what is there. - Returns through `last`: the newest decision's state and the newest moment, if any.
+    /// Whether the last supervisor ended in peace is told by the newest entry of all: see `endNote`.
     init(disk: any Disk, directory: DiskPath, last: inout JournalEntry?) throws(FileFault) {
         self.disk = disk
         self.directory = directory
         let reading = try JournalReading(disk: disk, directory: directory)
         last = reading.entries.last { if case .decision = $0.content { true } else { false } }
+        if case .note(Self.endNote, _)? = reading.entries.last?.content { endedInPeace = true }
         nextSequence = (reading.entries.last?.sequence ?? 0) + 1
         size = reading.currentSize
         tornTail = reading.tornTail
@@ -108,6 +113,8 @@ public struct JournalReading: Sendable {
                 damagedLines += 1
                 continue
             }
+            // Written again because the disk had not said that it was safe.
+            if let last = entries.last, entry.sequence <= last.sequence { continue }
             entries.append(entry)
         }
     }

@@ -57,7 +57,11 @@ extension Supervisor {
     private func beginWithoutAgent() {
         finishInterruptedRestore {
             let phase = self.recovery.phase
-            if let from = self.request.startFrom {
+            if case .stopped(let end?) = phase, !self.journal.endedInPeace, self.request.startFrom == nil {
+                // The former supervisor died between this end and telling it; beginning anew would do the task a second time.
+                self.say("'\(self.agent)' was finished when the last supervisor died; 'runner run' again starts it anew")
+                self.finish(end)
+            } else if let from = self.request.startFrom {
                 self.inbox.append(.wantedRunning(from: from))
             } else if phase.isLive {
                 self.inbox.append(self.recovery.wanted == .running ? .foundLost : .wantedRunning(from: nil))
@@ -147,7 +151,6 @@ extension Supervisor {
         finished = startImpossible ?? end
         for id in controls.keys.sorted() { world.close(id) }
         for id in peers.keys.sorted() { world.close(id) }
-        lock.release()
     }
 }
 

@@ -91,9 +91,14 @@ extension Story {
                 $0.troubles = [RecurringTrouble(.supervisorKilled, every: .seconds(20))]
             },
             Story("failure reported", script(60) { $0.reportsFailure = 10_000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)),
-            Story(
-                "poisoned state", script(60) { $0.diesAfterRestore = .milliseconds(30); $0.diesAfterCleanStart = .seconds(100) },
-                spec { $0.recovery.flappingWithin = .seconds(900) }, within: .seconds(6 * 3600), finishes: false).ending(calledOnce),
+            Story("poisoned state", script(300), quickSpec(), within: .seconds(6 * 3600), finishes: false) { simulation in
+                // Healthy for two minutes, with versions; from then on nothing lives.
+                simulation.machine.plan(after: .seconds(120)) { machine in
+                    machine.script.diesAfterRestore = .milliseconds(30)
+                    machine.script.diesAfterCleanStart = .milliseconds(30)
+                    machine.killAgent()
+                }
+            }.ending(calledOnce),
             Story(
                 "dies whatever it is given", script(60) { $0.diesAfterRestore = .milliseconds(30); $0.diesAfterCleanStart = .milliseconds(30) },
                 quickSpec(), within: .seconds(6 * 3600), finishes: false).ending(calledOnce),
