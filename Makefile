@@ -53,7 +53,8 @@ golden: build ## renew golden files and documents made from --help; read the dif
 docs: golden ## same as golden
 
 simulate: setup ## the simulation: make simulate SEEDS=1000
-	SIMULATION_SEEDS=$(SEEDS) $(SWIFT) test $(SWIFT_FLAGS) --filter SimulationTests
+	$(SWIFT) build -c release --product simulate
+	$(RELEASE)/simulate stories $(SEEDS)
 
 machine-test: setup ## tests against the real kernel
 	$(SWIFT) test $(SWIFT_FLAGS) --filter MachineTests

@@ -120,7 +120,8 @@ let targets: [Target] = [
     tests(
         "RunnerCommandsTests",
         [
-            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "Digests", "LaunchPlans", "OutsideWorld", "Recovery",
+            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "Digests", "LaunchPlans", "OutsideWorld",
+            "Recovery",
             "SimulatedWorld", "StatusViews", "Supervision",
         ]),
     tests("ContractTests", ["OutsideWorld", "SimulatedWorld", "LinuxWorld", "AgentModel", "LaunchPlans"]),

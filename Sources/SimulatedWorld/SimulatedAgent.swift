@@ -90,7 +90,11 @@ final class SimulatedAgent {
         }
         connection = id
         reader = FrameReader()
-        send(.hello(Hello(sdk: "simulated 1", capabilities: ["prepare", "stop"], stateSchema: "step/1", resumes: welcomed ? sandbox.plan.incarnation : nil)))
+        send(
+            .hello(
+                Hello(
+                    sdk: "simulated 1", capabilities: ["prepare", "stop"], stateSchema: "step/1",
+                    resumes: welcomed ? sandbox.plan.incarnation : nil)))
     }
 
     func connectionLost() {
@@ -139,7 +143,9 @@ final class SimulatedAgent {
         connectionLost()
     }
 
-    private func draw(_ chanceInAMillion: Int) -> Bool { chanceInAMillion > 0 && machine.random.number(below: 1_000_000) < chanceInAMillion }
+    private func draw(_ chanceInAMillion: Int) -> Bool {
+        chanceInAMillion > 0 && machine.random.number(below: 1_000_000) < chanceInAMillion
+    }
 
     // MARK: What the runner says
 

@@ -28,7 +28,9 @@ struct Deadlines {
 
     /// Takes out what is due at `now`, earliest first.
     mutating func due(at now: Moment) -> [Kind] {
-        let due = Kind.allCases.filter { kind in moments[kind].map { $0 <= now } ?? false }.sorted { (moments[$0] ?? now) < (moments[$1] ?? now) }
+        let due = Kind.allCases.filter { kind in moments[kind].map { $0 <= now } ?? false }.sorted {
+            (moments[$0] ?? now) < (moments[$1] ?? now)
+        }
         for kind in due { moments[kind] = nil }
         return due
     }

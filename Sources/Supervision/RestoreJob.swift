@@ -31,7 +31,9 @@ struct RestoreJob: Sendable {
             if let workspace, version.parts.workspace {
                 let changes = try store.planRestore(agent, version.version, to: workspace, excluded: excluded)
                 if !changes.steps.isEmpty {
-                    if let aside, changes.steps.contains(where: { $0.change != .time }) { asideVersion = try store.commit(store.cut(aside, stagingID: asideID)).version }
+                    if let aside, changes.steps.contains(where: { $0.change != .time }) {
+                        asideVersion = try store.commit(store.cut(aside, stagingID: asideID)).version
+                    }
                     // 3. Roll back; the store marks it, so that a crash in the middle is healed at the next start.
                     _ = try store.restoreWorkspace(agent, version.version, to: workspace, excluded: excluded)
                 }

@@ -125,7 +125,9 @@ extension Supervisor {
         let store = store
         let agent = agent
         let holdsState = versions.first { $0.version == number }?.parts.cooperative ?? false
-        aside { () -> StoredState? in holdsState ? try? store.state(agent, number) : nil } then: { [self] restored in
+        aside { () -> StoredState? in
+            holdsState ? try? store.state(agent, number) : nil
+        } then: { [self] restored in
             guard peers[id] != nil else { return }
             if let restored { return handOver(restored, id, version) }
             welcome(id, welcome(version, state: nil, schema: nil, restored: nil))

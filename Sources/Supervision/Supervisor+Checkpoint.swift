@@ -132,11 +132,16 @@ extension Supervisor {
         case .inline(let bytes): return CooperativePart(state: .bytes(bytes), schema: point.schema)
         case .file(let name, let size, let sha256):
             let refused = { (why: String) in StoreFault(.refused(why), doing: "take the agent's state", what: self.agent.text) }
-            guard let path = DiskPath(name), path.parent == nil else { throw refused("'\(name)' is not a file name in the staging directory") }
-            guard size <= spec.checkpoint.stateLimit.bytes else {
-                throw refused("its state of \(ByteCount(size)) is over the limit of \(spec.checkpoint.stateLimit) ('checkpoint.state_limit')")
+            guard let path = DiskPath(name), path.parent == nil else {
+                throw refused("'\(name)' is not a file name in the staging directory")
             }
-            guard let staging = try? world.disk(at: request.place.doors + "/staging") else { throw refused("the staging directory is gone") }
+            guard size <= spec.checkpoint.stateLimit.bytes else {
+                throw refused(
+                    "its state of \(ByteCount(size)) is over the limit of \(spec.checkpoint.stateLimit) ('checkpoint.state_limit')")
+            }
+            guard let staging = try? world.disk(at: request.place.doors + "/staging") else {
+                throw refused("the staging directory is gone")
+            }
             return CooperativePart(state: .file(disk: staging, path: path, size: size, sha256: sha256), schema: point.schema)
         }
     }

@@ -46,12 +46,14 @@ extension Supervisor {
             repliesOwed[id] = .launch
             inbox.append(.wantedRestart(from: origin))
         case .restore(let version, let workspace, let state): operatorRestore(id, version, workspace: workspace, state: state)
-        case .pin(let version, let pinned): change(id, "version \(version) is \(pinned ? "pinned" : "no longer pinned")") { () throws(StoreFault) in
-            try store.pin(agent, version, pinned)
-        }
-        case .mark(let version, let standing, let because): change(id, "version \(version) is \(standing.rawValue)") { () throws(StoreFault) in
-            try store.mark(agent, version, standing, because: because)
-        }
+        case .pin(let version, let pinned):
+            change(id, "version \(version) is \(pinned ? "pinned" : "no longer pinned")") { () throws(StoreFault) in
+                try store.pin(agent, version, pinned)
+            }
+        case .mark(let version, let standing, let because):
+            change(id, "version \(version) is \(standing.rawValue)") { () throws(StoreFault) in
+                try store.mark(agent, version, standing, because: because)
+            }
         case .settleEffect(let key, let happened, let result): settle(id, key, happened: happened, result: result)
         }
     }
@@ -69,7 +71,8 @@ extension Supervisor {
             return reply(.failed(code: "E-VERSION-MISSING", sentence: "there is no version \(version) of '\(agent)'"), to: id)
         }
         guard summary.standing != .broken else {
-            let sentence = "could not restore '\(agent)@\(version)': it is broken (\(summary.note ?? "its bytes are not what was stored")). "
+            let sentence =
+                "could not restore '\(agent)@\(version)': it is broken (\(summary.note ?? "its bytes are not what was stored")). "
             return reply(.failed(code: "E-VERSION-BROKEN", sentence: sentence + "Choose another from 'runner versions \(agent)'"), to: id)
         }
         restoreScope = (workspace, state)

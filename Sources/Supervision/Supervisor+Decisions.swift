@@ -43,7 +43,8 @@ extension Supervisor {
     private func takeOver(_ adopted: AdoptedSandbox) {
         let origin = recovery.phase.origin ?? .clean
         incarnations = max(incarnations, adopted.incarnation)
-        var life = Life(sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
+        var life = Life(
+            sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
         life.cutStep = cutStep(of: origin)
         // Its silence counts from now, even if it fell silent before its former supervisor died.
         if beatingBefore == adopted.incarnation { life.lastBeat = (world.now(), world.wallTime()) }

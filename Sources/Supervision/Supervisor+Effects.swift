@@ -43,7 +43,9 @@ extension Supervisor {
                 key: key, happened: happened, result: Array((result ?? "").utf8), by: "operator", running: life?.incarnation,
                 at: world.wallTime())
             guard write(record) else {
-                return reply(.failed(code: "E-STORE-FULL", sentence: "could not settle effect '\(key)': the store takes nothing at the moment"), to: id)
+                return reply(
+                    .failed(code: "E-STORE-FULL", sentence: "could not settle effect '\(key)': the store takes nothing at the moment"),
+                    to: id)
             }
         } catch { return reply(.failed(code: error.code, sentence: error.sentence), to: id) }
         tellUnknown()
@@ -106,7 +108,9 @@ extension Supervisor {
         statusChanged = true
         guard let first = toldUnknown.first, spec.effects.unknown == .hold else { return clearWarning("effects") }
         clearWarning("effects")
-        warn("effects", "nobody knows whether \(toldUnknown.count) effects happened (the first: '\(first)'); they wait for a person: "
-            + "'runner settle \(agent) KEY --happened' or '--did-not-happen'")
+        warn(
+            "effects",
+            "nobody knows whether \(toldUnknown.count) effects happened (the first: '\(first)'); they wait for a person: "
+                + "'runner settle \(agent) KEY --happened' or '--did-not-happen'")
     }
 }

@@ -23,7 +23,8 @@ extension Supervisor {
         let closedBefore = incident.flatMap { $0.toTell.contains(.closed) ? $0.value : nil }
         guard incident == nil || closedBefore != nil else { return }
         var value = Incident(
-            id: Incident.identity(openedAt: now), agent: agent, store: request.place.store, command: spec.command, openedAt: now, fault: fault,
+            id: Incident.identity(openedAt: now), agent: agent, store: request.place.store, command: spec.command, openedAt: now,
+            fault: fault,
             origin: lastOrigin, incarnation: incarnations)
         value.keep(logLines: log.lastLines)
         value.resources = lastFigures

@@ -53,7 +53,9 @@ extension Supervisor {
             switch outcome {
             case .ready(let state, let setAside):
                 clearWarning("restore")
-                if let setAside { note("aside", "version \(setAside) holds the workspace as it was before the roll-back to version \(version)") }
+                if let setAside {
+                    note("aside", "version \(setAside) holds the workspace as it was before the roll-back to version \(version)")
+                }
                 launch(run, restored: state)
             case .broken(let how):
                 launchRun = nil

@@ -186,8 +186,11 @@ extension Supervisor {
 
     /// One clear warning however much is refused; the agent runs on; looked at again every ten seconds.
     func diskRefused(_ what: String) {
-        warn("disk", "the store at '\(request.place.store)' takes nothing at the moment (first refused: \(what)); the agent runs on, "
-            + "older versions are untouched, and nothing new is stored until there is space. Free space, or run 'runner prune \(agent) --dry-run'")
+        warn(
+            "disk",
+            "the store at '\(request.place.store)' takes nothing at the moment (first refused: \(what)); the agent runs on, "
+                + "older versions are untouched, and nothing new is stored until there is space. Free space, or run 'runner prune \(agent) --dry-run'"
+        )
         if deadlines[.diskAgain] == nil { deadlines[.diskAgain] = world.now() + .seconds(10) }
     }
 

@@ -82,7 +82,8 @@ struct Oracle {
 
     private func isGood(_ manifest: [UInt8], _ standing: [UInt8]?) -> Bool {
         guard let manifest = try? JSONText.decode(Manifest.self, from: manifest), manifest.kind == "checkpoint", !manifest.forced,
-            let line = standing, line.count > 18, let standing = try? JSONText.decode(Standing.self, from: Array(line[17..<(line.count - 1)]))
+            let line = standing, line.count > 18,
+            let standing = try? JSONText.decode(Standing.self, from: Array(line[17..<(line.count - 1)]))
         else { return false }
         return !["suspect", "broken"].contains(standing.standing)
     }
@@ -123,7 +124,8 @@ struct Oracle {
         let since = statusWrongSince ?? machine.now
         statusWrongSince = since
         guard machine.now - since > 20_000_000_000 else { return nil }
-        return "for \((machine.now - since) / 1_000_000_000) s the status file says \(status.state), pid \(status.pid.map(String.init) ?? "none"), "
+        return
+            "for \((machine.now - since) / 1_000_000_000) s the status file says \(status.state), pid \(status.pid.map(String.init) ?? "none"), "
             + "and there is \(machine.livingPID.map(String.init) ?? "none")"
     }
 
@@ -134,7 +136,9 @@ struct Oracle {
             guard let moment = run.value("RUNNER_MOMENT"), let incident = run.value("RUNNER_INCIDENT_ID") else {
                 return "the hook 'on-incident' was told no moment or no incident"
             }
-            guard told.insert("\(incident) \(moment) \(forgets ? run.supervisor : 0)").inserted else { return "incident '\(incident)' was told as \(moment) twice" }
+            guard told.insert("\(incident) \(moment) \(forgets ? run.supervisor : 0)").inserted else {
+                return "incident '\(incident)' was told as \(moment) twice"
+            }
         }
         return nil
     }

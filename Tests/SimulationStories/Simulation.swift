@@ -135,7 +135,9 @@ public final class Simulation {
         // A loop that turns without time passing would never let the machine rest.
         if machine.now - paced.at > 10_000_000_000 { paced = (machine.now, steps) }
         if steps - paced.steps > 20_000 { throw failure("\(steps - paced.steps) steps of the supervisor within ten seconds") }
-        if let wrong = oracle.look(at: machine, supervised: world != nil, storeTroubled: refusedSince != nil || storeMayFail) { throw failure(wrong) }
+        if let wrong = oracle.look(at: machine, supervised: world != nil, storeTroubled: refusedSince != nil || storeMayFail) {
+            throw failure(wrong)
+        }
         if let world, let wrong = desk.look(at: world, now: machine.now) { throw failure(wrong) }
         if let wrong = complaints.first ?? machine.wrongs.first { throw failure(wrong) }
     }
@@ -148,7 +150,9 @@ public final class Simulation {
         do { reading = try JournalReading(disk: machine.store, directory: Oracle.home(spec.name) / "journal") } catch {
             throw failure("the journal cannot be read: \(error)")
         }
-        if let mismatch = replay(reading.entries).first { throw failure("decision \(mismatch.sequence) of the journal replays differently") }
+        if let mismatch = replay(reading.entries).first {
+            throw failure("decision \(mismatch.sequence) of the journal replays differently")
+        }
         let numbers = reading.entries.map(\.sequence)
         if zip(numbers, numbers.dropFirst()).contains(where: { $0 >= $1 }) { throw failure("the journal's numbers do not grow") }
         let mayTear = supervisors + struck.values.reduce(0, +)
@@ -176,7 +180,9 @@ public final class Simulation {
             let began = life.began ?? 0
             // Only a life that began from the durable step, and of which nobody knows that it did one more, speaks against it.
             let excuse = before.map { !$0.progressHeard } ?? false
-            if began < durable, !excuse { throw failure("incarnation \(life.incarnation) began at step \(began), and step \(durable) was durable") }
+            if began < durable, !excuse {
+                throw failure("incarnation \(life.incarnation) began at step \(began), and step \(durable) was durable")
+            }
             durable = max(began, life.committed ?? 0)
             before = life
         }

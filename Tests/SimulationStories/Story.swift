@@ -95,7 +95,8 @@ public struct Figures: Sendable {
     public var line: String {
         let struck = Trouble.allCases.compactMap { trouble in troubles[trouble].map { "\(trouble.rawValue) \($0)" } }
         let tenths = Int((days * 10).rounded())
-        return "\(tenths / 10).\(tenths % 10) agent-days, \(supervisors) supervisors, \(lives) lives (\(restores) restored), \(versions) versions, "
+        return
+            "\(tenths / 10).\(tenths % 10) agent-days, \(supervisors) supervisors, \(lives) lives (\(restores) restored), \(versions) versions, "
             + "\(questions) requests, \(steps) steps" + (struck.isEmpty ? "" : "; " + struck.joined(separator: ", "))
     }
 }
