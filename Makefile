@@ -6,8 +6,6 @@ SHELL := /bin/bash
 SWIFT ?= swift
 PYTHON ?= python3
 SEEDS ?= 200
-SWIFT_FLAGS := --disable-index-store
-DEBUG := .build/debug
 RELEASE := .build/release
 VENV := .venv
 PREFIX ?= /usr/local
@@ -21,14 +19,15 @@ setup: ## install what is missing, by package name
 	@dev/setup
 
 build: setup ## debug build of everything
-	$(SWIFT) build $(SWIFT_FLAGS)
+	$(SWIFT) build
 
 release: setup ## static executables runner and runner-init in .build/release
 	dev/build-release
 
 install: release ## copy the two executables and the manual to $(PREFIX)
 	install -D -m 755 $(RELEASE)/runner $(DESTDIR)$(PREFIX)/bin/runner
-	install -D -m 755 $(RELEASE)/runner-init $(DESTDIR)$(PREFIX)/libexec/runner/runner-init
+	install -D -m 755 $(RELEASE)/runner-init $(DESTDIR)$(PREFIX)/lib/runner/runner-init
+	dev/man $(RELEASE)/runner $(DESTDIR)$(PREFIX)/share/man/man1
 
 demo: release python ## a real agent is killed again and again, and finishes its task
 	$(VENV)/bin/python dev/demo.py --runner $(RELEASE)/runner --python $(VENV)/bin/python
@@ -47,8 +46,8 @@ protos: setup ## regenerate the C and Python from proto/
 	$(MAKE) python
 	dev/protos-python
 
-golden: build ## renew golden files and documents made from --help; read the diff
-	GOLDEN=renew $(SWIFT) test $(SWIFT_FLAGS) --filter 'Golden|Docs'
+golden: setup ## renew golden files and documents made from --help; read the diff
+	GOLDEN=renew $(SWIFT) test --filter 'Golden|Docs'
 
 docs: golden ## same as golden
 
@@ -57,7 +56,7 @@ simulate: setup ## the simulation: make simulate SEEDS=1000
 	$(RELEASE)/simulate stories $(SEEDS)
 
 machine-test: setup ## tests against the real kernel
-	$(SWIFT) test $(SWIFT_FLAGS) --filter MachineTests
+	$(SWIFT) test --filter MachineTests
 
 soak: release python ## the long forms: 500 kills, 10,000 agent-days, fuzzing (hours)
 	dev/soak

@@ -1,5 +1,4 @@
 // swift-tools-version: 6.2
-import Foundation
 import PackageDescription
 
 // MARK: Settings
@@ -141,15 +140,11 @@ let targets: [Target] = [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
             "CLinuxShims", "AgentKit",
         ]),
-    executable("sandbox-driver", ["LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "CLinuxShims"], path: "Tests/SandboxDriver"),
+    executable(
+        "sandbox-driver", ["AgentModel", "Checkpoints", "CLinuxShims", "LaunchPlans", "LinuxWorld", "OutsideWorld"],
+        path: "Tests/SandboxDriver"),
     tests("HouseTests", []),
 ]
-
-/// While the first slice is being built, a target counts from its first file on (7).
-func exists(_ target: Target) -> Bool {
-    let folder = target.path ?? (target.type == .test ? "Tests/" : "Sources/") + target.name
-    return FileManager.default.fileExists(atPath: Context.packageDirectory + "/" + folder)
-}
 
 /// libFuzzer brings its own main, so this target links only under `--sanitize fuzzer`: dev/fuzz asks for it.
 let fuzzing: [Target] =
@@ -161,15 +156,8 @@ let fuzzing: [Target] =
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
     ]
 
-let present = (targets + fuzzing).filter(exists)
-for target in present {
-    target.dependencies = target.dependencies.filter { dependency in
-        if case .byNameItem(let name, _) = dependency { return present.contains { $0.name == name } }
-        return true
-    }
-}
-
-/// What agents are built with. Executables are products by themselves.
-let products: [Product] = present.contains { $0.name == "AgentKit" } ? [.library(name: "AgentKit", targets: ["AgentKit"])] : []
-
-let package = Package(name: "runner", products: products, targets: present)
+let package = Package(
+    name: "runner",
+    // What agents are built with. Executables are products by themselves.
+    products: [.library(name: "AgentKit", targets: ["AgentKit"])],
+    targets: targets + fuzzing)

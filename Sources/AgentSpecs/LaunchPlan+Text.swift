@@ -28,6 +28,15 @@ extension LaunchPlan {
         return lines
     }
 
+    /// The same plan with the values hidden that are probably secrets, for a reader of its JSON.
+    public func hidingSecrets() -> LaunchPlan {
+        var plan = self
+        plan.environment = environment.map { variable in
+            SecretName.isProbable(variable.name) ? Variable(name: variable.name, value: "(hidden)") : variable
+        }
+        return plan
+    }
+
     private var originText: String {
         switch origin {
         case .clean: "a clean state"

@@ -7,7 +7,7 @@ public struct SpecNotice: Error, Hashable, Sendable, Codable, CustomStringConver
         case warning
     }
     /// Where the words came from.
-    public enum Place: Hashable, Sendable, Codable {
+    public enum Place: Hashable, Sendable {
         /// Line and column from 1; the column counts characters.
         case file(String, line: Int, column: Int)
         /// A command-line flag, as typed: `--memory-limit`.

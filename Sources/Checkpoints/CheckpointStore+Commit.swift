@@ -68,6 +68,7 @@ extension CheckpointStore {
         }
         try errand.inStore { () throws(FileFault) in
             // fsync(2) works on any descriptor of the file, also one that only reads.
+            for file in files { try disk.open(file, .read).beginSync() }
             for file in files { try disk.open(file, .read).sync() }
             for directory in directories.reversed() { try disk.syncDirectory(directory) }
         }

@@ -19,12 +19,29 @@ public final class CheckpointStore: Sendable {
     /// - Parameter identity: gives 16 hexadecimal digits for a new store.
     public static func open(_ disk: any Disk, create: Bool, identity: () -> String) throws(StoreFault) -> CheckpointStore {
         let errand = Errand("open the store", disk.rootName)
+        try checkSafety(disk, errand)
         if try errand.inStore({ () throws(FileFault) in try disk.entry(at: StoreLayout.format) }) == nil {
             guard create else { throw errand.fault(.format("there is no store")) }
             try make(on: disk, errand, identity: identity)
         }
         try checkFormat(disk, errand)
         return CheckpointStore(disk: disk, identity: try readIdentity(disk, errand))
+    }
+
+    /// What others may write into proves nothing, and hooks, states and specs come out of it.
+    private static func checkSafety(_ disk: any Disk, _ errand: Errand) throws(StoreFault) {
+        let root = try errand.inStore { () throws(FileFault) in try disk.rootEntry() }
+        guard root.isOurs else {
+            throw errand.fault(.unsafe("it belongs to user \(root.owner.user). Run as that user"))
+        }
+        guard root.mode & 0o022 == 0 else {
+            let mode = String(root.mode, radix: 8)
+            throw errand.fault(.unsafe("others may write into it (mode \(mode)). Run 'chmod go-w \(disk.rootName)'"))
+        }
+        if let above = root.openDirectoryAbove {
+            throw errand.fault(
+                .unsafe("'\(above)' above it is open to all, who could put another in its place. Run 'chmod o-w \(above)'"))
+        }
     }
 
     /// Writes `format` last: before that there is no store, and the next attempt begins again.

@@ -75,6 +75,9 @@ public struct TreeEntry: Hashable, Sendable, Codable {
     public var kind: Kind
     /// Permission bits as the agent had them, `0o7777`.
     public var mode: UInt32
+    /// Numbers of the owner; nil, both: a version of a time when they were not kept.
+    public var user: UInt32?
+    public var group: UInt32?
     /// Nanoseconds since 1970.
     public var modified: Int64
     /// Of files.
@@ -89,9 +92,15 @@ public struct TreeEntry: Hashable, Sendable, Codable {
         self.kind = kind
         mode = entry.mode & 0o7777
         modified = entry.modifiedAt.nanoseconds
+        user = entry.owner.user
+        group = entry.owner.group
     }
 
     public var modifiedAt: WallTime { WallTime(nanoseconds: modified) }
+    public var owner: FileOwner? {
+        guard let user, let group else { return nil }
+        return FileOwner(user: user, group: group)
+    }
 }
 
 /// Sizes come from strangers (a sparse file may claim any), so their sum must not trap.

@@ -7,6 +7,7 @@ extension StoreFault {
     public var code: String {
         switch kind {
         case .format: "E-STORE-FORMAT"
+        case .unsafe: "E-STORE-UNSAFE"
         case .full: "E-STORE-FULL"
         case .readOnly: "E-STORE-READONLY"
         case .denied: "E-STORE-DENIED"
@@ -27,11 +28,12 @@ extension StoreFault {
     private var reason: String {
         switch kind {
         case .format(let how): "\(how). Give the store's directory with --store, or an empty one to make a new store"
+        case .unsafe(let why): "\(why), or give another store with --store"
         case .full(let needed, let free):
-            "the disk is full\(Self.figures(needed, free)). Free space, or run 'runner prune \(agent) --dry-run'"
+            "the disk is full\(Self.figures(needed, free)). Free space, or \(isOfStore ? "give another store with --store" : "run 'runner prune \(agent) --dry-run'")"
         case .readOnly: "the store's disk is read-only. Remount it writable; older versions are untouched"
         case .denied: "permission denied. Run as the store's owner, or give another store with --store"
-        case .held(let holder): "it is held by \(holder). Ask that one, or stop it first"
+        case .held(let holder): "it is held by \(holder). Look with 'runner status', or end it with 'runner stop' first"
         case .noSuchAgent: "there is no such agent. See 'runner ls'"
         case .noSuchVersion: "there is no such version. See 'runner versions \(agent)'"
         case .broken(let part, let how): "'\(part)' is broken: \(how). Use another version, see 'runner versions \(agent)'"
@@ -43,6 +45,9 @@ extension StoreFault {
         case .system(let fault): "could not \(fault.doing) '\(fault.what)': \(Self.words(fault.kind)). Older versions are untouched"
         }
     }
+
+    /// Of the whole store, named by its path, rather than of an agent.
+    private var isOfStore: Bool { what.hasPrefix("/") }
 
     /// `what` without the version.
     private var agent: String { String(what.prefix { $0 != "@" }) }

@@ -6,6 +6,8 @@ public struct StoreFault: Error, Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// Not a store, or one of a newer format.
         case format(String)
+        /// Others could change it, or it is another user's: why, in words.
+        case unsafe(String)
         case full(needed: ByteCount?, free: ByteCount?)
         case readOnly
         case denied

@@ -36,7 +36,8 @@ enum Tree {
     }
 
     private static func isComplete(_ entry: TreeEntry) -> Bool {
-        switch entry.kind {
+        guard (entry.user == nil) == (entry.group == nil) else { return false }
+        return switch entry.kind {
         case .file: entry.size != nil && entry.sha256 != nil && entry.target == nil
         case .directory: entry.size == nil && entry.sha256 == nil && entry.target == nil
         case .link: entry.size == nil && entry.sha256 == nil && !(entry.target ?? "").isEmpty

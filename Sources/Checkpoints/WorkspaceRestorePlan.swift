@@ -10,6 +10,8 @@ public struct WorkspaceRestorePlan: Hashable, Sendable, Codable {
         case changed
         /// There, and not in the version.
         case removed
+        /// Same content, other owner; its permission bits and time are set too.
+        case owner
         /// Same content, other permission bits; its time is set too.
         case mode
         /// Same content, other time of change.
@@ -22,6 +24,8 @@ public struct WorkspaceRestorePlan: Hashable, Sendable, Codable {
         public var kind: TreeEntry.Kind
         /// Of the version's file.
         public var size: UInt64?
+        /// What the owner is to be, when it changes.
+        public var owner: FileOwner?
     }
     public var version: VersionNumber
     /// Sorted by path. Empty: the workspace is as the version has it.
@@ -30,6 +34,8 @@ public struct WorkspaceRestorePlan: Hashable, Sendable, Codable {
     public var unchanged: Int
     /// Excluded or special, and therefore left as they are.
     public var leftAlone: [DiskPath]
+    /// How many are of an owner that only root could give them: they will belong to the runner, without set-user and set-group bits.
+    public var ownersLost: Int
     /// Bytes that must be free beside the workspace.
     public var spaceNeeded: ByteCount
 
@@ -40,7 +46,21 @@ public struct WorkspaceRestorePlan: Hashable, Sendable, Codable {
 struct PlannedRestore {
     var plan: WorkspaceRestorePlan
     /// What is to be there in the end, excluded paths left out.
-    var wanted: [TreeEntry]
+    var wanted: [WantedEntry]
+}
+
+/// What is to be at a path in the end.
+struct WantedEntry {
+    var stored: TreeEntry
+    /// nil: the version does not say, or we may not give it.
+    var owner: FileOwner?
+
+    init(_ stored: TreeEntry, on workspace: any Disk) {
+        self.stored = stored
+        owner = stored.owner.flatMap { workspace.mayGive($0) ? $0 : nil }
+    }
+    /// Without set-user and set-group bits for a file that gets another owner than it had: it must not run as the runner.
+    var mode: UInt32 { stored.kind == .file && owner == nil ? stored.mode & 0o1777 : stored.mode & 0o7777 }
 }
 
 /// Compares a version with what is there.
@@ -51,7 +71,7 @@ struct RestorePlanner {
         case excludedInTheWay(DiskPath, held: DiskPath)
     }
     let workspace: any Disk
-    let wanted: [TreeEntry]
+    let wanted: [WantedEntry]
     let listing: WorkspaceListing
     private let present: [DiskPath: DiskEntry]
     /// Directories that hold, at any depth, what is excluded; and what that is.
@@ -62,7 +82,7 @@ struct RestorePlanner {
     init(_ entries: [TreeEntry], in workspace: any Disk, leavingOut exclusions: Exclusions) throws(FileFault) {
         self.workspace = workspace
         let listing = try WorkspaceListing(of: workspace, leavingOut: exclusions)
-        wanted = entries.filter { !exclusions.covers($0.path) }
+        wanted = entries.filter { !exclusions.covers($0.path) }.map { WantedEntry($0, on: workspace) }
         self.listing = listing
         present = Dictionary(uniqueKeysWithValues: listing.found.map { ($0.path, $0.entry) })
         holdingExcluded = Self.directories(above: listing.excluded)
@@ -85,10 +105,14 @@ struct RestorePlanner {
         var steps: [WorkspaceRestorePlan.Step] = []
         for entry in wanted {
             guard let change = try change(entry) else { continue }
-            steps.append(.init(path: entry.path, change: change, kind: entry.kind, size: entry.size))
+            let path = entry.stored.path
+            let givesOwner = change == .owner || change == .changed && present[path]?.owner != entry.owner
+            steps.append(
+                .init(
+                    path: path, change: change, kind: entry.stored.kind, size: entry.stored.size, owner: givesOwner ? entry.owner : nil))
         }
         let unchanged = wanted.count - steps.count
-        let known = Set(wanted.map(\.path))
+        let known = Set(wanted.map(\.stored.path))
         for found in listing.found where !known.contains(found.path) && !isKept(found.path) {
             steps.append(.init(path: found.path, change: .removed, kind: Self.kind(found.entry), size: nil))
         }
@@ -96,7 +120,8 @@ struct RestorePlanner {
         steps.sort { $0.path < $1.path }
         let leftAlone = (listing.excluded + listing.special.filter { !known.contains($0) } + listing.vanished).sorted()
         let plan = WorkspaceRestorePlan(
-            version: version, steps: steps, unchanged: unchanged, leftAlone: leftAlone, spaceNeeded: ByteCount(space))
+            version: version, steps: steps, unchanged: unchanged, leftAlone: leftAlone,
+            ownersLost: wanted.count { $0.owner == nil && $0.stored.owner != nil }, spaceNeeded: ByteCount(space))
         return PlannedRestore(plan: plan, wanted: wanted)
     }
 
@@ -104,16 +129,24 @@ struct RestorePlanner {
 
     // MARK: One path
 
-    private func change(_ entry: TreeEntry) throws(Obstacle) -> WorkspaceRestorePlan.Change? {
+    private func change(_ wanted: WantedEntry) throws(Obstacle) -> WorkspaceRestorePlan.Change? {
+        let entry = wanted.stored
         guard let there = present[entry.path] else { return .added }
         guard Self.kind(there) == entry.kind else {
             if let held = holdingExcluded[entry.path] { throw .excludedInTheWay(entry.path, held: held) }
             return .changed
         }
         if try !sameContent(entry, there) { return .changed }
-        if entry.kind == .link { return nil }
-        if there.mode != entry.restoredMode { return .mode }
-        return there.modifiedAt == entry.modifiedAt ? nil : .time
+        let difference = difference(wanted, there)
+        // Another name of the same file may lie outside of the workspace, and be none of the agent's: left as it is, a new file takes its place.
+        return difference != nil && there.hasOtherNames ? .changed : difference
+    }
+
+    private func difference(_ wanted: WantedEntry, _ there: DiskEntry) -> WorkspaceRestorePlan.Change? {
+        if let owner = wanted.owner, there.owner != owner { return .owner }
+        if wanted.stored.kind == .link { return nil }
+        if there.mode != wanted.mode { return .mode }
+        return there.modifiedAt == wanted.stored.modifiedAt ? nil : .time
     }
 
     private func sameContent(_ entry: TreeEntry, _ there: DiskEntry) throws(Obstacle) -> Bool {
@@ -153,15 +186,10 @@ struct RestorePlanner {
                 let new = step.size ?? 0
                 largest = max(largest, new)
                 if new > old { growth = saturatingSum(growth, new - old) } else { freed = saturatingSum(freed, old - new) }
-            case .mode, .time: break
+            case .owner, .mode, .time: break
             }
         }
         let total = saturatingSum(growth, largest)
         return total > freed ? total - freed : min(total, largest)
     }
-}
-
-extension TreeEntry {
-    /// Without set-user and set-group bits for files: the restored file belongs to the runner, and must not run as it.
-    var restoredMode: UInt32 { kind == .file ? mode & 0o1777 : mode & 0o7777 }
 }

@@ -6,7 +6,7 @@ struct WorkspaceRestorer {
     let store: any Disk
     let layout: VersionLayout
     let workspace: any Disk
-    let entries: [DiskPath: TreeEntry]
+    let entries: [DiskPath: WantedEntry]
     let errand: Errand
     /// Beside each file while it is written. No name in the version, so that a later plan removes what a crash left.
     private let temporaryName: String
@@ -22,10 +22,10 @@ struct WorkspaceRestorer {
         self.store = store
         layout = VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version))
         self.workspace = workspace
-        self.entries = Dictionary(uniqueKeysWithValues: planned.wanted.map { ($0.path, $0) })
+        self.entries = Dictionary(uniqueKeysWithValues: planned.wanted.map { ($0.stored.path, $0) })
         self.isRepeated = isRepeated
         self.errand = errand
-        let taken = Set((planned.wanted.map(\.path) + planned.plan.leftAlone).map { Array($0.name.utf8) })
+        let taken = Set((planned.wanted.map(\.stored.path) + planned.plan.leftAlone).map { Array($0.name.utf8) })
         var name = ".runner-restore"
         while taken.contains(Array(name.utf8)) { name += "+" }
         temporaryName = name
@@ -40,7 +40,8 @@ struct WorkspaceRestorer {
         for step in plan.steps where step.kind == .directory && step.change != .removed { try makeUsable(step) }
         for step in plan.steps where step.kind != .directory && step.change != .removed { try place(step) }
         // 3. Times of directories change with their content: last, the deepest first, whether planned or not.
-        for entry in entries.values.filter({ $0.kind == .directory }).sorted(by: { $1.path < $0.path }) { try finish(entry) }
+        let directories = entries.values.filter { $0.stored.kind == .directory }
+        for entry in directories.sorted(by: { $1.stored.path < $0.stored.path }) { try finish(entry) }
         if isRepeated { try syncAll() }
         for directory in touched.sorted(by: { ($1?.text ?? "").utf8.lexicographicallyPrecedes(($0?.text ?? "").utf8) }) {
             try errand.outside { () throws(FileFault) in try workspace.syncDirectory(directory) }
@@ -49,7 +50,7 @@ struct WorkspaceRestorer {
 
     private mutating func syncAll() throws(StoreFault) {
         touched.insert(nil)
-        for entry in entries.values.sorted(by: { $0.path < $1.path }) {
+        for entry in entries.values.map(\.stored).sorted(by: { $0.path < $1.path }) {
             switch entry.kind {
             case .directory: touched.insert(entry.path)
             case .file: try errand.outside { () throws(FileFault) in try workspace.open(entry.path, .read).sync() }
@@ -95,7 +96,8 @@ struct WorkspaceRestorer {
     }
 
     private mutating func place(_ step: WorkspaceRestorePlan.Step) throws(StoreFault) {
-        guard let entry = entries[step.path] else { preconditionFailure("'\(step.path)' is in the plan and not in the version") }
+        guard let wanted = entries[step.path] else { preconditionFailure("'\(step.path)' is in the plan and not in the version") }
+        let entry = wanted.stored
         switch step.change {
         case .added, .changed:
             touched.insert(entry.path.parent)
@@ -104,13 +106,16 @@ struct WorkspaceRestorer {
                 try openUp(entry.path.parent)
                 try workspace.removeTree(temporary)
             }
-            if entry.kind == .file { try copy(entry, to: temporary) } else { try link(entry, at: temporary) }
+            if entry.kind == .file { try copy(wanted, to: temporary) } else { try link(wanted, at: temporary) }
             try errand.outside { () throws(FileFault) in try workspace.rename(temporary, to: entry.path) }
-        case .mode, .time:
+        case .owner where entry.kind == .link:
+            touched.insert(entry.path.parent)
+            try errand.outside { () throws(FileFault) in try giveOwner(wanted, at: entry.path) }
+        case .owner, .mode, .time:
             try errand.outside { () throws(FileFault) in
-                try workspace.setMode(entry.path, entry.restoredMode | 0o400)
+                try workspace.setMode(entry.path, entry.mode & 0o1777 | 0o400)
                 let file = try workspace.open(entry.path, .read)
-                try dress(entry, at: entry.path)
+                try dress(wanted, at: entry.path)
                 try file.sync()
             }
         case .removed: return
@@ -118,7 +123,8 @@ struct WorkspaceRestorer {
     }
 
     /// The stored bytes, hashed once more on the way: what decayed since the version was verified takes no place.
-    private func copy(_ entry: TreeEntry, to temporary: DiskPath) throws(StoreFault) {
+    private func copy(_ wanted: WantedEntry, to temporary: DiskPath) throws(StoreFault) {
+        let entry = wanted.stored
         let part = "workspace/\(entry.path)"
         let opened = try errand.reading(part) { () throws(FileFault) in try store.open(layout.content(entry.path), .read) }
         let source = MeasuredFile(opened, limit: entry.size ?? 0)
@@ -131,18 +137,29 @@ struct WorkspaceRestorer {
             throw errand.fault(.broken(part: part, how: "its bytes are not what was stored"))
         }
         try errand.outside { () throws(FileFault) in
-            try dress(entry, at: temporary)
+            try dress(wanted, at: temporary)
             try target.sync()
         }
     }
 
-    private func link(_ entry: TreeEntry, at temporary: DiskPath) throws(StoreFault) {
-        try errand.outside { () throws(FileFault) in try workspace.makeSymbolicLink(temporary, to: entry.target ?? "") }
+    private func link(_ wanted: WantedEntry, at temporary: DiskPath) throws(StoreFault) {
+        try errand.outside { () throws(FileFault) in
+            try workspace.makeSymbolicLink(temporary, to: wanted.stored.target ?? "")
+            try giveOwner(wanted, at: temporary)
+        }
     }
 
-    private func dress(_ entry: TreeEntry, at path: DiskPath) throws(FileFault) {
-        try workspace.setMode(path, entry.restoredMode)
-        try workspace.setModified(path, entry.modifiedAt)
+    /// The owner first: giving a file away takes its set-user bit.
+    private func dress(_ wanted: WantedEntry, at path: DiskPath) throws(FileFault) {
+        try giveOwner(wanted, at: path)
+        try workspace.setMode(path, wanted.mode)
+        try workspace.setModified(path, wanted.stored.modifiedAt)
+    }
+
+    /// Only where it differs, so that a file system without owners is asked for nothing it cannot do.
+    private func giveOwner(_ wanted: WantedEntry, at path: DiskPath) throws(FileFault) {
+        guard let owner = wanted.owner, try workspace.entry(at: path)?.owner != owner else { return }
+        try workspace.setOwner(path, owner)
     }
 
     /// A directory of the agent's may forbid its own owner to write; it gets its bits back at the end.
@@ -151,13 +168,16 @@ struct WorkspaceRestorer {
         try workspace.setMode(directory, entry.mode | 0o700)
     }
 
-    private mutating func finish(_ entry: TreeEntry) throws(StoreFault) {
+    private mutating func finish(_ wanted: WantedEntry) throws(StoreFault) {
+        let entry = wanted.stored
         let there = try errand.outside { () throws(FileFault) in try workspace.entry(at: entry.path) }
-        if there?.mode == entry.restoredMode, there?.modifiedAt == entry.modifiedAt { return }
+        let hasOwner = wanted.owner == nil || there?.owner == wanted.owner
+        if hasOwner, there?.mode == wanted.mode, there?.modifiedAt == entry.modifiedAt { return }
         // Before its bits may forbid to open it; what follows in it are only those bits.
         try errand.outside { () throws(FileFault) in
+            try giveOwner(wanted, at: entry.path)
             try workspace.setModified(entry.path, entry.modifiedAt)
-            try workspace.setMode(entry.path, entry.restoredMode)
+            try workspace.setMode(entry.path, wanted.mode)
         }
         touched.insert(entry.path)
     }

@@ -5,10 +5,12 @@ internal import CGcrypt
 /// A running SHA-256.
 public struct SHA256: ~Copyable {
     private let handle: gcry_md_hd_t
+    /// libgcrypt wants its version checked before anything else, and two threads that do so at once find it "not operational" (seen with
+    /// 1.10). A static constant is made exactly once. See "Initializing the library" in its manual.
+    private static let isInitialized = gcry_check_version(nil) != nil
 
     public init() {
-        // libgcrypt wants its version checked once before use; the call is cheap and may be repeated. See "Initializing the library".
-        _ = gcry_check_version(nil)
+        precondition(Self.isInitialized, "libgcrypt could not be initialized")
         var opened: gcry_md_hd_t?
         let code = gcry_md_open(&opened, Int32(GCRY_MD_SHA256.rawValue), 0)
         guard code == 0, let opened else { preconditionFailure("libgcrypt cannot open SHA-256: error \(code)") }

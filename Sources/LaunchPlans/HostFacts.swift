@@ -5,13 +5,13 @@ public import AgentModel
 /// What the host allows, found out once by the front and handed in. Also what `runner doctor` prints.
 public struct HostFacts: Hashable, Sendable, Codable {
     /// What stands between asking and having.
-    public enum Availability: Hashable, Sendable, Codable {
+    public enum Availability: Hashable, Sendable {
         case available
         /// One sentence: why not, and what would change it.
         case missing(String)
     }
     /// Which control groups there are and where an agent's group may be made.
-    public enum ControlGroups: Hashable, Sendable, Codable {
+    public enum ControlGroups: Hashable, Sendable {
         /// Mount point of each usable version 1 controller: "memory", "cpu", "pids", "freezer".
         case v1([String: String])
         /// The directory below which groups may be made, and the controllers delegated there.

@@ -15,13 +15,23 @@ struct ControlClient: ~Copyable {
         end = BootDeadline(within)
         let raw = shim_unix_connect(socket, Int32(SOCK_STREAM.rawValue), max(1, end.millisecondsLeft))
         switch raw {
-        case 0...: connection = Descriptor(raw)
+        case 0...: try Self.requireOurs(raw)
         case -ENOENT, -ECONNREFUSED, -ENOTDIR: throw .nobody
         case -EACCES, -EPERM: throw .denied
         case -EAGAIN: throw .noAnswer
         default: throw .system(-raw)
         }
+        connection = Descriptor(raw)
         makeNonBlocking(connection.raw)
+    }
+
+    /// Who listens there may be somebody who put a socket of his own in the place of ours.
+    private static func requireOurs(_ connection: Int32) throws(AskFault) {
+        var pid: Int32 = 0
+        var user: UInt32 = .max
+        if shim_peer(connection, &pid, &user) == 0, user == 0 || user == geteuid() { return }
+        close(connection)
+        throw .denied
     }
 
     /// Sends `line` with an end of line and hands on each line that comes, until `each` returns false or the peer closes.

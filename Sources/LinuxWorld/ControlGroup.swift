@@ -130,7 +130,7 @@ struct ControlGroup {
     private static func addMembers(of path: String, to members: inout Set<Int32>) {
         guard let text = KernelFiles.text(path + "/cgroup.procs", limit: 1 << 20) else { return }
         members.formUnion(text.split(separator: "\n").compactMap { Int32($0) })
-        for name in KernelFiles.names(in: path) where KernelFiles.isDirectory(path + "/" + name) {
+        for name in KernelFiles.directories(in: path) {
             addMembers(of: path + "/" + name, to: &members)
         }
     }
@@ -141,7 +141,7 @@ struct ControlGroup {
     /// 0 or errno. EBUSY: somebody is still in it.
     private static func removeTree(_ path: String) -> Int32 {
         if rmdir(path) == 0 || errno == ENOENT { return 0 }
-        for name in KernelFiles.names(in: path) where KernelFiles.isDirectory(path + "/" + name) {
+        for name in KernelFiles.directories(in: path) {
             let below = removeTree(path + "/" + name)
             guard below == 0 else { return below }
         }

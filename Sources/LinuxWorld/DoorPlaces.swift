@@ -21,6 +21,7 @@ struct DoorPlaces {
     /// Makes the directories that `door` needs, mode 0700, and takes away what a dead supervisor or an agent left in its place.
     func makeRoom(for door: Door) throws(FileFault) {
         let runtime = try LinuxDisk(at: place.runtime, create: true)
+        try requireOwn(runtime)
         if door != .control {
             try makeOwn("doors", of: runtime)
             try makeOwn("doors/staging", of: runtime)
@@ -30,6 +31,17 @@ struct DoorPlaces {
         case .notify: try runtime.removeTree("doors/notify.sock")
         case .control: try runtime.removeTree("control.sock")
         }
+    }
+
+    /// Below /tmp anybody may have been faster and own what we take for ours; then the sockets would be theirs to replace.
+    private func requireOwn(_ runtime: LinuxDisk) throws(FileFault) {
+        let root = try runtime.rootEntry()
+        var isOpen = !root.isOurs || root.mode & 0o022 != 0 || root.openDirectoryAbove != nil
+        for directory in [parent(of: place.runtime), parent(of: parent(of: place.runtime))] {
+            var status = stat()
+            if stat(directory, &status) == 0, status.st_uid != 0, status.st_uid != geteuid() { isOpen = true }
+        }
+        if isOpen { throw FileFault(.denied, doing: "use, because others could put their own in its place,", what: place.runtime) }
     }
 
     /// Makes a directory; whatever else an agent put in its place goes.

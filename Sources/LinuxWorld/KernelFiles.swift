@@ -46,12 +46,18 @@ package enum KernelFiles {
         return nil
     }
 
+    /// Names of the directories in a directory. One look: /sys and /proc say with each name what it is.
+    static func directories(in path: String) -> [String] { names(in: path) { $0 == UInt8(DT_DIR) } }
+
     /// Names in a directory, without "." and "..".
-    package static func names(in path: String) -> [String] {
+    package static func names(in path: String) -> [String] { names(in: path) { _ in true } }
+
+    private static func names(in path: String, where isWanted: (UInt8) -> Bool) -> [String] {
         guard let directory = opendir(path) else { return [] }
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
+            guard isWanted(entry.pointee.d_type) else { continue }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }

@@ -10,12 +10,11 @@ public final class LinuxDisk: Disk {
     let root: Int32
     private let resolution: PathResolution
 
-    /// Opens the tree below `path`, links on the way followed. `create`: made with mode 0700 when missing, with what is missing above it.
+    /// Opens the tree below `path`, links on the way followed as far as they can be trusted: see `TrustedPath`. `create`: made with mode 0700 when missing, with what is missing above it.
     public convenience init(at path: String, create: Bool) throws(FileFault) {
         if create { try makeMissingDirectories(upTo: path) }
-        try self.init(rootName: path, resolution: nil) {
-            uninterrupted { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        }
+        let (descriptor, name) = try TrustedPath.open(path)
+        try self.init(rootName: name, resolution: nil) { descriptor }
     }
 
     /// Opens the tree below a path of another disk: no link in `path` is followed, not even the last.
@@ -144,11 +143,41 @@ public final class LinuxDisk: Disk {
     // MARK: Attributes
 
     public func setMode(_ path: DiskPath, _ mode: UInt32) throws(FileFault) {
-        // Through an O_PATH descriptor: it needs no right to read the file, and a link swapped in is changed by nobody (EOPNOTSUPP).
-        let handle = Descriptor(
-            try call("set the mode of", path) { directory, name in openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) })
+        // A link swapped in is changed by nobody (EOPNOTSUPP).
+        let handle = Descriptor(try handle(path, doing: "set the mode of"))
         let result = uninterrupted { chmod("/proc/self/fd/\(handle.raw)", mode & 0o7777) }
         if result < 0 { throw FileFault(errno: -result, doing: "set the mode of", what: full(path)) }
+    }
+
+    public func setOwner(_ path: DiskPath?, _ owner: FileOwner) throws(FileFault) {
+        guard let path else { return try give(root, nil, owner) }
+        let handle = Descriptor(try handle(path, doing: "set the owner of"))
+        try give(handle.raw, path, owner)
+    }
+
+    private func give(_ handle: Int32, _ path: DiskPath?, _ owner: FileOwner) throws(FileFault) {
+        let result = uninterrupted { fchownat(handle, "", owner.user, owner.group, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) }
+        if result < 0 { throw FileFault(errno: -result, doing: "set the owner of", what: full(path)) }
+    }
+
+    public func mayGive(_ owner: FileOwner) -> Bool {
+        let user = geteuid()
+        if user == 0 { return true }
+        guard owner.user == user else { return false }
+        if owner.group == getegid() { return true }
+        var groups = [gid_t](repeating: 0, count: Int(max(0, getgroups(0, nil))))
+        return getgroups(Int32(groups.count), &groups) >= 0 && groups.contains(owner.group)
+    }
+
+    /// Something held by an O_PATH descriptor: it needs no right to read it, and from here on nobody can put another thing in its place. What
+    /// has other names is refused: an agent may have made one of a file that is not its own. See EMLINK.
+    private func handle(_ path: DiskPath, doing: String) throws(FileFault) -> Int32 {
+        let handle = Descriptor(try call(doing, path) { directory, name in openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) })
+        var status = stat()
+        let result = uninterrupted { fstat(handle.raw, &status) }
+        if result < 0 { throw FileFault(errno: -result, doing: doing, what: full(path)) }
+        if countsOtherNames(status) { throw FileFault(errno: EMLINK, doing: doing, what: full(path)) }
+        return handle.release()
     }
 
     public func setModified(_ path: DiskPath, _ time: WallTime) throws(FileFault) {
@@ -206,6 +235,11 @@ extension DiskEntry {
             default: .other
             }
         let modified = WallTime(nanoseconds: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec))
-        self.init(kind: kind, size: UInt64(clamping: status.st_size), mode: status.st_mode & 0o7777, modifiedAt: modified)
+        self.init(
+            kind: kind, size: UInt64(clamping: status.st_size), mode: status.st_mode & 0o7777, modifiedAt: modified,
+            owner: FileOwner(user: status.st_uid, group: status.st_gid), hasOtherNames: countsOtherNames(status))
     }
 }
+
+/// The count of a directory is that of its subdirectories.
+private func countsOtherNames(_ status: stat) -> Bool { status.st_mode & S_IFMT != S_IFDIR && status.st_nlink > 1 }

@@ -1,3 +1,4 @@
+internal import CLinuxShims
 internal import Glibc
 internal import LaunchPlans
 internal import OutsideWorld
@@ -7,6 +8,9 @@ extension LinuxMachine {
     /// - Parameter sandboxInit: path of the `runner-init` executable; nil: where an installation or a build puts it.
     public convenience init(sandboxInit: String? = nil) {
         let initPath = sandboxInit ?? Self.findSandboxInit()
+        // What we know of agents (their environments, their states) is no business of other processes of our user, nor of a core file. A new
+        // program begins without it: see prctl(2), PR_SET_DUMPABLE.
+        _ = shim_keep_private()
         self.init(
             arguments: Array(CommandLine.arguments.dropFirst()), environment: Self.environmentOfThisProcess(),
             facts: { HostProbe.facts(initPath: initPath) },

@@ -21,6 +21,11 @@ final class LinuxPrograms: Programs {
     }
 
     func start(_ id: WorkID, _ program: Program) {
+        if let place = placeOfOthers(program.path) {
+            return loop.post(
+                .programEnded(
+                    id, .couldNotStart("'\(place)' may be changed by others, so it is not executed: run 'chmod go-w', or 'chown' it")))
+        }
         do {
             let started = try RunningProgram(program)
             running[id] = started
@@ -68,6 +73,17 @@ final class LinuxPrograms: Programs {
     private func letGo(_ program: RunningProgram) {
         loop.forget(program.output)
         loop.forget(program.handle)
+    }
+}
+
+/// The program or its directory, when somebody but root and us could change it, and so decide what runs with our rights. nil: neither.
+private func placeOfOthers(_ path: String) -> String? {
+    let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    return [path, directory.isEmpty ? "/" : directory].first { place in
+        var status = stat()
+        // What cannot be looked at cannot be executed either: that is told then.
+        guard stat(place, &status) == 0 else { return false }
+        return status.st_uid != 0 && status.st_uid != geteuid() || status.st_mode & 0o022 != 0
     }
 }
 

@@ -38,11 +38,12 @@ final class LinuxWorld: World {
 
     func next(until deadline: Moment?) -> WorldEvent? {
         let event = loop.next(until: deadline.map(clock.bootNanoseconds))
-        if case .workDone = event { restSoon() }
+        restSoon()
         return event
     }
 
-    /// Some seconds after the start, and after each piece of slow work, the code that only these needed is given back.
+    /// Some seconds after the start, and after whatever happens later, the code that only this needed is given back. Nothing happens around
+    /// an agent that is silent, so nothing wakes us then; one that beats costs us one such look every few seconds.
     private func restSoon() {
         guard !isRestPlanned else { return }
         isRestPlanned = true

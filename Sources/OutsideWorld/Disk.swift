@@ -71,6 +71,18 @@ public struct DiskPath: Hashable, Sendable, Comparable, CustomStringConvertible,
     }
 }
 
+/// Whose a file is, by number: names mean nothing on another host.
+public struct FileOwner: Hashable, Sendable, Codable, CustomStringConvertible {
+    public var user: UInt32
+    public var group: UInt32
+    public init(user: UInt32, group: UInt32) {
+        self.user = user
+        self.group = group
+    }
+    public static let root = FileOwner(user: 0, group: 0)
+    public var description: String { "\(user):\(group)" }
+}
+
 /// What lies at a path. Symbolic links are never followed.
 public struct DiskEntry: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
@@ -84,11 +96,19 @@ public struct DiskEntry: Hashable, Sendable {
     /// Permission bits, `0o7777`.
     public var mode: UInt32
     public var modifiedAt: WallTime
-    public init(kind: Kind, size: UInt64, mode: UInt32, modifiedAt: WallTime) {
+    public var owner: FileOwner
+    /// Whether the same file has other names, here or anywhere on its file system: what is done to it is done to those too. Never of a
+    /// directory.
+    public var hasOtherNames: Bool
+    public init(
+        kind: Kind, size: UInt64, mode: UInt32, modifiedAt: WallTime, owner: FileOwner = .root, hasOtherNames: Bool = false
+    ) {
         self.kind = kind
         self.size = size
         self.mode = mode
         self.modifiedAt = modifiedAt
+        self.owner = owner
+        self.hasOtherNames = hasOtherNames
     }
 }
 
@@ -119,6 +139,14 @@ public protocol DiskFile: AnyObject {
     func write(_ bytes: [UInt8]) throws(FileFault)
     /// On return the content is on stable storage. See fsync(2).
     func sync() throws(FileFault)
+    /// Sets the content on its way and does not wait: `sync` of many files, one after the other, then waits for all of them together.
+    /// Nothing is durable by it, and what goes wrong is told by `sync`.
+    func beginSync()
+}
+
+extension DiskFile {
+    /// Nothing: `sync` does it all.
+    public func beginSync() {}
 }
 
 public enum OpenMode: Hashable, Sendable {
@@ -135,11 +163,30 @@ public protocol DiskLock: AnyObject {
     func release()
 }
 
+/// The root of a disk.
+public struct DiskRoot: Hashable, Sendable {
+    public var owner: FileOwner
+    /// Permission bits, `0o7777`.
+    public var mode: UInt32
+    /// Whether the root belongs to the user we are.
+    public var isOurs: Bool
+    /// A directory above in which anybody may rename what is ours: open to all and without the sticky bit. nil: there is none.
+    public var openDirectoryAbove: String?
+    public init(owner: FileOwner, mode: UInt32, isOurs: Bool, openDirectoryAbove: String? = nil) {
+        self.owner = owner
+        self.mode = mode
+        self.isOurs = isOurs
+        self.openDirectoryAbove = openDirectoryAbove
+    }
+}
+
 /// One directory tree. All paths are below its root, which no path leaves; no symbolic link is ever followed on the way.
 /// Nothing is durable before the file's `sync` and `syncDirectory` of its directory returned. Callable from any thread.
 public protocol Disk: AnyObject, Sendable {
     /// As a person knows the root: "/var/lib/runner".
     var rootName: String { get }
+    /// The root itself, and who could put something else in its place.
+    func rootEntry() throws(FileFault) -> DiskRoot
     func open(_ path: DiskPath, _ mode: OpenMode) throws(FileFault) -> any DiskFile
     /// nil: nothing is there.
     func entry(at path: DiskPath) throws(FileFault) -> DiskEntry?
@@ -154,7 +201,13 @@ public protocol Disk: AnyObject, Sendable {
     func removeFile(_ path: DiskPath) throws(FileFault)
     /// The directory must be empty.
     func removeDirectory(_ path: DiskPath) throws(FileFault)
+    /// Refuses a file that has other names (EMLINK, 31): one of them may be somebody else's.
     func setMode(_ path: DiskPath, _ mode: UInt32) throws(FileFault)
+    /// Of a file this may take set-user and set-group bits away; of a link it is the link's own. `denied` unless `mayGive(owner)`; refuses a file
+    /// that has other names, as `setMode`. nil: the root.
+    func setOwner(_ path: DiskPath?, _ owner: FileOwner) throws(FileFault)
+    /// Whether what is made here may be given this owner: any when we are root; else our own number with one of our groups.
+    func mayGive(_ owner: FileOwner) -> Bool
     func setModified(_ path: DiskPath, _ time: WallTime) throws(FileFault)
     /// On return the names in the directory (nil: the root) are on stable storage.
     func syncDirectory(_ path: DiskPath?) throws(FileFault)

@@ -179,7 +179,7 @@ public enum ProgramResult: Hashable, Sendable {
 public protocol Programs: AnyObject {
     /// Runs it beside the loop; `programEnded(id, …)` follows within its time limit and a second.
     func start(_ id: WorkID, _ program: Program)
-    /// Executable files of a directory, sorted by name; empty when there is none.
+    /// Whole paths of the executable files in a directory, sorted by name; empty when there is none.
     func executables(in directory: String) -> [String]
 }
 

@@ -1,8 +1,8 @@
 public import AgentModel
 
 /// What would happen next to an agent that died now and again and again, step by step. `runner plan` prints it.
-public struct LadderPlan: Hashable, Sendable, Codable {
-    public struct Step: Hashable, Sendable, Codable {
+public struct LadderPlan: Hashable, Sendable, Encodable {
+    public struct Step: Hashable, Sendable, Encodable {
         /// From now to this step, if every launch succeeded and every life ended at once.
         public var after: Duration
         /// What is supposed to happen: "it crashes", "the wait is over".
@@ -13,6 +13,16 @@ public struct LadderPlan: Hashable, Sendable, Codable {
             self.after = after
             self.supposing = supposing
             self.decision = decision
+        }
+
+        private enum Key: String, CodingKey { case after, supposing, decision }
+
+        /// `after` in seconds, as every duration a program is given.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            try container.encode(after.inSeconds, forKey: .after)
+            try container.encode(supposing, forKey: .supposing)
+            try container.encode(decision, forKey: .decision)
         }
     }
     public var steps: [Step]

@@ -8,7 +8,7 @@ extension Draft {
     mutating func launched(_ origin: Origin) -> Answer {
         guard asksForLife(origin) else {
             state.phase = .running(from: origin, since: now, healthySince: nil)
-            return .act("running \(words(origin)): no sign of life is asked of it")
+            return .act("running \(words(origin)): its process is up, and nothing more is asked of it")
         }
         state.phase = .starting(from: origin, since: now)
         return .act("up \(words(origin)): waiting \(words(settings.startWithin)) for its first sign of life")

@@ -59,3 +59,33 @@ public struct RecoverySettings: Hashable, Sendable, Codable {
     public var stopWithin: Duration = .seconds(10)
     public init() {}
 }
+
+// What an older runner wrote is read by a newer one: a field that was not there yet has its default. Without this an update would make every
+// journal, and with it the memory of the ladder, unreadable.
+extension RecoverySettings {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        restart = try values.decodeIfPresent(Restart.self, forKey: .restart) ?? restart
+        signOfLife = try values.decodeIfPresent(SignOfLife.self, forKey: .signOfLife) ?? signOfLife
+        probation = try values.decodeIfPresent(Duration.self, forKey: .probation) ?? probation
+        startWithin = try values.decodeIfPresent(Duration.self, forKey: .startWithin) ?? startWithin
+        restoreAttempts = try values.decodeIfPresent(Int.self, forKey: .restoreAttempts) ?? restoreAttempts
+        window = try values.decodeIfPresent(Duration.self, forKey: .window) ?? window
+        backOffInitial = try values.decodeIfPresent(Duration.self, forKey: .backOffInitial) ?? backOffInitial
+        backOffFactor = try values.decodeIfPresent(Double.self, forKey: .backOffFactor) ?? backOffFactor
+        backOffMaximum = try values.decodeIfPresent(Duration.self, forKey: .backOffMaximum) ?? backOffMaximum
+        backOffJitter = try values.decodeIfPresent(Double.self, forKey: .backOffJitter) ?? backOffJitter
+        backOffResetAfter = try values.decodeIfPresent(Duration.self, forKey: .backOffResetAfter) ?? backOffResetAfter
+        flappingDeaths = try values.decodeIfPresent(Int.self, forKey: .flappingDeaths) ?? flappingDeaths
+        flappingWithin = try values.decodeIfPresent(Duration.self, forKey: .flappingWithin) ?? flappingWithin
+        coolDown = try values.decodeIfPresent(Duration.self, forKey: .coolDown) ?? coolDown
+        coolDownsBeforeEscalation = try values.decodeIfPresent(Int.self, forKey: .coolDownsBeforeEscalation) ?? coolDownsBeforeEscalation
+        cleanStartsBeforeEscalation =
+            try values.decodeIfPresent(Int.self, forKey: .cleanStartsBeforeEscalation) ?? cleanStartsBeforeEscalation
+        escalateAfter = try values.decodeIfPresent(Duration.self, forKey: .escalateAfter)
+        whenExhausted = try values.decodeIfPresent(Exhausted.self, forKey: .whenExhausted) ?? whenExhausted
+        retryEvery = try values.decodeIfPresent(Duration.self, forKey: .retryEvery) ?? retryEvery
+        stopWithin = try values.decodeIfPresent(Duration.self, forKey: .stopWithin) ?? stopWithin
+    }
+}

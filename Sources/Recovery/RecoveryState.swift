@@ -123,3 +123,28 @@ public struct RecoveryState: Hashable, Sendable, Codable {
     public var passedOver: [VersionSpan] = []
     public init() {}
 }
+
+// What an older runner wrote is read by a newer one: a field that was not there yet has its default. Without this an update would make every
+// journal, and with it the memory of the ladder, unreadable.
+extension RecoveryState {
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        self.init()
+        wanted = try values.decodeIfPresent(Wanted.self, forKey: .wanted) ?? wanted
+        phase = try values.decodeIfPresent(Phase.self, forKey: .phase) ?? phase
+        deaths = try values.decodeIfPresent([Death].self, forKey: .deaths) ?? deaths
+        restoreAttempts = try values.decodeIfPresent([Moment].self, forKey: .restoreAttempts) ?? restoreAttempts
+        tried = try values.decodeIfPresent([VersionNumber].self, forKey: .tried) ?? tried
+        cleanStarts = try values.decodeIfPresent(Int.self, forKey: .cleanStarts) ?? cleanStarts
+        coolDowns = try values.decodeIfPresent(Int.self, forKey: .coolDowns) ?? coolDowns
+        troubleSince = try values.decodeIfPresent(Moment.self, forKey: .troubleSince)
+        escalated = try values.decodeIfPresent(Bool.self, forKey: .escalated) ?? escalated
+        lastCoolDown = try values.decodeIfPresent(Moment.self, forKey: .lastCoolDown)
+        exhausted = try values.decodeIfPresent(Bool.self, forKey: .exhausted) ?? exhausted
+        followsCheckpoint = try values.decodeIfPresent(Bool.self, forKey: .followsCheckpoint) ?? followsCheckpoint
+        lastEnd = try values.decodeIfPresent(ProcessEnd.self, forKey: .lastEnd)
+        watched = try values.decodeIfPresent([StoredVersion].self, forKey: .watched) ?? watched
+        soundUpTo = try values.decodeIfPresent(VersionNumber.self, forKey: .soundUpTo)
+        passedOver = try values.decodeIfPresent([VersionSpan].self, forKey: .passedOver) ?? passedOver
+    }
+}

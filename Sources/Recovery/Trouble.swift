@@ -33,7 +33,9 @@ extension Draft {
         state.watched = []
         let afterProgress = life.healthySince != nil
         if afterProgress, now - life.since >= settings.backOffResetAfter { state.cleanStarts = 0 }
-        let isFirstOfItsKind = !state.deaths.contains { $0.fault == fault && $0.origin == life.origin && now - $0.at < settings.flappingWithin }
+        let isFirstOfItsKind = !state.deaths.contains {
+            $0.fault == fault && $0.origin == life.origin && now - $0.at < settings.flappingWithin
+        }
         remember(Death(at: now, fault: fault, origin: life.origin, afterProgress: afterProgress))
         let isExcused = fault.comesFromOutside && isFirstOfItsKind
         if !afterProgress, case .version(let version) = life.origin, fault.speaksAgainstVersion, !isExcused {

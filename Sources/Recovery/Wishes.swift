@@ -41,7 +41,7 @@ extension Draft {
         state.wanted = .stopped
         state.phase = .ending(from: origin, since: now, cause: .operatorStop)
         actions.append(.stop(checkpointFirst: checkpointFirst, within: settings.stopWithin))
-        return .act("stopping it (killed after \(words(settings.stopWithin))): the operator wants it down")
+        return .act("stopping it (it has \(words(settings.stopWithin))): the operator wants it down")
     }
 
     mutating func stayStopped(_ origin: Origin, since: Moment, cause: EndingCause) -> Answer {

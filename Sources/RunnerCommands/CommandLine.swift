@@ -11,7 +11,7 @@ func allCommands() -> [any Command.Type] {
         CheckpointCommand.self, VersionsCommand.self, ShowCommand.self, RestoreCommand.self, VerifyCommand.self, PinCommand.self,
         UnpinCommand.self, PruneCommand.self,
         WhyCommand.self, PlanCommand.self, ReplayCommand.self, SettleCommand.self, ConfigCommand.self, DoctorCommand.self,
-        ExplainCommand.self, HelpCommand.self, VersionCommand.self,
+        ExplainCommand.self, HelpCommand.self, CompletionsCommand.self, VersionCommand.self,
     ]
 }
 

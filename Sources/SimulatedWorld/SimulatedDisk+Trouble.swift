@@ -39,6 +39,18 @@ extension SimulatedDisk {
     /// Read-only from now on, until told otherwise.
     public func setReadOnly(_ isReadOnly: Bool) { state.withLock { $0.isReadOnly = isReadOnly } }
 
+    /// Another user from now on, to whom the root belongs; root may give files away, others may not.
+    public func become(_ user: FileOwner) {
+        state.withLock { state in
+            state.user = user
+            state.tree.nodes[SimulatedTree.root]?.now.owner = user
+            state.tree.nodes[SimulatedTree.root]?.safe.owner = user
+        }
+    }
+
+    /// Of the root itself.
+    public func setRootMode(_ mode: UInt32) { state.withLock { $0.tree.nodes[SimulatedTree.root]?.now.mode = mode } }
+
     /// Bytes that all files together may take; nil: as good as endless.
     public func setCapacity(_ capacity: ByteCount?) { state.withLock { $0.capacity = capacity?.bytes } }
 
@@ -67,6 +79,7 @@ extension SimulatedDisk {
                 state.capacity = original.capacity
                 state.isReadOnly = original.isReadOnly
                 state.isDown = original.isDown
+                state.user = original.user
             }
         }
         return copy
@@ -139,7 +152,7 @@ extension SimulatedDisk {
         state.withLock { state in
             if case .some(.some) = try? state.tree.find(path) {
             } else {
-                _ = try? state.tree.add(SimulatedNode(.file, mode: 0o600, at: state.time), at: path)
+                _ = try? state.tree.add(SimulatedNode(.file, mode: 0o600, at: state.time, owner: state.user), at: path)
                 if let parent = try? state.tree.directory(path.parent) { state.tree.sync(directory: parent) }
             }
         }
@@ -151,7 +164,7 @@ extension SimulatedDisk {
 
     /// Puts a socket, pipe or device there.
     public func plantOther(_ path: DiskPath) {
-        state.withLock { state in _ = try? state.tree.add(SimulatedNode(.other, mode: 0o600, at: state.time), at: path) }
+        state.withLock { state in _ = try? state.tree.add(SimulatedNode(.other, mode: 0o600, at: state.time, owner: state.user), at: path) }
     }
 
     private func spoil(_ path: DiskPath, _ change: @Sendable (inout [UInt8]) -> Bool) -> Bool {
@@ -176,8 +189,10 @@ public struct SimulatedContent: Hashable, Sendable {
     public var kind: Kind
     public var mode: UInt32
     public var modifiedAt: WallTime
+    public var owner: FileOwner
 
     init(_ node: SimulatedNode) {
+        owner = node.now.owner
         mode = node.now.mode
         modifiedAt = node.now.modifiedAt
         kind =

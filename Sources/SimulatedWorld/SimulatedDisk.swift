@@ -31,6 +31,8 @@ public final class SimulatedDisk: Disk {
         var capacity: UInt64?
         var isReadOnly = false
         var isDown = false
+        /// Who we are: what we make is ours.
+        var user = FileOwner.root
         /// Counts lives: handles and locks of an earlier one are dead.
         var life = 0
         var locks: [DiskPath: (holder: String, token: Int)] = [:]
@@ -49,7 +51,7 @@ public final class SimulatedDisk: Disk {
         self.rootName = rootName
         self.clock = clock
         let start = clock?() ?? WallTime(seconds: 1_795_248_000)
-        state = Mutex(State(tree: SimulatedTree(at: start), random: SeededRandom(seed: seed), capacity: capacity?.bytes))
+        state = Mutex(State(tree: SimulatedTree(at: start, owner: .root), random: SeededRandom(seed: seed), capacity: capacity?.bytes))
     }
 
     // MARK: One operation
@@ -131,7 +133,7 @@ public final class SimulatedDisk: Disk {
             }
         case (nil, .createNew(let bits)), (nil, .append(let bits)):
             try state.needRoom()
-            return try state.tree.add(SimulatedNode(.file, mode: bits & 0o7777, at: state.time), at: path)
+            return try state.tree.add(SimulatedNode(.file, mode: bits & 0o7777, at: state.time, owner: state.user), at: path)
         }
     }
 
@@ -155,7 +157,8 @@ public final class SimulatedDisk: Disk {
             case .other: .other
             case .link(let target): .symbolicLink(target: target)
             }
-        return DiskEntry(kind: kind, size: UInt64(node.now.content.count), mode: node.now.mode, modifiedAt: node.now.modifiedAt)
+        return DiskEntry(
+            kind: kind, size: UInt64(node.now.content.count), mode: node.now.mode, modifiedAt: node.now.modifiedAt, owner: node.now.owner)
     }
 
     public func names(in directory: DiskPath?) throws(FileFault) -> [String] {
@@ -168,14 +171,15 @@ public final class SimulatedDisk: Disk {
     public func makeDirectory(_ path: DiskPath, mode: UInt32) throws(FileFault) {
         try perform("mkdir", path) { state throws(Refusal) in
             try state.needRoom()
-            _ = try state.tree.add(SimulatedNode(.directory, mode: mode & 0o7777, at: state.time), at: path)
+            _ = try state.tree.add(SimulatedNode(.directory, mode: mode & 0o7777, at: state.time, owner: state.user), at: path)
         }
     }
 
     public func makeSymbolicLink(_ path: DiskPath, to target: String) throws(FileFault) {
         try perform("symlink", path) { state throws(Refusal) in
             try state.needRoom()
-            _ = try state.tree.add(SimulatedNode(.link(target: target), mode: 0o777, at: state.time), at: path)
+            let link = SimulatedNode(.link(target: target), mode: 0o777, at: state.time, owner: state.user)
+            _ = try state.tree.add(link, at: path)
         }
     }
 
@@ -196,6 +200,26 @@ public final class SimulatedDisk: Disk {
             guard let node = try state.tree.find(path) else { throw .missing }
             if case .link = state.tree.nodes[node]?.kind { throw .system(95) }  // EOPNOTSUPP
             state.tree.nodes[node]?.now.mode = mode & 0o7777
+        }
+    }
+
+    public func setOwner(_ path: DiskPath?, _ owner: FileOwner) throws(FileFault) {
+        try perform("chown", path) { state throws(Refusal) in
+            var node: Int? = SimulatedTree.root
+            if let path { node = try state.tree.find(path) }
+            guard let node else { throw .missing }
+            guard state.mayGive(owner) else { throw .denied }
+            state.tree.nodes[node]?.now.owner = owner
+            if state.tree.nodes[node]?.kind == .file { state.tree.nodes[node]?.now.mode &= 0o1777 }
+        }
+    }
+
+    public func mayGive(_ owner: FileOwner) -> Bool { state.withLock { $0.mayGive(owner) } }
+
+    public func rootEntry() throws(FileFault) -> DiskRoot {
+        try perform("stat", nil, changes: false) { state throws(Refusal) in
+            guard let root = state.tree.nodes[SimulatedTree.root] else { throw .missing }
+            return DiskRoot(owner: root.now.owner, mode: root.now.mode, isOurs: root.now.owner.user == state.user.user)
         }
     }
 
@@ -220,6 +244,8 @@ extension SimulatedDisk.State {
         guard let capacity else { return 1 << 40 }
         return capacity > tree.used ? capacity - tree.used : 0
     }
+
+    func mayGive(_ owner: FileOwner) -> Bool { user == .root || owner == user }
 
     /// A new name needs some room too.
     func needRoom() throws(Refusal) {

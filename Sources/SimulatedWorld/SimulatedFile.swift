@@ -93,7 +93,7 @@ extension SimulatedDisk {
                 node = found
             } else {
                 try state.needRoom()
-                node = try state.tree.add(SimulatedNode(.file, mode: 0o600, at: state.time), at: path)
+                node = try state.tree.add(SimulatedNode(.file, mode: 0o600, at: state.time, owner: state.user), at: path)
             }
             state.tree.nodes[node]?.now.content = Array(holder.utf8)
             state.nextToken += 1

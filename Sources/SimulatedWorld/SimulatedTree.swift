@@ -11,6 +11,7 @@ struct SimulatedNode: Sendable {
     struct Facts: Hashable, Sendable {
         var mode: UInt32
         var modifiedAt: WallTime
+        var owner: FileOwner
         var content: [UInt8] = []
     }
     let kind: Kind
@@ -21,9 +22,9 @@ struct SimulatedNode: Sendable {
     var safeEntries: [DiskPath: Int] = [:]
     var openHandles = 0
 
-    init(_ kind: Kind, mode: UInt32, at time: WallTime) {
+    init(_ kind: Kind, mode: UInt32, at time: WallTime, owner: FileOwner) {
         self.kind = kind
-        now = Facts(mode: mode, modifiedAt: time)
+        now = Facts(mode: mode, modifiedAt: time, owner: owner)
         safe = now
     }
 }
@@ -47,8 +48,8 @@ struct SimulatedTree: Sendable {
     private var nextNode = 1
     private var collectAt = 4096
 
-    init(at time: WallTime) {
-        nodes = [Self.root: SimulatedNode(.directory, mode: 0o700, at: time)]
+    init(at time: WallTime, owner: FileOwner) {
+        nodes = [Self.root: SimulatedNode(.directory, mode: 0o700, at: time, owner: owner)]
     }
 
     // MARK: Looking
@@ -207,6 +208,7 @@ struct SimulatedTree: Sendable {
         var facts = node.safe
         if random.coin() { facts.mode = node.now.mode }
         if random.coin() { facts.modifiedAt = node.now.modifiedAt }
+        if node.now.owner != node.safe.owner, random.coin() { facts.owner = node.now.owner }
         let (old, new) = (node.safe.content.count, node.now.content.count)
         let arrived = old + random.number(below: new - old + 1)
         switch random.number(below: 4) {

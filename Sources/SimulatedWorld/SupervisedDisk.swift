@@ -60,6 +60,15 @@ final class SupervisedDisk: Disk, @unchecked Sendable {
         try check("set the mode of", path)
         try disk.setMode(path, mode)
     }
+    func setOwner(_ path: DiskPath?, _ owner: FileOwner) throws(FileFault) {
+        try check("set the owner of", path)
+        try disk.setOwner(path, owner)
+    }
+    func mayGive(_ owner: FileOwner) -> Bool { disk.mayGive(owner) }
+    func rootEntry() throws(FileFault) -> DiskRoot {
+        try check("look at", nil)
+        return try disk.rootEntry()
+    }
     func setModified(_ path: DiskPath, _ time: WallTime) throws(FileFault) {
         try check("set the time of", path)
         try disk.setModified(path, time)

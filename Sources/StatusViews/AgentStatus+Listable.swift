@@ -67,6 +67,14 @@ extension AgentStatus: Listable {
     }
 }
 
+extension AgentStatus {
+    /// The reason where the state stands before it: "stopped: the operator wants it down" then needs no second "stopped".
+    var reasonBesideState: String {
+        let beginning = state.rawValue + ": "
+        return reason.hasPrefix(beginning) ? String(reason.dropFirst(beginning.count)) : reason
+    }
+}
+
 extension AgentStatus.State {
     /// Whether a process of the agent runs (or did, when the status was written).
     public var isAlive: Bool {

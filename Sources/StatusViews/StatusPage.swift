@@ -40,9 +40,10 @@ public struct StatusPage: Sendable {
     }
 
     private func lines(now: WallTime) -> [(String, String)] {
-        var lines = [("why", status.reason)]
+        var lines = [("why", status.reasonBesideState)]
         if let next = status.next { lines.append(("next", "\(next.what) \(next.at.distance(from: now)) (\(next.at.clock(now: now)) UTC)")) }
-        if let at = status.nextCheckpointAt { lines.append(("checkpoint", "next one \(at.distance(from: now))")) }
+        // Said once when it is what comes next.
+        if let at = status.nextCheckpointAt, status.next?.at != at { lines.append(("checkpoint", "next one \(at.distance(from: now))")) }
         lines += [("process", process), ("work", work(now: now)), ("versions", versions(now: now))].filter { !$0.1.isEmpty }
         if let ended = status.lastEnd {
             lines.append(("last end", ended.sentence + "; \(status.restarts) \(plural(status.restarts, "restart"))"))
@@ -50,7 +51,7 @@ public struct StatusPage: Sendable {
         if !status.unknownEffects.isEmpty { lines.append(("effects", effects)) }
         if let incident = status.incident { lines.append(("incident", "'\(incident)' is open")) }
         lines += status.warnings.map { ("warning", $0) }
-        lines.append(("command", status.command.joined(separator: " ")))
+        if !status.command.isEmpty { lines.append(("command", status.command.joined(separator: " "))) }
         lines.append(("store", status.store))
         lines.append(("as of", status.updatedAt.distance(from: now)))
         return lines

@@ -14,7 +14,7 @@ public struct WhyText: Sendable {
     /// The last `limit` decisions that changed something.
     public func text(limit: Int, on paper: Paper) -> String {
         let state = paper.colour ? paint(status.state.rawValue, status.state.tint) : status.state.rawValue
-        var text = wrapped("\(status.agent) is \(state): \(printable(status.reason)).", width: paper.width, indent: 0) + "\n"
+        var text = wrapped("\(status.agent) is \(state): \(printable(status.reasonBesideState)).", width: paper.width, indent: 0) + "\n"
         if let next = status.next { text += "next: \(next.what) \(next.at.distance(from: paper.now)).\n" }
         let told = story.suffix(limit)
         guard !told.isEmpty else { return text }
@@ -36,7 +36,8 @@ public struct WhyText: Sendable {
         entries.compactMap { entry in
             guard case .decision(let before, let event, _, _, _, let decision) = entry.content else { return nil }
             let actions = decision.actions.filter(Self.matters)
-            guard !actions.isEmpty || before.phase != decision.state.phase else { return nil }
+            let changes = !actions.isEmpty || before.phase != decision.state.phase || event.kind == "takeover"
+            guard changes else { return nil }
             return Step(time: entry.time, what: event.words, reason: decision.reason, actions: actions.map(\.words))
         }
     }

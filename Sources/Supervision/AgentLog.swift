@@ -1,7 +1,7 @@
 internal import AgentModel
 internal import OutsideWorld
 
-/// The agent's log: what it wrote, line by line with the time of each, turned over by size. Format: docs/store-format.md#log
+/// The agent's log: what it wrote, line by line with the time of each, turned over by size. Format: docs/journal.md#log
 final class AgentLog {
     /// A longer line is cut in pieces of this size, so that an agent that never ends a line cannot fill memory.
     private static let longestLine = 8192

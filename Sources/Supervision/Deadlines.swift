@@ -15,6 +15,8 @@ struct Deadlines {
         case hello
         /// The status file is behind.
         case status
+        /// The incident's report is behind.
+        case report
         /// The disk refused something: look again.
         case diskAgain
     }

@@ -23,17 +23,16 @@ final class Journal {
     private var waiting: [[UInt8]] = []
     private var tornTail = false
 
-    /// Reads what is there. - Returns through `last`: the newest decision's state and the newest moment, if any.
-    /// Whether the last supervisor ended in peace is told by the newest entry of all: see `endNote`.
+    /// Reads the end of what is there. - Returns through `last`: the newest decision, if any.
     init(disk: any Disk, directory: DiskPath, last: inout JournalEntry?) throws(FileFault) {
         self.disk = disk
         self.directory = directory
-        let reading = try JournalReading(disk: disk, directory: directory)
-        last = reading.entries.last { if case .decision = $0.content { true } else { false } }
-        if case .note(Self.endNote, _)? = reading.entries.last?.content { endedInPeace = true }
-        nextSequence = (reading.entries.last?.sequence ?? 0) + 1
-        size = reading.currentSize
-        tornTail = reading.tornTail
+        let end = try JournalEnd(disk: disk, directory: directory)
+        last = end.lastDecision
+        nextSequence = end.lastSequence + 1
+        size = end.currentSize
+        tornTail = end.isTorn
+        endedInPeace = end.isInPeace
     }
 
     private var current: DiskPath { directory / "current.jsonl" }
@@ -85,30 +84,64 @@ final class Journal {
     }
 }
 
+/// What a new supervisor needs of a journal, read from its end: a long one must not make the start slow.
+private struct JournalEnd {
+    var lastDecision: JournalEntry?
+    var lastSequence: UInt64 = 0
+    var currentSize = 0
+    var isTorn = false
+    /// A supervisor said its last word after the last decision.
+    var isInPeace = false
+
+    init(disk: any Disk, directory: DiskPath) throws(FileFault) {
+        guard try disk.entry(at: directory) != nil else { return }
+        let current = directory / "current.jsonl"
+        if try disk.entry(at: current) != nil {
+            let bytes = try disk.read(current, limit: .mebibytes(64))
+            currentSize = bytes.count
+            isTorn = bytes.last.map { $0 != UInt8(ascii: "\n") } ?? false
+            look(backThrough: bytes)
+        }
+        for sequence in try turnedOver(disk, directory).reversed() where lastDecision == nil {
+            try look(backThrough: disk.read(directory / "\(sequence).jsonl", limit: .mebibytes(64)))
+        }
+    }
+
+    private mutating func look(backThrough bytes: [UInt8]) {
+        for line in bytes.split(separator: UInt8(ascii: "\n")).reversed() {
+            guard lastDecision == nil, line.count > 17, let entry = JournalReading.entry(Array(line)) else { continue }
+            lastSequence = max(lastSequence, entry.sequence)
+            switch entry.content {
+            case .decision: lastDecision = entry
+            case .note(let kind, _): isInPeace = isInPeace || kind == Journal.endNote
+            }
+        }
+    }
+}
+
+/// First sequence numbers of the files that were turned over, oldest first.
+private func turnedOver(_ disk: any Disk, _ directory: DiskPath) throws(FileFault) -> [UInt64] {
+    try disk.names(in: directory).compactMap { $0.hasSuffix(".jsonl") ? UInt64($0.dropLast(6)) : nil }.sorted()
+}
+
 /// All entries of a journal that can be read, oldest first. Lines that fail their check are counted, not guessed.
 public struct JournalReading: Sendable {
     public private(set) var entries: [JournalEntry] = []
     public private(set) var damagedLines = 0
-    fileprivate var currentSize = 0
-    fileprivate var tornTail = false
 
     /// - Parameter directory: `agents/<name>/journal`. A missing one reads as empty.
     public init(disk: any Disk, directory: DiskPath) throws(FileFault) {
         guard try disk.entry(at: directory) != nil else { return }
-        let older = try disk.names(in: directory).compactMap { name -> UInt64? in
-            name.hasSuffix(".jsonl") ? UInt64(name.dropLast(6)) : nil
-        }
-        for sequence in older.sorted() { try take(disk.read(directory / "\(sequence).jsonl", limit: .mebibytes(64))) }
+        for sequence in try turnedOver(disk, directory) { try take(disk.read(directory / "\(sequence).jsonl", limit: .mebibytes(64))) }
         let current = directory / "current.jsonl"
         guard try disk.entry(at: current) != nil else { return }
-        let bytes = try disk.read(current, limit: .mebibytes(64))
-        currentSize = bytes.count
-        tornTail = bytes.last.map { $0 != UInt8(ascii: "\n") } ?? false
-        take(bytes)
+        take(try disk.read(current, limit: .mebibytes(64)))
     }
 
     private mutating func take(_ bytes: [UInt8]) {
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+        // A last line without its end was cut short by a crash, before anything was done on its word: it is no damage.
+        let whole = bytes[..<(bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.startIndex)]
+        for line in whole.split(separator: UInt8(ascii: "\n")) {
             guard line.count > 17, let entry = Self.entry(Array(line)) else {
                 damagedLines += 1
                 continue

@@ -8,6 +8,8 @@ struct Life {
     let incarnation: UInt64
     let origin: Origin
     let startedAt: WallTime
+    /// The user the agent runs as; nil: as the runner.
+    var userID: UInt32?
     var pid: Int32?
     /// The agent's step at the cut it began from; progress is a step beyond it.
     var cutStep: UInt64?

@@ -20,13 +20,18 @@ extension Supervisor {
 
     func agentConnected(_ id: ConnectionID, _ peer: PeerCredentials) {
         var agentPeer = AgentPeer(session: AgentSession(connectedAt: world.now()))
-        let isInside = life.flatMap { life in peer.isInside.map { $0 == life.sandbox } }
-        let isKnownStranger = peer.userID != 0 && peer.userID != (request.facts.userID)
-        if let fault = CurrentConnection<ConnectionID>.refusal(isInside: life == nil || isKnownStranger ? false : isInside) {
+        if let fault = CurrentConnection<ConnectionID>.refusal(isInside: isInside(peer)) {
             return act(on: agentPeer.session.refuse(fault), of: id)
         }
         peers[id] = agentPeer
         armHello()
+    }
+
+    /// Where the host cannot tell sandboxes apart, the user must at least be one that may be the agent.
+    private func isInside(_ peer: PeerCredentials) -> Bool? {
+        guard let life else { return false }
+        if let sandbox = peer.isInside { return sandbox == life.sandbox }
+        return [0, request.facts.userID, life.userID].contains(peer.userID) ? nil : false
     }
 
     func agentReceived(_ id: ConnectionID, _ bytes: [UInt8]) {
@@ -146,7 +151,8 @@ extension Supervisor {
         }
         aside { () -> Result<StatePayload, FileFault> in
             Result { () throws(FileFault) in
-                try staging.replace(DiskPath(stringLiteral: name), with: restored.bytes)
+                // Readable for an agent of another user. Nobody else comes here: the directory is the agent's own, mode 0700.
+                try staging.replace(DiskPath(stringLiteral: name), with: restored.bytes, mode: 0o644)
                 return .file(name: name, size: UInt64(restored.bytes.count), sha256: sha256(restored.bytes))
             }
         } then: { [self] result in
@@ -225,9 +231,11 @@ extension Supervisor {
     // MARK: Heartbeats
 
     private func alive() {
-        let isFirst = life?.lastBeat == nil
+        if let incarnation = life?.incarnation, beatingIncarnation != incarnation {
+            beatingIncarnation = incarnation
+            writeMemory()
+        }
         life?.lastBeat = (world.now(), world.wallTime())
-        if isFirst { writeMemory() }  // whoever takes this incarnation over must know that its silence means something
         armHeartbeat()
     }
 

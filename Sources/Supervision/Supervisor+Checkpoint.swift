@@ -167,7 +167,7 @@ extension Supervisor {
         guard let run = checkpointRun else { return }
         newVersionThisLife = true
         clearWarning("checkpoint")
-        clearWarning("disk")
+        diskTakesWritesAgain()
         refreshVersions()
         note("checkpoint", "version \(summary.version) stored (\(run.reason.rawValue), \(summary.size)\(summary.forced ? ", forced" : ""))")
         inbox.append(.stored(summary.version))
@@ -190,13 +190,14 @@ extension Supervisor {
 
     private func checkpointFailed(_ fault: StoreFault) {
         guard let run = checkpointRun else { return }
-        if case .nothing = fault.kind, run.reason == .schedule {
+        if fault.kind.isDiskTrouble {
+            diskRefusedCheckpoint(fault)
+        } else if case .nothing = fault.kind, run.reason == .schedule {
             warn("checkpoint", "\(fault.sentence)")
         } else {
             warn("checkpoint", "\(fault.sentence); the agent runs on and older versions are untouched")
         }
         note("checkpoint", "no version stored: \(fault.sentence)")
-        if fault.kind.isDiskTrouble { deadlines[.diskAgain] = world.now() + .seconds(10) }
         endRun(run, nil)
         tellAgent(run) { .aborted(request: $0, reason: fault.sentence) }
         fail(run.waiting, code: fault.code, fault.sentence)

@@ -36,8 +36,8 @@ extension Supervisor {
         }
         armSchedule()
         drainInbox()
+        if memoryIsBehind { writeMemory() }
         writeStatus()
-        request.ready()
     }
 
     private func takeOver(_ adopted: AdoptedSandbox) {
@@ -46,52 +46,44 @@ extension Supervisor {
         var life = Life(
             sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
         life.cutStep = cutStep(of: origin)
-        // Its silence counts from now, even if it fell silent before its former supervisor died.
-        if beatingBefore == adopted.incarnation { life.lastBeat = (world.now(), world.wallTime()) }
         self.life = life
         say("took over the running agent (incarnation \(adopted.incarnation))")
+        // Silence is watched again at once in an agent that used to beat, from the first beat on in any other.
+        if beatingIncarnation == adopted.incarnation { self.life?.lastBeat = (world.now(), world.wallTime()) }
         inbox.append(.adopted(from: origin))
         inbox.append(.signOfLife)
+        if let from = request.startFrom { inbox.append(.wantedRestart(from: from)) }
         armHeartbeat()
     }
 
     private func beginWithoutAgent() {
-        finishInterruptedRestore {
-            let phase = self.recovery.phase
-            if case .stopped(let end?) = phase, !self.journal.endedInPeace, self.request.startFrom == nil {
+        finishInterruptedRestore { [self] in
+            let phase = recovery.phase
+            if case .stopped(let end?) = phase, !journal.endedInPeace, request.startFrom == nil {
                 // The former supervisor died between this end and telling it; beginning anew would do the task a second time.
-                self.say("'\(self.agent)' was finished when the last supervisor died; 'runner run' again starts it anew")
-                self.finish(end)
-            } else if let from = self.request.startFrom {
-                self.inbox.append(.wantedRunning(from: from))
+                say("'\(agent)' was finished when the last supervisor died; 'runner run' again starts it anew")
+                finish(end)
+            } else if let from = request.startFrom {
+                // A restart ends what the journal takes for alive before it begins; nothing lives, so that is at once.
+                inbox.append(phase.isLive ? .wantedRestart(from: from) : .wantedRunning(from: from))
             } else if phase.isLive {
-                self.inbox.append(self.recovery.wanted == .running ? .foundLost : .wantedRunning(from: nil))
+                // Told to stop when the former supervisor went: whoever starts this one wants it up again.
+                if recovery.wanted == .stopped { inbox.append(.wantedRunning(from: nil)) }
+                inbox.append(.foundLost)
             } else {
-                self.beginFromRest(phase)
+                beginFromRest(phase)
             }
         }
     }
 
     private func beginFromRest(_ phase: Phase) {
         switch phase {
-        case .stopped(finished: .exited(0)):
-            // Its task was done: another run is another task, not a return to the end of the last one.
-            inbox.append(.wantedRunning(from: .clean))
-        case .waiting(_, let until), .coolingDown(let until), .calledForHelp(_, .some(let until)):
-            say("going on where the last supervisor was: \(reasonInJournal). 'runner restart \(agent)' starts it at once")
-            deadlines[.recovery] = until
-            reason = reasonInJournal
+        case .waiting, .coolingDown, .calledForHelp(_, .some):
+            // A pause of the ladder outlives its supervisor.
+            say("going on where the last supervisor was; 'runner restart \(agent)' starts it at once")
+            inbox.append(.foundLost)
         case .stopped, .calledForHelp, .launching, .starting, .running, .ending:
             inbox.append(.wantedRunning(from: nil))
-        }
-    }
-
-    private var reasonInJournal: String {
-        switch recovery.phase {
-        case .waiting(let origin, _): "waiting to start \(origin.words)"
-        case .coolingDown: "cooling down"
-        case .calledForHelp: "waiting for the next slow retry"
-        case .stopped, .launching, .starting, .running, .ending: "at rest"
         }
     }
 
@@ -99,6 +91,12 @@ extension Supervisor {
 
     func drainInbox() {
         while !inbox.isEmpty, finished == nil { decideNow(inbox.removeFirst()) }
+        guard finished == nil, !repliesOwed.isEmpty else { return }
+        switch recovery.phase {
+        case .stopped, .waiting, .coolingDown, .calledForHelp:
+            answerOwedLaunch(.failed(code: "E-RESTART-FAILED", sentence: "could not start '\(agent)': \(reason)"))
+        case .launching, .starting, .running, .ending: break
+        }
     }
 
     private func decideNow(_ event: AgentEvent) {
@@ -111,12 +109,17 @@ extension Supervisor {
         if !journal.append(content, at: now, world.wallTime()) { diskRefused("the journal") }
         recovery = decision.state
         if before.phase != recovery.phase || !decision.actions.isEmpty {
-            reason = decision.reason
-            say(decision.reason)
+            // What cannot be started was told as such; that we then give up is not news and no wish of the operator's.
+            reason = startImpossible?.why ?? decision.reason
+            if startImpossible == nil { say(decision.reason) }
         }
         statusChanged = true
         for action in decision.actions { perform(action) }
         followIncident(event, decision)
+        if !isReady {
+            isReady = true
+            request.ready()
+        }
     }
 
     private func perform(_ action: AgentAction) {
@@ -147,9 +150,11 @@ extension Supervisor {
     }
 
     private func finish(_ end: ProcessEnd) {
+        if memoryIsBehind { writeMemory() }
+        if deadlines[.report] != nil { writeReport() }
         answerAllOwed(.done("\(agent) is stopped"))
         writeStatus()
-        finished = startImpossible ?? end
+        finished = startImpossible?.end ?? end
         for id in controls.keys.sorted() { world.close(id) }
         for id in peers.keys.sorted() { world.close(id) }
     }

@@ -17,7 +17,8 @@ extension Supervisor {
     }
 
     func runHook(_ name: String, _ values: [String: String], _ proceed: @escaping () -> Void) {
-        guard let directory = spec.hooks, world.executables(in: directory).contains(name) else { return proceed() }
+        guard let directory = spec.hooks, let path = world.executables(in: directory).first(where: { $0.hasSuffix("/" + name) })
+        else { return proceed() }
         var environment = request.launchPlace.environment.filter { ["PATH", "HOME", "LANG", "TZ"].contains($0.key) }
         environment.merge(values) { $1 }
         let id = WorkID(nextNumber())
@@ -33,7 +34,7 @@ extension Supervisor {
         world.start(
             id,
             Program(
-                path: directory + "/" + name, arguments: [name], environment: environment.map { "\($0.key)=\($0.value)" }.sorted(),
+                path: path, arguments: [name], environment: environment.map { "\($0.key)=\($0.value)" }.sorted(),
                 timeLimit: Self.hookTimeLimit, input: []))
     }
 

@@ -30,7 +30,7 @@ extension Supervisor {
         value.resources = lastFigures
         value.resources.storeFree = try? world.store.freeSpace()
         incident = IncidentDesk(value: value, toTell: [.opened], closedBefore: closedBefore)
-        writeMemory()
+        memoryIsBehind = true
     }
 
     func escalate() { incident?.toTell.append(.escalated) }
@@ -52,12 +52,22 @@ extension Supervisor {
         let toTell = desk.toTell
         desk.toTell = []
         incident = toTell.contains(.closed) ? nil : desk
-        if !decision.doesNothing { write(desk.value) }
+        if !toTell.isEmpty || finished != nil { write(desk.value) } else if !decision.doesNothing { reportSoon() }
         for moment in toTell { tell(moment, desk.value) }
-        if toTell.contains(.closed) { writeMemory() }
+        if toTell.contains(.closed) { memoryIsBehind = true }
+    }
+
+    /// What is told to nobody yet may wait a moment, so that a restart does not wait for its own report. The journal has it already.
+    private func reportSoon() {
+        if deadlines[.report] == nil { deadlines[.report] = world.now() + .seconds(1) }
+    }
+
+    func writeReport() {
+        if let incident { write(incident.value) }
     }
 
     private func write(_ value: Incident) {
+        deadlines[.report] = nil
         do throws(FileFault) {
             try world.store.makeDirectories(folder(value.id))
             if let json = try? JSONText.encode(value, pretty: true) {

@@ -42,13 +42,24 @@ extension Supervisor {
         let scope = restoreScope ?? (workspace: true, state: true)
         restoreScope = nil
         restoresState = scope.state
+        let workspace: (any Disk)?
+        do throws(FileFault) {
+            workspace = scope.workspace && summary.parts.workspace ? try workspaceToRestore() : nil
+        } catch {
+            launchRun = nil
+            let sentence = "could not restore version \(version): \(error.sentence)"
+            warn("restore", sentence)
+            inbox.append(.launchFailed(.couldNotStart(sentence), version: nil))
+            return
+        }
         let job = RestoreJob(
-            store: store, agent: agent, version: summary, workspace: scope.workspace ? openWorkspace() : nil,
+            store: store, agent: agent, version: summary, workspace: workspace,
             excluded: spec.checkpoint.exclude, aside: asideRequest(), asideID: stagingID(), readsState: scope.state)
         aside {
             job.run()
         } then: { [self] outcome in
-            refreshVersions()
+            // Only a version that was set aside, or a fault, changed what is there: reading every manifest again would be for nothing.
+            if case .ready(_, aside: nil) = outcome { statusChanged = true } else { refreshVersions() }
             guard isCurrent(run) else { return }
             switch outcome {
             case .ready(let state, let setAside):
@@ -90,6 +101,8 @@ extension Supervisor {
             life = Life(sandbox: sandbox, incarnation: incarnations, origin: plan.origin, startedAt: world.wallTime())
             life?.cutStep = cutStep(of: plan.origin)
             life?.restored = restored
+            life?.userID = plan.userID
+            tellUnknown()
             newVersionThisLife = false
             lastLaunchFault = nil
         } catch { couldNotLaunch(error) }
@@ -100,8 +113,9 @@ extension Supervisor {
         lastLaunchFault = fault
         let isMistake = fault.kind == .commandNotFound || fault.kind == .notExecutable
         if isMistake, !hasStartedAgent {
-            startImpossible = .exited(fault.kind == .commandNotFound ? 127 : 126)
-            say("could not start '\(agent)': \(fault.sentence)")
+            let why = "could not start '\(agent)': \(fault.sentence)"
+            startImpossible = (.exited(fault.kind == .commandNotFound ? 127 : 126), why)
+            say(why)
             inbox.append(.wantedStopped)
         }
         inbox.append(.launchFailed(.couldNotStart(fault.sentence), version: nil))
@@ -115,7 +129,27 @@ extension Supervisor {
 
     func openWorkspace() -> (any Disk)? {
         guard let path = spec.workspace else { return nil }
-        return try? world.disk(at: path)  // a missing workspace is not part of a version; the agent may make it later
+        do throws(FileFault) {
+            let workspace = try world.disk(at: path)
+            clearWarning("workspace")
+            return workspace
+        } catch {
+            // A missing workspace is not part of a version; the agent may make it later.
+            if error.kind != .missing { warn("workspace", "\(error.sentence); it is neither stored nor rolled back") }
+            return nil
+        }
+    }
+
+    /// The workspace, made anew when it is gone: to restore a version without its files would be to lose them quietly.
+    private func workspaceToRestore() throws(FileFault) -> (any Disk)? {
+        guard let path = spec.workspace else { return nil }
+        do { return try world.disk(at: path) } catch {
+            guard error.kind == .missing, let slash = path.lastIndex(of: "/"), slash != path.startIndex,
+                let name = DiskPath(String(path[path.index(after: slash)...]))
+            else { throw error }
+            try world.disk(at: String(path[..<slash])).makeDirectory(name, mode: 0o755)
+            return try world.disk(at: path)
+        }
     }
 
     func stagingID() -> String { "\(agent)-\(world.wallTime().seconds)-\(nextNumber())" }
@@ -191,7 +225,10 @@ extension Supervisor {
         switch news {
         case .started(let pid): started(pid)
         case .failed(let fault): life?.couldNotStart = fault
-        case .ended(let end): life?.end = end
+        case .ended(let end):
+            life?.end = end
+            // Recorded at once: what is decided about it waits until nothing of the sandbox is left, and that takes the kernel milliseconds.
+            note("end", "the agent ended: \(end.words)")
         case .vanished: vanished()
         }
     }
@@ -243,7 +280,7 @@ extension Supervisor {
             lastLaunchFault = nil
             inbox.append(.ended(end, done: life.saidDone))
         }
-        writeMemory()
+        memoryIsBehind = true
     }
 
     private func figures(of life: Life) -> ResourceFigures {

@@ -21,7 +21,7 @@ extension StoreFault.Kind {
     var isDiskTrouble: Bool {
         switch self {
         case .full, .readOnly, .denied, .system: true
-        case .format, .held, .noSuchAgent, .noSuchVersion, .broken, .noSuchPart, .nothing, .refused: false
+        case .format, .unsafe, .held, .noSuchAgent, .noSuchVersion, .broken, .noSuchPart, .nothing, .refused: false
         }
     }
 }
@@ -100,7 +100,7 @@ extension Supervisor {
         status.knownGood = versions.last { $0.isKnownGood }?.version
         status.nextCheckpointAt = life == nil ? nil : nextCheckpointAt
         status.unknownEffects = ledger.unknownKeys(running: life?.incarnation)
-        status.incident = incident?.value.id
+        status.incident = incident.flatMap { $0.toTell.contains(.closed) ? nil : $0.value.id }
         status.warnings = warnings.values.sorted()
         return status
     }
@@ -138,9 +138,8 @@ extension Supervisor {
         var lastEnd: ProcessEnd?
         var stagnantLives: Int
         var highestStep: UInt64
-        /// The incarnation that is known to beat.
-        var beating: UInt64?
         var incident: String?
+        var beatingIncarnation: UInt64?
     }
 
     func readMemory() {
@@ -152,14 +151,15 @@ extension Supervisor {
         lastEnd = counters.lastEnd
         stagnantLives = counters.stagnantLives
         highestStep = counters.highestStep
-        beatingBefore = counters.beating
+        beatingIncarnation = counters.beatingIncarnation
         if let id = counters.incident { readIncident(id) }
     }
 
     func writeMemory() {
+        memoryIsBehind = false
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
-            beating: life.flatMap { $0.lastBeat == nil ? nil : $0.incarnation }, incident: incident?.value.id)
+            incident: incident?.value.id, beatingIncarnation: beatingIncarnation)
         guard let bytes = try? JSONText.encode(counters) else { return }
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch { diskRefused("the counters") }
     }
@@ -186,32 +186,56 @@ extension Supervisor {
 
     /// One clear warning however much is refused; the agent runs on; looked at again every ten seconds.
     func diskRefused(_ what: String) {
+        lookAtDiskLater()
+        guard warnings["disk"] == nil else { return }
+        let (state, remedy) = diskState()
         warn(
             "disk",
-            "the store at '\(request.place.store)' takes nothing at the moment (first refused: \(what)); the agent runs on, "
-                + "older versions are untouched, and nothing new is stored until there is space. Free space, or run 'runner prune \(agent) --dry-run'"
-        )
+            "the store at '\(request.place.store)' \(state) (first refused: \(what)); the agent runs on, older versions are untouched, and "
+                + "nothing new is stored until it takes writes again. \(remedy)")
+    }
+
+    /// The same trouble, met by a checkpoint: what it needed is known then, and it is made good as soon as it can be.
+    func diskRefusedCheckpoint(_ fault: StoreFault) {
+        lookAtDiskLater()
+        checkpointMissed = true
+        warn("disk", "\(fault.sentence); the agent runs on, and nothing new is stored until the store takes writes again")
+    }
+
+    private func lookAtDiskLater() {
         if deadlines[.diskAgain] == nil { deadlines[.diskAgain] = world.now() + .seconds(10) }
     }
 
     func diskAgain() {
-        guard journal.flush(), canWrite() else {
-            deadlines[.diskAgain] = world.now() + .seconds(10)
-            return
-        }
-        guard warnings["disk"] != nil || warnings["checkpoint"] != nil else { return }
+        guard journal.flush(), diskFault() == nil else { return lookAtDiskLater() }
+        guard checkpointMissed, case .running = recovery.phase else { return diskTakesWritesAgain() }
+        // What was missed is made good now, not at the next round of the schedule; only that shows that there is space for it.
+        if beginCheckpoint(.schedule) == nil { diskTakesWritesAgain() }
+    }
+
+    func diskTakesWritesAgain() {
+        checkpointMissed = false
+        guard warnings["disk"] != nil else { return }
         clearWarning("disk")
         say("the store takes writes again")
         note("warning", "the store takes writes again")
-        // What was missed is made good now, not at the next round of the schedule.
-        if warnings["checkpoint"] != nil, case .running = recovery.phase { beginCheckpoint(.schedule) }
     }
 
-    private func canWrite() -> Bool {
+    private func diskState() -> (state: String, remedy: String) {
+        switch diskFault()?.kind {
+        case .full: ("is full", "Free space, or run 'runner prune \(agent) --dry-run'")
+        case .readOnly: ("is read-only", "Look at 'dmesg', and mount it writable again")
+        case .denied: ("may not be written", "Give it back to the user who runs this")
+        case .some, nil: ("takes nothing at the moment", "Look at the disk with 'df' and 'dmesg'")
+        }
+    }
+
+    /// What a small file meets. nil: it can be written.
+    private func diskFault() -> FileFault? {
         do throws(FileFault) {
             try world.store.replace(home / "disk-probe", with: [UInt8](repeating: 0, count: 4096))
             try world.store.removeFile(home / "disk-probe")
-            return true
-        } catch { return false }
+            return nil
+        } catch { return error }
     }
 }

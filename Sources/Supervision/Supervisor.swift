@@ -65,6 +65,10 @@ public final class Supervisor {
     var controls: [ConnectionID: LineReader] = [:]
     var repliesOwed: [ConnectionID: OwedReply] = [:]
 
+    /// SIGTERM and SIGINT so far: the second one does not wait any longer.
+    var timesAskedToStop = 0
+    /// The incarnation that was heard to beat, so that a new supervisor watches it from the start.
+    var beatingIncarnation: UInt64?
     /// An operator's `stop` said so: no last checkpoint.
     var skipCheckpointOnStop = false
     /// An operator's `restore --only`: which parts the next launch puts back. nil: all.
@@ -73,11 +77,11 @@ public final class Supervisor {
     var restoresState = true
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
+    /// The first decision is in the journal: whoever waits for a background start goes on.
+    var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
     var hasStartedAgent = false
-    var startImpossible: ProcessEnd?
-    /// The incarnation that the former supervisor heard beating.
-    var beatingBefore: UInt64?
+    var startImpossible: (end: ProcessEnd, why: String)?
     /// Of the incarnation that ended last, for the incident.
     var lastOrigin = Origin.clean
     var lastFigures = ResourceFigures()
@@ -91,9 +95,13 @@ public final class Supervisor {
     // What is told.
     var incident: IncidentDesk?
     var warnings: [String: String] = [:]
+    /// The disk refused a checkpoint, which is still to be made good.
+    var checkpointMissed = false
     var statusChanged = true
     var statusWrittenAt: Moment?
     var statusShown: StatusShown?
+    /// Counters changed. They are written with the launch that follows, else at the end of the step: a death costs one write, not three.
+    var memoryIsBehind = false
 
     /// Takes the agent's lock, puts the store in order, finds out what was, and begins. Nothing is started when it throws.
     public init(_ request: SupervisorRequest, _ world: any World) throws(SupervisionFault) {
@@ -139,6 +147,7 @@ public final class Supervisor {
                 for kind in deadlines.due(at: world.now()) { passed(kind) }
             }
             drainInbox()
+            if memoryIsBehind { writeMemory() }
             writeStatusWhenDue()
         }
         if finished != nil { leave() }
@@ -180,6 +189,7 @@ public final class Supervisor {
         case .heartbeat: heartbeatDue()
         case .hello: helloDue()
         case .status: statusChanged = true
+        case .report: writeReport()
         case .diskAgain: diskAgain()
         }
     }
@@ -205,8 +215,13 @@ public final class Supervisor {
     private func signalled(_ number: Int32) {
         switch number {
         case 15, 2:
-            say(number == 2 ? "interrupted: stopping \(agent)" : "asked to stop: stopping \(agent)")
-            inbox.append(.wantedStopped)
+            guard timesAskedToStop > 0 else {
+                timesAskedToStop = 1
+                say("\(number == 2 ? "interrupted" : "asked to stop"): stopping \(agent); once more kills it")
+                return inbox.append(.wantedStopped)
+            }
+            say("asked again: killing \(agent)")
+            if let life { world.kill(life.sandbox) }
         case 10: _ = beginCheckpoint(.operator)
         default: break
         }
@@ -240,6 +255,8 @@ public final class Supervisor {
 
     /// A sentence for whoever watches: terminal and log.
     func say(_ sentence: String) {
+        // Words of the agent may stand in it: nothing that a terminal would obey, and one line.
+        let sentence = printable(sentence)
         if request.echo { world.show(Array("runner: \(sentence)\n".utf8), on: .standardError) }
         if !log.say(sentence, at: world.wallTime()) { diskRefused("the agent's log") }
     }

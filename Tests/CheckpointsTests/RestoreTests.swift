@@ -93,6 +93,101 @@ import Testing
         #expect(try store.unfinishedRestore(agent) == nil)
     }
 
+    // MARK: Owners
+
+    private static let someone = FileOwner(user: 1000, group: 1001)
+
+    /// Of everything in the workspace.
+    private func give(_ disk: SimulatedDisk, _ owner: FileOwner) throws {
+        for path in disk.contents().keys { try disk.setOwner(path, owner) }
+    }
+
+    @Test func ownersComeBack() throws {
+        let bench = try Bench(seed: 1)
+        try bench.work(1)
+        try give(bench.workspace, Self.someone)
+        try bench.workspace.setMode("notes/same", 0o4755)
+        let version = try bench.take(1)
+        #expect(try bench.open().files(agent, version).allSatisfy { $0.owner == Self.someone })
+        try bench.work(2)
+        let store = try bench.open()
+        let plan = try store.planRestore(agent, version, to: bench.workspace, excluded: [])
+        let told = plan.steps.map { "\($0.change) \($0.path) \($0.owner?.description ?? "-")" }
+        #expect(
+            told == [
+                "owner notes 1000:1001", "owner notes/deep 1000:1001", "added notes/deep/step-1 -", "removed notes/deep/step-2 -",
+                "changed notes/newest 1000:1001", "owner notes/same 1000:1001", "changed result 1000:1001",
+            ])
+        #expect(plan.ownersLost == 0)
+        try store.restoreWorkspace(agent, version, to: bench.workspace, excluded: [])
+        #expect(comparable(bench.workspace.contents()) == comparable(try #require(bench.committed[version]).workspace))
+        #expect(bench.workspace.contents().values.allSatisfy { $0.owner == Self.someone })
+        #expect(try bench.workspace.entry(at: "notes/same")?.mode == 0o4755)
+        // A link is its own; its content and time say nothing of it.
+        try bench.workspace.setOwner("notes/newest", .root)
+        #expect(try store.restoreWorkspace(agent, version, to: bench.workspace, excluded: []).steps.map(\.change) == [.owner])
+        #expect(try bench.workspace.entry(at: "notes/newest")?.owner == Self.someone)
+    }
+
+    /// Without root only what is ours can be ours again; nothing of another's then runs as us.
+    @Test func anOwnerThatWeMayNotGiveIsToldAndItsSetUserBitDropped() throws {
+        let bench = try Bench(seed: 1)
+        try bench.work(1)
+        try bench.workspace.setOwner("result", Self.someone)
+        try bench.workspace.setMode("result", 0o6755)
+        try bench.workspace.setMode("notes/same", 0o4755)
+        let version = try bench.take(1)
+        try bench.workspace.removeTree("result")
+        try bench.workspace.removeTree("notes/same")
+        let us = FileOwner(user: 1000, group: 1000)
+        bench.workspace.become(us)
+        let store = try bench.open()
+        #expect(try store.planRestore(agent, version, to: bench.workspace, excluded: []).ownersLost == 6)
+        try store.restoreWorkspace(agent, version, to: bench.workspace, excluded: [])
+        for path: DiskPath in ["result", "notes/same"] {
+            let entry = try #require(try bench.workspace.entry(at: path))
+            #expect(entry.owner == us && entry.mode == 0o755)
+        }
+        #expect(try store.planRestore(agent, version, to: bench.workspace, excluded: []).steps.isEmpty)
+    }
+
+    /// As versions were written before owners were kept.
+    @Test func aVersionWithoutOwnersIsRestoredAsBefore() throws {
+        let bench = try Bench(seed: 1)
+        let hash = hexadecimal(SHA256.digest(of: bytes("x")))
+        try bench.workspace.make("result", "x")
+        let version = try bench.take(1)
+        let line = #"{"kind":"file","mode":2541,"modified":0,"path":"result","sha256":"\#(hash)","size":1}"# + "\n"
+        try bench.reseal("agents/agent-7/versions/1", tree: bytes(line))
+        try bench.workspace.setOwner("result", Self.someone)
+        let store = try bench.open()
+        let plan = try store.restoreWorkspace(agent, version, to: bench.workspace, excluded: [])
+        #expect(plan.steps.map(\.change) == [.mode] && plan.ownersLost == 0)
+        let entry = try #require(try bench.workspace.entry(at: "result"))
+        #expect(entry.owner == Self.someone && entry.mode == 0o755)
+    }
+
+    @Test func aVersionSaysWhoseAFileIs() throws {
+        let bench = try Bench(seed: 1)
+        try bench.workspace.make("result", "x")
+        try bench.workspace.setOwner("result", Self.someone)
+        try bench.take(1)
+        let tree = String(decoding: try bench.storeDisk.read("agents/agent-7/versions/1/tree", limit: .mebibytes(1)), as: UTF8.self)
+        #expect(tree.contains(#""user":1000"#) && tree.contains(#""group":1001"#))
+    }
+
+    @Test func anAsideKeepsOwners() throws {
+        let bench = try Bench(seed: 1)
+        try bench.work(1)
+        try give(bench.workspace, Self.someone)
+        let store = try bench.open()
+        var request = bench.request(1)
+        request.kind = .aside
+        request.cooperative = nil
+        let version = try store.commit(try store.cut(request, stagingID: "s")).version
+        #expect(try store.files(agent, version).allSatisfy { $0.owner == Self.someone })
+    }
+
     @Test func aSocketInTheWayGivesWay() throws {
         let bench = try Bench(seed: 1)
         try bench.work(1)
@@ -143,6 +238,8 @@ import Testing
         #"{"kind":"file","mode":420,"modified":0,"path":"x","sha256":"HASH","size":1}"# + "\n"
             + #"{"kind":"file","mode":420,"modified":0,"path":"x","sha256":"HASH","size":1}"#,
         #"{"kind":"file","mode":420,"modified":0,"path":"x"}"#,
+        #"{"kind":"directory","mode":420,"modified":0,"path":"x","user":0}"#,
+        #"{"kind":"directory","mode":420,"modified":0,"path":"x","user":-1,"group":0}"#,
         #"{"kind":"device","mode":420,"modified":0,"path":"x"}"#,
         #"{"kind":"link","mode":420,"modified":0,"path":"x"}"#,
         "not JSON",

@@ -90,10 +90,32 @@ import Testing
         #expect(listed.last?.standing == .broken && listed.last?.note == "'manifest.json': it is missing")
     }
 
+    @Test func aStoreThatOthersCouldChangeIsRefused() throws {
+        let disk = SimulatedDisk(seed: 1)
+        func refusal() throws -> String? {
+            guard case .unsafe(let why)? = try fault({ _ = try CheckpointStore.open(disk, create: true) { "0123456789abcdef" } })?.kind
+            else { return nil }
+            return why
+        }
+        #expect(try refusal() == nil)
+        for mode: UInt32 in [0o720, 0o702, 0o1777] {
+            disk.setRootMode(mode)
+            #expect(try refusal() == "others may write into it (mode \(String(mode, radix: 8))). Run 'chmod go-w /store'")
+        }
+        disk.setRootMode(0o755)
+        #expect(try refusal() == nil)
+        try disk.setOwner(nil, FileOwner(user: 1000, group: 1000))
+        #expect(try refusal() == "it belongs to user 1000. Run as that user")
+    }
+
     static let sentences: [(StoreFault.Kind, String, String)] = [
         (
             .format("there is no store"), "E-STORE-FORMAT",
             "there is no store. Give the store's directory with --store, or an empty one to make a new store"
+        ),
+        (
+            .unsafe("others may write into it (mode 777). Run 'chmod go-w /store'"), "E-STORE-UNSAFE",
+            "others may write into it (mode 777). Run 'chmod go-w /store', or give another store with --store"
         ),
         (
             .full(needed: ByteCount(61_000_000), free: ByteCount(12_000_000)), "E-STORE-FULL",
@@ -102,7 +124,7 @@ import Testing
         (.full(needed: nil, free: nil), "E-STORE-FULL", "the disk is full. Free space, or run 'runner prune agent-7 --dry-run'"),
         (.readOnly, "E-STORE-READONLY", "the store's disk is read-only. Remount it writable; older versions are untouched"),
         (.denied, "E-STORE-DENIED", "permission denied. Run as the store's owner, or give another store with --store"),
-        (.held(by: "pid 4711"), "E-STORE-HELD", "it is held by pid 4711. Ask that one, or stop it first"),
+        (.held(by: "pid 4711"), "E-STORE-HELD", "it is held by pid 4711. Look with 'runner status', or end it with 'runner stop' first"),
         (.noSuchAgent, "E-AGENT-MISSING", "there is no such agent. See 'runner ls'"),
         (.noSuchVersion, "E-VERSION-MISSING", "there is no such version. See 'runner versions agent-7'"),
         (

@@ -16,7 +16,7 @@ struct DiskPromise: Sendable, CustomTestStringConvertible {
 
 /// What both twins keep. Where they differ, the simulated one is wrong.
 let diskPromises: [DiskPromise] =
-    filePromises + wholeFilePromises + directoryPromises + linkPromises + renamePromises + attributePromises + lockPromises
+    filePromises + wholeFilePromises + directoryPromises + linkPromises + renamePromises + attributePromises + ownerPromises + lockPromises
 
 // MARK: Tools of the suite
 
@@ -53,6 +53,8 @@ private let filePromises: [DiskPromise] = [
         try file.write(bytes("one "))
         try file.write([])
         try file.write(bytes("two"))
+        file.beginSync()
+        #expect(try disk.text("a") == "one two")
         try file.sync()
         #expect(try disk.text("a") == "one two")
         let entry = try #require(try disk.entry(at: "a"))
@@ -312,6 +314,54 @@ private let attributePromises: [DiskPromise] = [
         for name in names { try disk.make(try #require(DiskPath(name)), name) }
         #expect(Set(try disk.names(in: nil)) == Set(names))
         for name in names { #expect(try disk.text(try #require(DiskPath(name))) == name) }
+    },
+]
+
+// MARK: Owners
+
+private let ownerPromises: [DiskPromise] = [
+    DiskPromise("what we make is ours, and so is the root") { disk in
+        let root = try disk.rootEntry()
+        #expect(root.isOurs && root.mode == 0o700 && root.openDirectoryAbove == nil)
+        try disk.make("file", "")
+        try disk.makeDirectory("d", mode: 0o700)
+        try disk.makeSymbolicLink("link", to: "file")
+        for path: DiskPath in ["file", "d", "link"] {
+            let entry = try #require(try disk.entry(at: path))
+            #expect(entry.owner == root.owner && !entry.hasOtherNames)
+            #expect(disk.mayGive(entry.owner))
+            try disk.setOwner(path, entry.owner)
+        }
+        try disk.setOwner(nil, root.owner)
+        try #expect(fault { try disk.setOwner("none", root.owner) } == .missing)
+    },
+    DiskPromise("what may be given away is, a link itself and not what it points at, without the set-user bit") { disk in
+        let other = FileOwner(user: 4711, group: 4712)
+        try disk.make("file", "x")
+        try disk.makeDirectory("d", mode: 0o700)
+        try disk.makeSymbolicLink("link", to: "file")
+        try disk.setMode("file", 0o4755)
+        guard disk.mayGive(other) else {
+            try #expect(fault { try disk.setOwner("file", other) } == .denied)
+            #expect(try disk.entry(at: "file")?.mode == 0o4755)
+            return
+        }
+        let ours = try #require(try disk.entry(at: "file")).owner
+        try disk.setOwner("link", other)
+        #expect(try disk.entry(at: "link")?.owner == other)
+        #expect(try disk.entry(at: "file")?.owner == ours)
+        for path: DiskPath in ["file", "d"] {
+            try disk.setOwner(path, other)
+            #expect(try disk.entry(at: path)?.owner == other)
+        }
+        #expect(try disk.entry(at: "file")?.mode == 0o755)
+        try disk.setMode("file", 0o4755)
+        #expect(try disk.entry(at: "file")?.mode == 0o4755)
+        try disk.setOwner(nil, other)
+        #expect(try disk.rootEntry().owner == other)
+        try disk.makeSymbolicLink("way", to: "d")
+        try disk.make("d/file", "x")
+        try #expect(fault { try disk.setOwner("way/file", ours) } == .notDirectory)
     },
 ]
 

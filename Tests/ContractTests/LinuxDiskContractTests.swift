@@ -145,6 +145,72 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: geteuid() == 0, "needs root")) func whoIsNotRootGivesNothingAway() throws {
+        let place = try TemporaryDirectory()
+        let disk = try LinuxDisk(at: place.path, create: false)
+        try disk.make("file", "x")
+        asNobody {
+            #expect(try! fault { try disk.setOwner("file", FileOwner(user: 1, group: 1)) } == .denied)
+        }
+        #expect(try disk.entry(at: "file")?.owner == .root)
+    }
+
+    /// An agent can make a name in its workspace for a file that is not its own, where the kernel lets it (fs.protected_hardlinks).
+    @Test func aFileWithOtherNamesIsNotChanged() throws {
+        let place = try TemporaryDirectory()
+        let disk = try LinuxDisk(at: place.path, create: false)
+        try disk.make("theirs", "x")
+        try #require(link(place.path + "/theirs", place.path + "/ours") == 0)
+        #expect(try disk.entry(at: "ours")?.hasOtherNames == true)
+        let owner = try #require(try disk.entry(at: "ours")).owner
+        try #expect(fault { try disk.setOwner("ours", owner) } == .system(EMLINK))
+        try #expect(fault { try disk.setMode("ours", 0o666) } == .system(EMLINK))
+        #expect(try disk.entry(at: "theirs")?.mode == 0o600)
+        try disk.removeFile("theirs")
+        try disk.setMode("ours", 0o666)
+    }
+
+    /// An agent with a user of its own puts a link where its workspace was: the runner, as root, is not led away by it.
+    @Test(.enabled(if: geteuid() == 0, "needs root")) func aLinkOfAnotherUserLeadsOnlyToWhatIsTheirs() throws {
+        let place = try TemporaryDirectory()
+        let above = try LinuxDisk(at: place.path, create: false)
+        let agent = FileOwner(user: 1000, group: 1000)
+        for name: DiskPath in ["ours", "theirs", "home"] { try above.makeDirectory(name, mode: 0o755) }
+        for name: DiskPath in ["theirs", "home"] { try above.setOwner(name, agent) }
+        let links: [(DiskPath, String, FileOwner, opens: Bool)] = [
+            ("home/to-ours", "../ours", agent, false), ("home/absolute", place.path + "/ours", agent, false),
+            ("home/to-etc", "/etc", agent, false), ("home/to-theirs", "../theirs", agent, true),
+            ("by-root", "ours", .root, true), ("by-root-to-theirs", "home", .root, true), ("twice", "home/to-ours", .root, false),
+        ]
+        for (name, target, owner, opens) in links {
+            try above.makeSymbolicLink(name, to: target)
+            try above.setOwner(name, owner)
+            let path = "\(place.path)/\(name)"
+            let found = try fault { _ = try LinuxDisk(at: path, create: false) }
+            #expect(found == (opens ? nil : .denied), "\(name)")
+        }
+        // Where a link led, the root is known by its real name: what lies in what is seen by names.
+        #expect(try LinuxDisk(at: place.path + "/by-root", create: false).rootName == place.path + "/ours")
+        #expect(try LinuxDisk(at: place.path + "/home/../by-root/.", create: false).rootName == place.path + "/ours")
+        // As somebody on the way, too.
+        try above.makeDirectories("ours/work", mode: 0o755)
+        try #expect(fault { _ = try LinuxDisk(at: place.path + "/home/to-ours/work", create: false) } == .denied)
+        try above.makeSymbolicLink("round", to: "round")
+        try #expect(fault { _ = try LinuxDisk(at: place.path + "/round", create: false) } == .system(Errno.loop))
+    }
+
+    @Test func aRootThatOthersCouldReplaceIsKnown() throws {
+        let place = try TemporaryDirectory()
+        let above = try LinuxDisk(at: place.path, create: false)
+        try above.makeDirectories("open/closed/store")
+        let disk = try LinuxDisk(at: place.path + "/open/closed/store", create: false)
+        #expect(try disk.rootEntry().openDirectoryAbove == nil)
+        try above.setMode("open", 0o777)
+        #expect(try disk.rootEntry().openDirectoryAbove == place.path + "/open")
+        try above.setMode("open", 0o1777)
+        #expect(try disk.rootEntry().openDirectoryAbove == nil)
+    }
+
     // MARK: Locks
 
     @Test func aLockDiesWithItsHolder() throws {

@@ -9,6 +9,12 @@ import Testing
         for seed in UInt64(1)...10 { try promise.check(SimulatedDisk(seed: seed)) }
     }
 
+    @Test(arguments: diskPromises) func theSimulationKeepsForOneWhoIsNotRoot(_ promise: DiskPromise) throws {
+        let disk = SimulatedDisk(seed: 1)
+        disk.become(FileOwner(user: 1000, group: 1000))
+        try promise.check(disk)
+    }
+
     @Test func whatWasSyncedSurvivesEveryPowerCut() throws {
         for seed in UInt64(1)...200 {
             let disk = SimulatedDisk(seed: seed)

@@ -120,19 +120,19 @@ private let golden = """
     ## What happened and what was decided
 
     - 2026-11-21T08:38:01.000Z it exited with status 3 → restoring version 40 (stored): it exited with status 3
-    - 2026-11-21T08:38:01.000Z it was launched → running from version 40: no sign of life is asked of it
+    - 2026-11-21T08:38:01.000Z it was launched → running from version 40: its process is up, and nothing more is asked of it
     - 2026-11-21T08:38:02.000Z it exited with status 3 → starting clean in 1 s: no version is left to try (41 suspect, 40 suspect); it exited with status 3
     - 2026-11-21T08:38:03.000Z the timer fired → starting clean: the wait is over
-    - 2026-11-21T08:38:03.000Z it was launched → running clean: no sign of life is asked of it
+    - 2026-11-21T08:38:03.000Z it was launched → running clean: its process is up, and nothing more is asked of it
     - 2026-11-21T08:38:04.000Z it exited with status 3 → starting clean in 2 s: no version is left to try (41 suspect, 40 suspect); it exited with status 3
     - 2026-11-21T08:38:06.000Z the timer fired → starting clean: the wait is over
-    - 2026-11-21T08:38:06.000Z it was launched → running clean: no sign of life is asked of it
+    - 2026-11-21T08:38:06.000Z it was launched → running clean: its process is up, and nothing more is asked of it
     - 2026-11-21T08:38:07.000Z it exited with status 3 → starting clean in 4 s: no version is left to try (41 suspect, 40 suspect); it exited with status 3
     - 2026-11-21T08:38:11.000Z the timer fired → starting clean: the wait is over
-    - 2026-11-21T08:38:11.000Z it was launched → running clean: no sign of life is asked of it
+    - 2026-11-21T08:38:11.000Z it was launched → running clean: its process is up, and nothing more is asked of it
     - 2026-11-21T08:38:12.000Z it exited with status 3 → cooling down for 10 min: 5 deaths within 5 min without progress; it exited with status 3
     - 2026-11-21T08:48:12.000Z the timer fired → starting clean: the cool-down is over and no version is left to try (41 suspect, 40 suspect)
-    - 2026-11-21T08:48:12.000Z it was launched → running clean: no sign of life is asked of it
+    - 2026-11-21T08:48:12.000Z it was launched → running clean: its process is up, and nothing more is asked of it
     - 2026-11-21T08:48:13.000Z it exited with status 3 → calling a person and leaving it down: it exited with status 3, again after 1 cool-down
 
     """

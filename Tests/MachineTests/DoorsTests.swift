@@ -51,6 +51,27 @@ import Testing
         }
     }
 
+    /// /tmp/runner-1000 may have been made by somebody who waits for us there.
+    @Test(.enabled(if: geteuid() == 0, "needs root"), arguments: ["run/agent-7", "run", "."])
+    func aRuntimeDirectoryOfAnotherIsRefused(_ which: String) throws {
+        let house = try House()
+        let disk = try LinuxDisk(at: house.scratch.path, create: false)
+        try disk.makeDirectories("run/agent-7")
+        try disk.setOwner(which == "." ? nil : DiskPath(which), FileOwner(user: 1000, group: 1000))
+        for door in Door.allCases {
+            #expect(throws: FileFault(.denied, doing: "use, because others could put their own in its place,", what: house.place.runtime)) {
+                try house.doors.open(door)
+            }
+        }
+        try disk.setOwner(nil, .root)
+        try disk.setOwner("run", .root)
+        try disk.setOwner("run/agent-7", .root)
+        try disk.setMode("run/agent-7", 0o777)
+        #expect(throws: FileFault.self) { try house.doors.open(.control) }
+        try disk.setMode("run/agent-7", 0o711)
+        try house.doors.open(.control)
+    }
+
     private let us = PeerCredentials(pid: getpid(), userID: geteuid(), isInside: SandboxID(5))
 
     @Test(arguments: [Door.agent, .control]) func bytesGoBothWaysUntilThePeerCloses(_ door: Door) throws {

@@ -95,6 +95,34 @@ import Testing
         #expect(try end(of: WorkID(1), loop) == .couldNotStart("cannot execute '\(path)': \(why)"))
     }
 
+    /// Who may change a hook, or put another in its place, would run what he likes as the runner.
+    @Test func aProgramThatOthersMayChangeIsNotExecuted() throws {
+        let scratch = try ScratchDirectory()
+        let path = try scratch.file("hook", "#!/bin/sh\n", mode: 0o722)
+        #expect(try startedBy(path) == .couldNotStart(refusal(path)))
+        let disk = try LinuxDisk(at: scratch.path, create: false)
+        try disk.setMode("hook", 0o700)
+        #expect(try startedBy(path) == .ended(.exited(0), lastOutput: ""))
+        chmod(scratch.path, 0o770)
+        #expect(try startedBy(path) == .couldNotStart(refusal(scratch.path)))
+        chmod(scratch.path, 0o700)
+        let stranger = FileOwner(user: 1000, group: 1000)
+        guard disk.mayGive(stranger) else { return }
+        try disk.setOwner("hook", stranger)
+        #expect(try startedBy(path) == .couldNotStart(refusal(path)))
+    }
+
+    private func refusal(_ place: String) -> String {
+        "'\(place)' may be changed by others, so it is not executed: run 'chmod go-w', or 'chown' it"
+    }
+
+    private func startedBy(_ path: String) throws -> ProgramResult {
+        let loop = EventLoop()
+        let programs = LinuxPrograms(loop)
+        programs.start(WorkID(1), Program(path: path, arguments: [], environment: [], timeLimit: .seconds(10), input: []))
+        return try withExtendedLifetime(programs) { try end(of: WorkID(1), loop) }
+    }
+
     @Test func executablesAreListedByName() throws {
         let scratch = try ScratchDirectory()
         for (name, mode) in [("b", 0o755), ("a", 0o700), ("readme", 0o644), (".hidden", 0o755)] as [(String, UInt32)] {

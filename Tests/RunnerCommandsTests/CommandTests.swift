@@ -37,6 +37,25 @@ func anAgentWhoseSupervisorDiedIsUnsupervised(supervised: Bool) throws {
     #expect(stage.machine.output.contains(supervised ? #""state" : "running""# : #""state" : "unsupervised""#))
 }
 
+/// A terminal obeys what an agent writes; a file or a pipe gets it as it is.
+@Test(arguments: [true, false]) func aTerminalIsShownNothingThatItWouldObey(_ isTerminal: Bool) throws {
+    let stage = try Stage(["logs", "agent-7"])
+    let line = "2026-11-21T08:00:00.000Z out \u{1b}]0;title\u{7}\u{1b}[2Jgone\rforged"
+    try stage.write(log: line + "\n")
+    if isTerminal { stage.machine.terminals = [.standardOutput] }
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output == (isTerminal ? "2026-11-21T08:00:00.000Z out  ]0;title  [2Jgone forged\n" : line + "\n"))
+}
+
+@Test(arguments: [["plan", "agent-7"], ["plan", "agent-7", "--json"]]) func aPlanShowsNoSecret(_ arguments: [String]) throws {
+    let stage = try Stage(arguments)
+    let spec = AgentSpec(name: stage.agent, command: ["sleep", "9"], workdir: "/work", env: ["API_TOKEN": "hunter2"], workspace: "/work")
+    try stage.disk.replace(stage.directory / "spec.json", with: JSONText.encode(spec))
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output.contains("API_TOKEN") && stage.machine.output.contains("(hidden)"))
+    #expect(!stage.machine.output.contains("hunter2"))
+}
+
 @Test func logsAreTheLastLinesAndThenWhatComes() throws {
     let stage = try Stage(["logs", "agent-7", "-n", "1", "-f"])
     try stage.write(log: "2026-11-21T08:00:00.000Z out one\n2026-11-21T08:01:00.000Z out two\n")

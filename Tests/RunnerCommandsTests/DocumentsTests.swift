@@ -3,7 +3,7 @@ import Testing
 
 @testable import RunnerCommands
 
-/// Pages of docs/ that are made from the code, and what they must hold. `RENEW=1 swift test` writes them.
+/// Pages of docs/ that are made from the code, and what they must hold. `make golden` writes them.
 private let pages: [(path: String, text: String)] = {
     let commands = allCommands().map(describe)
     return commands.map { ("docs/commands/\($0.name).md", Documents.page($0)) } + [
@@ -13,10 +13,10 @@ private let pages: [(path: String, text: String)] = {
 }()
 
 @Test(arguments: pages.indices)
-func documentsAgreeWithTheCode(index: Int) throws {
+func theGoldenDocumentsAgreeWithTheCode(index: Int) throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let file = root.appending(path: pages[index].path)
-    if ProcessInfo.processInfo.environment["RENEW"] != nil { try Data(pages[index].text.utf8).write(to: file) }
+    if ProcessInfo.processInfo.environment["GOLDEN"] == "renew" { try Data(pages[index].text.utf8).write(to: file) }
     let written = try String(contentsOf: file, encoding: .utf8)
     #expect(written == pages[index].text, "run 'make golden' and read the difference of \(pages[index].path)")
 }

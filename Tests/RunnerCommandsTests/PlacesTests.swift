@@ -24,5 +24,5 @@ func theStoreIsWhereItWasSaid(environment: [String: String], user: UInt32, optio
     let runtime = places(["XDG_RUNTIME_DIR": long]).runtimeDirectory(storeID: "0123456789abcdef")
     #expect(runtime == "/tmp/runner-1000/0123456789abcdef")
     #expect(places(["XDG_RUNTIME_DIR": "/run/user/1000"]).runtimeDirectory(storeID: "id") == "/run/user/1000/runner/id")
-    #expect(places([:], user: 0).runtime(storeID: "id", agent: AgentName("a")!) == "/run/runner/id/a")
+    #expect(places([:], user: 0).runtime(storeID: "id", agent: named("a")) == "/run/runner/id/a")
 }

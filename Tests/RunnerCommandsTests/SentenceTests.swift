@@ -121,7 +121,8 @@ let failures: [Failure] = [
     },
     Failure(
         "restore agent-7 1 --only workspace", 75,
-        "could not lock the agent 'agent-7': it is held by pid 9. Ask that one, or stop it first", versions: 2
+        "could not lock the agent 'agent-7': it is held by pid 9. Look with 'runner status', or end it with 'runner stop' first",
+        versions: 2
     ) { stage in stage.machine.held.append(try stage.store.lock(stage.agent, holder: "pid 9")) },
 ]
 
@@ -154,7 +155,7 @@ func aFailureSaysAllOfIt(failure: Failure) throws {
     arguments: [
         (
             SupervisionFault.Cause.store(StoreFault(.held(by: "pid 9"), doing: "lock the agent", what: "a")), Int32(75),
-            "could not lock the agent 'a': it is held by pid 9. Ask that one, or stop it first"
+            "could not lock the agent 'a': it is held by pid 9. Look with 'runner status', or end it with 'runner stop' first"
         ),
         (
             .file(FileFault(.full, doing: "write", what: "/store/x")), 73,
@@ -167,7 +168,7 @@ func aFailureSaysAllOfIt(failure: Failure) throws {
     ])
 func aSupervisorThatCannotBeginSaysWhy(cause: SupervisionFault.Cause, status: Int32, sentence: String) throws {
     let stage = try Stage(["run", "--name", "a", "--", "x"])
-    let ended = stage.run { (_, _) throws(SupervisionFault) in throw SupervisionFault(agent: AgentName("a")!, cause: cause) }
+    let ended = stage.run { (_, _) throws(SupervisionFault) in throw SupervisionFault(agent: named("a"), cause: cause) }
     #expect(stage.machine.errors.hasSuffix("runner: \(sentence)\n"))
     #expect(ended == status)
 }

@@ -38,7 +38,7 @@ struct Stage {
         }
     }
 
-    var agent: AgentName { AgentName("agent-7") ?? AgentName("x")! }
+    var agent: AgentName { named("agent-7") }
     var directory: DiskPath { store.directory(of: agent) }
 
     /// Runs the command. Returns its exit status.
@@ -73,4 +73,10 @@ struct Stage {
         status.startedAt = now + .seconds(-90)
         return status
     }
+}
+
+/// An agent's name that the test itself wrote.
+func named(_ text: String) -> AgentName {
+    guard let name = AgentName(text) else { preconditionFailure("'\(text)' is no agent's name") }
+    return name
 }

@@ -11,7 +11,15 @@ func run(_ arguments: [String]) {
     case ("measure", 5): measure(Int(arguments[1]) ?? 1, Driver(Array(arguments.dropFirst(2))))
     case ("probe", 2): probe(arguments[1])
     case ("knock", 2): knock(arguments[1])
+    case ("churn", 3): churn(arguments[1], arguments[2])
     default: exit(64)
+    }
+}
+
+private func churn(_ store: String, _ workspace: String) {
+    do { try Churn(store: store, workspace: workspace).run() } catch {
+        tell("fault \(error)")
+        exit(1)
     }
 }
 
@@ -37,7 +45,7 @@ struct Driver {
 }
 
 /// A line at once: the reader may kill us after it.
-private func tell(_ line: String) {
+func tell(_ line: String) {
     let bytes = Array((line + "\n").utf8)
     _ = write(1, bytes, bytes.count)
 }

@@ -3,6 +3,7 @@
 //   sandbox-driver measure COUNT RUNTIME INIT PLAN.json    launches COUNT times; prints the median and worst milliseconds of each step,
 //       and how many descriptors and children it has more than before
 //   sandbox-driver probe INIT    what this host allows, and the milliseconds it took to find out
+//   sandbox-driver churn STORE WORKSPACE    commits, rolls back and removes versions until it is killed, a line each
 //   sandbox-driver knock SOCKET    connects as a supervisor would and tells what it gets: `refused`, `hello`, `closed` or an errno
 
 run(Array(CommandLine.arguments.dropFirst()))

@@ -74,6 +74,7 @@ public final class Simulation {
     /// - Returns: whether the task was finished.
     public func run(for limit: Duration) throws -> Bool {
         let end = began + limit.nanoseconds
+        desk.safePointWithin = spec.checkpoint.deadline.nanoseconds
         planTroubles()
         planWishes()
         defer { isOver = true }

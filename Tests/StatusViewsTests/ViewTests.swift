@@ -5,7 +5,12 @@ import Testing
 @testable import StatusViews
 
 private let now = WallTime(rfc3339: "2026-11-21T08:38:00Z") ?? WallTime(nanoseconds: 0)
-private let agent7 = AgentName("agent-7") ?? AgentName("x")!
+private let agent7 = named("agent-7")
+
+private func named(_ text: String) -> AgentName {
+    guard let name = AgentName(text) else { preconditionFailure("'\(text)' is no agent's name") }
+    return name
+}
 
 private func version(_ number: UInt64, _ standing: Standing, ago: Int64) -> CheckpointSummary {
     CheckpointSummary(
@@ -40,13 +45,13 @@ private var fleet: [AgentStatus] {
     busy.warnings = ["the disk of the store is full"]
 
     var waiting = busy
-    waiting.agent = AgentName("a-rather-long-name-of-an-agent") ?? agent7
+    waiting.agent = named("a-rather-long-name-of-an-agent")
     waiting.state = .coolingDown
     waiting.next = AgentStatus.Next(what: "clean start", at: now + .seconds(40))
     waiting.restarts = 12
 
     let fresh = AgentStatus(
-        agent: AgentName("b") ?? agent7, state: .stopped, wantedRunning: false, supervisorPID: 0, reason: "it has not run yet", command: [],
+        agent: named("b"), state: .stopped, wantedRunning: false, supervisorPID: 0, reason: "it has not run yet", command: [],
         store: "/var/lib/runner", updatedAt: now)
     return [busy, waiting, fresh]
 }

@@ -26,6 +26,9 @@ int32_t shim_accept(int32_t listener);
 /// Who connected: SO_PEERCRED. pid 0 when it is not in a pid namespace this process sees.
 int32_t shim_peer(int32_t socket, int32_t *_Nonnull pid, uint32_t *_Nonnull user_id);
 
+/// Closes this process's memory and descriptors to others of its user, and to core files. prctl(2) is variadic.
+int32_t shim_keep_private(void);
+
 /// One datagram with its sender's SCM_CREDENTIALS; descriptors that came along are closed. In C because of the CMSG macros.
 /// - Returns: its length, or -errno; -EMSGSIZE when it was longer than `size` (it is consumed), -EBADMSG when it had no credentials.
 int64_t shim_receive(

@@ -1,6 +1,7 @@
 internal import AgentModel
 internal import Checkpoints
 internal import OutsideWorld
+internal import StatusViews
 
 struct LogsCommand: Command {
     var agent: AgentName?
@@ -62,6 +63,8 @@ struct LogsCommand: Command {
     }
 
     private func show(_ lines: ArraySlice<LogLine>, on bench: Workbench) {
-        bench.answer(lines.map { $0.text + "\n" }.joined())
+        // On a terminal nothing that it would obey; a pipe gets every byte.
+        let isTerminal = bench.machine.isTerminal(.standardOutput)
+        bench.answer(lines.map { (isTerminal ? printable($0.text) : $0.text) + "\n" }.joined())
     }
 }

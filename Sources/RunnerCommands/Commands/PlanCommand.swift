@@ -86,7 +86,7 @@ struct PlanCommand: Command {
     ) throws(CommandFault) -> AgentPlan {
         let place = bench.launchPlace(of: spec.name, storeID: storeID, specFile: specFile)
         let planner = LaunchPlanner(spec: spec, facts: bench.machine.facts, place: place)
-        do { return AgentPlan(launch: try planner.plan(from: origin, incarnation: incarnation), ladder: ladder) } catch {
+        do { return AgentPlan(launch: try planner.plan(from: origin, incarnation: incarnation).hidingSecrets(), ladder: ladder) } catch {
             throw CommandFault(foreign: error.code.rawValue, error.sentence)
         }
     }

@@ -1,6 +1,7 @@
 internal import AgentModel
 internal import AgentSpecs
 internal import Checkpoints
+internal import LaunchPlans
 internal import OutsideWorld
 internal import Supervision
 
@@ -61,6 +62,7 @@ struct RunCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let spec = try bench.readSpec(source).spec
         let store = try bench.createStore()
+        try lookAhead(spec, in: store, on: bench)
         do { try store.addAgent(spec.name) } catch { throw CommandFault(error) }
         let origin = try from.map { (word) throws(CommandFault) in try bench.origin(word, of: spec.name, in: store) }
         return detach && !inBackground ? try start(spec, in: store, on: bench) : try supervise(spec, from: origin, in: store, on: bench)
@@ -70,9 +72,24 @@ struct RunCommand: Command {
         SpecSource(file: file, flags: SpecFlags(flags: flags, variables: variables, command: command.isEmpty ? nil : command))
     }
 
+    /// What cannot work however often it is tried is told here, before the agent is known to the store.
+    private func lookAhead(_ spec: AgentSpec, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) {
+        if case .missing(let why) = bench.machine.facts.sandboxInit {
+            throw CommandFault(.launchSetUp, "could not start '\(spec.name)': \(why)")
+        }
+        let place = bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file)
+        let plan: LaunchPlan
+        do { plan = try LaunchPlanner(spec: spec, facts: bench.machine.facts, place: place).plan(from: .clean, incarnation: 1) } catch {
+            throw CommandFault(foreign: error.code.rawValue, error.sentence)
+        }
+        try bench.makeWorkspace(of: spec, for: plan)
+    }
+
     // MARK: In the background
 
     private func start(_ spec: AgentSpec, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> Ending {
+        // Another supervisor is told here: the background has no status of its own to end with.
+        do { try store.lock(spec.name, holder: "'runner run -d'").release() } catch { throw CommandFault(error) }
         let logs = store.directory(of: spec.name) / "log"
         var arguments = bench.machine.arguments
         arguments.insert("--in-background", at: bench.commandIndex + 1)

@@ -22,7 +22,7 @@ extension ErrorCode {
         case .usage, .internal, .codeUnknown: generalEntry
         case .effectNoKey, .effectNotOpen, .effectRunning, .effectResult: effectEntry
         case .agentUnknown, .agentHeld, .agentNotRunning, .versionUnknown, .versionBroken, .versionPart: agentEntry
-        case .storeMissing, .storeFormat, .storeFull, .storeReadOnly, .storeDenied, .storeIO: storeEntry
+        case .storeMissing, .storeFormat, .storeUnsafe, .storeFull, .storeReadOnly, .storeDenied, .storeIO: storeEntry
         case .checkpointEmpty, .checkpointRefused, .checkpointFailed, .checkpointAborted, .restartFailed, .restoreFailed, .stopFailed:
             actionEntry
         case .supervisorNone, .supervisorDenied, .supervisorSilent, .supervisorIO, .controlBad: supervisorEntry
@@ -117,6 +117,11 @@ extension ErrorCode {
             ErrorEntry(
                 "it is not a store this runner reads", .badData, "The file 'format' at its root names another format, or is missing.",
                 remedy: "Use the runner that made it, or another directory with '--store'. Nothing was changed.")
+        case .storeUnsafe:
+            ErrorEntry(
+                "others could change the store", .denied,
+                "Its directory belongs to another user, may be written by others, or lies in a directory where anybody could replace it.",
+                remedy: "Close it as the sentence says, run as its owner, or choose another store with '--store'. Nothing was changed.")
         case .storeFull:
             ErrorEntry(
                 "the disk of the store is full", .cannotCreate,

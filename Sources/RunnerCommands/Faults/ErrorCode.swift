@@ -13,6 +13,7 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
 
     case storeMissing = "E-STORE-MISSING"
     case storeFormat = "E-STORE-FORMAT"
+    case storeUnsafe = "E-STORE-UNSAFE"
     case storeFull = "E-STORE-FULL"
     case storeReadOnly = "E-STORE-READONLY"
     case storeDenied = "E-STORE-DENIED"

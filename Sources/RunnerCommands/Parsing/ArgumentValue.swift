@@ -88,7 +88,7 @@ enum TimeWord: ArgumentValue, Hashable, Sendable {
             return nil
         }
     }
-    static var expected: String { "a time: how long ago, such as 2h, or when, such as 2026-11-21T08:38:00Z" }
+    static var expected: String { "a time (how long ago, such as 2h, or when, such as 2026-11-21T08:38:00Z)" }
 
     func time(now: WallTime) -> WallTime {
         switch self {

@@ -35,7 +35,7 @@ extension VersionWord: ArgumentValue {
             self = .number(VersionNumber(number))
         }
     }
-    static var expected: String { "a version: a number such as 42, 'latest' or 'known-good'" }
+    static var expected: String { "a version (a number such as 42, 'latest' or 'known-good')" }
 }
 
 /// `agent-7` or `agent-7@42`, `agent-7@latest`, `agent-7@known-good`.

@@ -50,7 +50,20 @@ struct Restore {
     /// The agent's workspace and what is left out of it; nil: it has none (any more).
     private func workspace() throws(CommandFault) -> (any Disk, [String])? {
         guard let spec = try bench.storedSpec(of: agent, in: store), let path = spec.workspace else { return nil }
-        do { return (try bench.machine.disk(at: path, create: true), spec.checkpoint.exclude) } catch { throw CommandFault(error) }
+        do { return (try openOrMake(path, for: spec.user), spec.checkpoint.exclude) } catch { throw CommandFault(error) }
+    }
+
+    /// A workspace that we make belongs to the agent's user.
+    private func openOrMake(_ path: String, for user: String?) throws(FileFault) -> any Disk {
+        do throws(FileFault) { return try bench.machine.disk(at: path, create: false) } catch {
+            guard error.kind == .missing else { throw error }
+        }
+        let disk = try bench.machine.disk(at: path, create: true)
+        if let user, let known = bench.machine.user(user) {
+            let owner = FileOwner(user: known.userID, group: known.groupID)
+            if disk.mayGive(owner) { try disk.setOwner(nil, owner) }
+        }
+        return disk
     }
 
     // MARK: Do
@@ -121,9 +134,17 @@ struct RestorePlan: Encodable {
         guard let workspace else { return text + "the workspace would stay as it is\n" }
         let counts = WorkspaceRestorePlan.Change.allCases.map { "\(workspace.steps($0).count) \($0.rawValue)" }.joined(separator: ", ")
         text += "workspace: \(counts), \(workspace.unchanged) unchanged\n"
-        for step in workspace.steps.prefix(200) { text += "  \(sign(step.change)) \(printable(step.path.text))\n" }
+        for step in workspace.steps.prefix(200) { text += line(step) }
+        if workspace.ownersLost > 0 {
+            text += "  \(workspace.ownersLost) belonged to others; only root can give them back, so they will be yours\n"
+        }
         if workspace.steps.count > 200 { text += "  … and \(workspace.steps.count - 200) more ('--json' has all)\n" }
         return text
+    }
+
+    private func line(_ step: WorkspaceRestorePlan.Step) -> String {
+        let owner = step.owner.map { "  (owner \($0))" } ?? ""
+        return "  \(sign(step.change)) \(printable(step.path.text))\(owner)\n"
     }
 
     private func sign(_ change: WorkspaceRestorePlan.Change) -> String {
@@ -131,6 +152,7 @@ struct RestorePlan: Encodable {
         case .added: "+"
         case .changed: "~"
         case .removed: "-"
+        case .owner: "o"
         case .mode: "m"
         case .time: "t"
         }

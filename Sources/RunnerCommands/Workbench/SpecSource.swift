@@ -17,7 +17,7 @@ extension Workbench {
     func readSpec(_ source: SpecSource) throws(CommandFault) -> (spec: AgentSpec, reading: SpecReading) {
         let reading = try reading(of: source)
         for notice in reading.notices { machine.write("\(notice)\n", to: .standardError) }
-        if let fault = CommandFault(reading.notices, in: source.name) { throw fault }
+        if let fault = CommandFault(reading.notices, in: source.file) { throw fault }
         guard let spec = reading.spec else {
             throw CommandFault(.internal, "could not use '\(source.name)': it has no mistake and no result")
         }

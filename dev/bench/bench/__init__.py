@@ -1,0 +1,1 @@
+"""The parts of dev/bench/run: what it stands on (stage), what it measures (measures), what it prints (table)."""
