@@ -59,7 +59,11 @@ extension Supervisor {
     private func beginWithoutAgent() {
         finishInterruptedRestore { [self] in
             let phase = recovery.phase
-            if let from = request.startFrom {
+            if case .stopped(let end?) = phase, !journal.endedInPeace, request.startFrom == nil {
+                // The former supervisor died between this end and telling it; beginning anew would do the task a second time.
+                say("'\(agent)' was finished when the last supervisor died; 'runner run' again starts it anew")
+                finish(end)
+            } else if let from = request.startFrom {
                 // A restart ends what the journal takes for alive before it begins; nothing lives, so that is at once.
                 inbox.append(phase.isLive ? .wantedRestart(from: from) : .wantedRunning(from: from))
             } else if phase.isLive {
@@ -153,7 +157,6 @@ extension Supervisor {
         finished = startImpossible?.end ?? end
         for id in controls.keys.sorted() { world.close(id) }
         for id in peers.keys.sorted() { world.close(id) }
-        lock.release()
     }
 }
 

@@ -53,6 +53,7 @@ public final class Supervisor {
     var endWaitsForCheckpoint = false
     var inbox: [AgentEvent] = []
     var finished: ProcessEnd?
+    private var hasLeft = false
     var deadlines = Deadlines()
     var work: [WorkID: () -> Void] = [:]
     var programs: [WorkID: (ProgramResult) -> Void] = [:]
@@ -150,7 +151,16 @@ public final class Supervisor {
             if memoryIsBehind { writeMemory() }
             writeStatusWhenDue()
         }
+        if finished != nil { leave() }
         return finished
+    }
+
+    /// The last of all: whoever finds the journal without this note knows that the end was not told.
+    private func leave() {
+        guard !hasLeft else { return }
+        hasLeft = true
+        note(Journal.endNote, "supervisor \(request.processID) ended")
+        lock.release()
     }
 
     // MARK: Dispatch
