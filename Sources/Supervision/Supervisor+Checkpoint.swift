@@ -169,12 +169,13 @@ extension Supervisor {
         clearWarning("checkpoint")
         diskTakesWritesAgain()
         refreshVersions()
-        note("checkpoint", "version \(summary.version) stored (\(run.reason.rawValue), \(summary.size)\(summary.forced ? ", forced" : ""))")
         inbox.append(.stored(summary.version))
         endRun(run, summary)
         tellAgent(run) { .committed(request: $0, version: summary.version) }
         for id in run.waiting { reply(.stored(summary), to: id) }
         if run.reason == .stop { tellAgent(run) { .resume(request: $0) } }
+        // The version is durable by itself; who waits for it does not wait for the note of it, too.
+        note("checkpoint", "version \(summary.version) stored (\(run.reason.rawValue), \(summary.size)\(summary.forced ? ", forced" : ""))")
         runHook("after-checkpoint", version: summary.version, reason: run.reason.rawValue) {}
         tidy()
     }

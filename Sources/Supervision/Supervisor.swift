@@ -64,6 +64,7 @@ public final class Supervisor {
     var currentConnection = CurrentConnection<ConnectionID>()
     var controls: [ConnectionID: LineReader] = [:]
     var repliesOwed: [ConnectionID: OwedReply] = [:]
+    var complaints = Complaints()
 
     /// SIGTERM and SIGINT so far: the second one does not wait any longer.
     var timesAskedToStop = 0

@@ -29,6 +29,11 @@ def gives(*names):
     return keep
 
 
+def logged(stage, word):
+    name = stage.new_name(word)
+    return name, f"{name}.log"
+
+
 def pair(ours, floors):
     return {"value": median(ours), "floor": median(floors), "worst": max(ours), "samples": len(ours)}
 
@@ -210,7 +215,7 @@ def hand_over(path):
 @gives("memory", "memory-beating", "memory-after", "init", "cpu")
 def rest(stage):
     """memory and processor time at rest"""
-    name, log = stage.new_name("rest"), "rest.log"
+    name, log = logged(stage, "rest")
     command = [stage.path("agent"), stage.path(log), str(MEGABYTE), "saves=0", "beats=1"]
     with stage.agent(name, *command, settings=("health.heartbeat=30s",)) as supervisor:
         stage.living(name)
@@ -251,7 +256,7 @@ def memory(samples):
 @gives("beats")
 def beats(stage):
     """a thousand heartbeats a second"""
-    name, log = stage.new_name("beats"), "beats.log"
+    name, log = logged(stage, "beats")
     with stage.agent(name, stage.path("agent"), stage.path(log), "1000", "beats=1000") as supervisor:
         stage.living(name)
         time.sleep(1)
@@ -274,25 +279,23 @@ def fill_workspace(folder, files=20, size=8000):
 @gives("stands-still", "checkpoint")
 def checkpoint(stage):
     """a version of 1 MB of state and a small workspace"""
-    name, log = stage.new_name("saver"), "saver.log"
-    workspace = fill_workspace(stage.folder / "workspace")
-    count = stage.rounds
-    command = [stage.path("agent"), stage.path(log), str(MEGABYTE), f"saves={count}"]
+    name, log = logged(stage, "saver")
+    workspace = fill_workspace(stage.folder / f"{name}.workspace")
+    folder = stage.folder / f"{name}.commits"
+    folder.mkdir(exist_ok=True)
+    command = [stage.path("agent"), stage.path(log), str(MEGABYTE), f"saves={stage.rounds}", f"floors={folder}"]
     with stage.agent(name, *command, settings=(f"workspace={workspace}",)):
         wait_until(lambda: stage.words(log, "ready"), "the last version")
     still = [milliseconds(int(line[1])) for line in stage.words(log, "save")]
     whole = [milliseconds(int(line[2])) for line in stage.words(log, "save")]
-    folder = stage.folder / "commits"
-    folder.mkdir()
-    # The floor: the state and a small file, synced and renamed into place.
-    floors = [milliseconds(int(word)) for word in stage.call(stage.path("clock"), "commit", str(folder), str(MEGABYTE), str(count)).split()]
-    return {"stands-still": {"value": median(still), "worst": max(still), "floor": median(floors)}, "checkpoint": pair(whole, floors)}
+    floors = [milliseconds(int(line[1])) for line in stage.words(log, "commit")]
+    return {"stands-still": pair(still, floors), "checkpoint": pair(whole, floors)}
 
 
 @gives("greeting", "effect")
 def protocol(stage):
     """round trips of the protocol"""
-    name, log = stage.new_name("talker"), "talker.log"
+    name, log = logged(stage, "talker")
     count = 5 * stage.rounds
     with stage.agent(name, stage.path("agent"), stage.path(log), "1000", f"hellos={count}", f"effects={count}"):
         wait_until(lambda: stage.words(log, "ready"), "the last round trip")
@@ -307,7 +310,7 @@ def verify(stage):
     """verifying a large version"""
     name = stage.new_name("large")
     size = 64 * MEGABYTE
-    workspace = fill_workspace(stage.folder / "large", files=64, size=MEGABYTE)
+    workspace = fill_workspace(stage.folder / f"{name}.workspace", files=64, size=MEGABYTE)
     with stage.agent(name, stage.path("clock"), "line", settings=(f"workspace={workspace}",)):
         stage.living(name)
         stage.call(*stage.runner_words("checkpoint", name, "--wait"))
@@ -328,6 +331,8 @@ def listing(stage):
     """listing 100 agents"""
     store = stage.folder / "fleet"
     for number in range(100):
+        if (store / "agents" / f"agent-{number}").exists():
+            continue
         command = [stage.runner, "run", "--store", str(store), "--quiet", "--name", f"agent-{number}", "--", "/bin/true"]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, cwd=stage.folder)
     ours, floors = [], []

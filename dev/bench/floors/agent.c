@@ -1,11 +1,13 @@
 // A cooperative agent with nothing in it but the protocol (docs/protocol.md), so that what is measured is the runner.
 //
-//   agent LOG STATE-BYTES [hellos=N] [effects=N] [saves=N] [beats=PER-SECOND]
+//   agent LOG STATE-BYTES [hellos=N] [effects=N] [saves=N] [beats=PER-SECOND] [floors=DIR]
 //
 // Appends to LOG, times in nanoseconds of CLOCK_MONOTONIC:
 //   welcome TIME STATE-BYTES RESTORED-FROM        when the whole state is in our hands (0: a clean start)
 //   hello DURATION · effect BEGIN END             round trips
 //   save STOOD-STILL UNTIL-COMMITTED VERSION      a version of its own wish, its first file changed before each
+//   commit DURATION                               with floors: after each save the floor under it, in DIR: the state and a small file, synced,
+//                                                 renamed into place, the directory synced
 //   ready TIME                                    all of that is done; from here it beats, or waits
 // A `prepare` is answered at once with the whole state.
 #define _GNU_SOURCE
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -205,6 +208,32 @@ static void save(uint64_t request) {
     tell("save %lld %lld %llu\n", resumed - begin, now() - begin, (unsigned long long)field_of(body, length, 2));
 }
 
+static void put_file(const char *path, const void *content, size_t length) {
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (file < 0 || write(file, content, length) != (ssize_t)length || fsync(file)) die(path);
+    close(file);
+}
+
+static void commit(const char *parent, uint64_t number) {
+    char staged[512], whole[512], file[600];
+    snprintf(staged, sizeof staged, "%s/staged-%llu", parent, (unsigned long long)number);
+    snprintf(whole, sizeof whole, "%s/whole-%llu", parent, (unsigned long long)number);
+    long long begin = now();
+    if (mkdir(staged, 0700)) die(staged);
+    snprintf(file, sizeof file, "%s/state", staged);
+    put_file(file, state, state_length);
+    snprintf(file, sizeof file, "%s/note", staged);
+    put_file(file, state, 1000);
+    if (rename(staged, whole)) die(whole);
+    int directory = open(parent, O_RDONLY | O_DIRECTORY);
+    if (directory < 0 || fsync(directory)) die(parent);
+    close(directory);
+    tell("commit %lld\n", now() - begin);
+}
+
+/// Between two saves, so that what the first one left to do (old versions to remove) is done.
+static void settle(void) { usleep(150000); }
+
 static void effect(uint64_t request) {
     uint8_t body[128];
     char key[64];
@@ -246,11 +275,13 @@ static void live(int beats) {
 int main(int count, char **words) {
     if (count < 3) return 64;
     int hellos = 0, effects = 0, saves = 0, beats = 0;
+    const char *floors = NULL;
     for (int i = 3; i < count; i++) {
         sscanf(words[i], "hellos=%d", &hellos);
         sscanf(words[i], "effects=%d", &effects);
         sscanf(words[i], "saves=%d", &saves);
         sscanf(words[i], "beats=%d", &beats);
+        if (!strncmp(words[i], "floors=", 7)) floors = words[i] + 7;
     }
     log_fd = open(words[1], O_WRONLY | O_CREAT | O_APPEND, 0644);
     state_length = strtoul(words[2], NULL, 10);
@@ -268,7 +299,11 @@ int main(int count, char **words) {
         tell("hello %lld\n", now() - begin);
     }
     for (int i = 0; i < effects; i++, request += 2) effect(request);
-    for (int i = 0; i < saves; i++) save(request++);
+    for (int i = 0; i < saves; i++) {
+        save(request++);
+        if (i + 1 < saves || floors) settle();
+        if (floors) commit(floors, (uint64_t)i);
+    }
     tell("ready %lld\n", now());
     live(beats);
 }

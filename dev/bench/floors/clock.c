@@ -9,7 +9,6 @@
 //   clock death PID JOURNAL            kills PID and watches JOURNAL; prints the time of the kill, of the first write, and of the first close
 //                                      after a write, and the length then. The journal is closed after it was synced
 //   clock append FILE LENGTH COUNT     the floor under every record: open, append, fsync, close; prints the nanoseconds of each
-//   clock commit DIR LENGTH COUNT      the floor under every version: two files of LENGTH, fsync, rename, fsync of the directory
 //   clock list DIR NAME                the floor under a listing: reads NAME in every directory of DIR
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -146,34 +145,6 @@ static int append(const char *path, size_t length, int count) {
     return 0;
 }
 
-static void put(const char *path, const char *bytes, size_t length) {
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (file < 0 || write(file, bytes, length) != (ssize_t)length || fsync(file)) die(path);
-    close(file);
-}
-
-static int commit(const char *parent, size_t length, int count) {
-    char *bytes = malloc(length);
-    memset(bytes, 'x', length);
-    for (int i = 0; i < count; i++) {
-        char staged[4096], whole[4096], file[4200];
-        snprintf(staged, sizeof staged, "%s/staged-%d", parent, i);
-        snprintf(whole, sizeof whole, "%s/whole-%d", parent, i);
-        long long begin = now();
-        if (mkdir(staged, 0700)) die(staged);
-        for (int part = 0; part < 2; part++) {
-            snprintf(file, sizeof file, "%s/%d", staged, part);
-            put(file, bytes, part ? 1000 : length);
-        }
-        if (rename(staged, whole)) die(whole);
-        int directory = open(parent, O_RDONLY | O_DIRECTORY);
-        if (directory < 0 || fsync(directory)) die(parent);
-        close(directory);
-        printf("%lld\n", now() - begin);
-    }
-    return 0;
-}
-
 static int list(const char *path, const char *name) {
     DIR *directory = opendir(path);
     if (!directory) die(path);
@@ -201,7 +172,6 @@ int main(int count, char **words) {
     if (!strcmp(what, "restart") && count > 2) return restart(words[0], words[2]);
     if (!strcmp(what, "death") && count > 3) return death(atoi(words[2]), words[3]);
     if (!strcmp(what, "append") && count > 4) return append(words[2], atol(words[3]), atoi(words[4]));
-    if (!strcmp(what, "commit") && count > 4) return commit(words[2], atol(words[3]), atoi(words[4]));
     if (!strcmp(what, "list") && count > 3) return list(words[2], words[3]);
     return 64;
 }
