@@ -52,7 +52,8 @@ golden: setup ## renew golden files and documents made from --help; read the dif
 docs: golden ## same as golden
 
 simulate: setup ## the simulation: make simulate SEEDS=1000
-	SIMULATION_SEEDS=$(SEEDS) $(SWIFT) test --filter SimulationTests
+	$(SWIFT) build -c release --product simulate
+	$(RELEASE)/simulate stories $(SEEDS)
 
 machine-test: setup ## tests against the real kernel
 	$(SWIFT) test --filter MachineTests

@@ -48,6 +48,9 @@ func executable(_ name: String, _ dependencies: [Target.Dependency], path: Strin
         linkerSettings: staticReleaseLink)
 }
 
+/// What the tests' driver drives.
+let driven: [Target.Dependency] = ["AgentModel", "Checkpoints", "CLinuxShims", "LaunchPlans", "LinuxWorld", "OutsideWorld"]
+
 // MARK: Package
 
 let targets: [Target] = [
@@ -140,9 +143,7 @@ let targets: [Target] = [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
             "CLinuxShims", "AgentKit",
         ]),
-    executable(
-        "sandbox-driver", ["AgentModel", "Checkpoints", "CLinuxShims", "LaunchPlans", "LinuxWorld", "OutsideWorld"],
-        path: "Tests/SandboxDriver"),
+    executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
     tests("HouseTests", []),
 ]
 

@@ -305,6 +305,7 @@ final class SimulatedAgent {
         machine.reached(step, of: sandbox.plan.incarnation)
         doing = .working
         send(.beat(Beat(step: step, progress: Double(step) / Double(max(1, script.steps)))))
+        if connection != nil { machine.heardProgress(of: sandbox.plan.incarnation) }
         safePoint()
     }
 
@@ -348,10 +349,19 @@ final class SimulatedAgent {
     }
 
     private func finish() {
+        makeResultsSafe()
         send(.done(note: nil))
         doing = .over
         machine.finishedTasks += 1
         machine.after(machine.delay(1...20)) { [self] in if !isDead { sandbox.end(.exited(0)) } }
+    }
+
+    /// Whoever says that it is done has its results on stable storage.
+    private func makeResultsSafe() {
+        do throws(FileFault) {
+            try machine.workspace.open("results", .append(mode: 0o644)).sync()
+            try machine.workspace.syncDirectory(nil)
+        } catch { machine.say("agent could not sync: \(error)") }
     }
 
     // MARK: Without the protocol
@@ -362,6 +372,7 @@ final class SimulatedAgent {
         if draw(script.exitsWithError) { return sandbox.end(.exited(1)) }
         let done = (try? machine.workspace.read("results", limit: .mebibytes(1)))?.count { $0 == UInt8(ascii: "\n") } ?? 0
         guard done < script.steps else {
+            makeResultsSafe()
             machine.finishedTasks += 1
             return sandbox.end(.exited(0))
         }

@@ -120,6 +120,12 @@ public final class SimulatedMachine {
     func reached(_ step: UInt64, of incarnation: UInt64) {
         if let index = lives.lastIndex(where: { $0.incarnation == incarnation }) { lives[index].reached = step }
     }
+    /// It told a step; a supervisor that lives on for a second has taken it in.
+    func heardProgress(of incarnation: UInt64) {
+        after(.seconds(1), epoch: supervisorEpoch) { [self] in
+            if let index = lives.lastIndex(where: { $0.incarnation == incarnation }) { lives[index].progressHeard = true }
+        }
+    }
     func committed(_ step: UInt64, of incarnation: UInt64) {
         if let index = lives.lastIndex(where: { $0.incarnation == incarnation }) { lives[index].committed = step }
     }
@@ -205,11 +211,15 @@ public struct SimulatedLife: Hashable, Sendable {
     public var reached: UInt64?
     /// The newest step it was told is durable.
     public var committed: UInt64?
+    /// A supervisor knows for certain that it did a step.
+    public var progressHeard = false
 }
 
 /// A hook that was started.
 public struct SimulatedHookRun: Hashable, Sendable {
     public var name: String
+    /// Which supervisor started it.
+    public var supervisor: UInt64
     public var environment: [String]
     public func value(_ name: String) -> String? {
         environment.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }

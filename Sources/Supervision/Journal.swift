@@ -17,6 +17,9 @@ final class Journal {
     private let directory: DiskPath
     private var size: Int
     private(set) var nextSequence: UInt64
+    /// The kind of the note that a supervisor writes last of all.
+    static let endNote = "end"
+    private(set) var endedInPeace = false
     private var waiting: [[UInt8]] = []
     private var tornTail = false
 
@@ -29,6 +32,7 @@ final class Journal {
         nextSequence = end.lastSequence + 1
         size = end.currentSize
         tornTail = end.isTorn
+        endedInPeace = end.isInPeace
     }
 
     private var current: DiskPath { directory / "current.jsonl" }
@@ -86,6 +90,8 @@ private struct JournalEnd {
     var lastSequence: UInt64 = 0
     var currentSize = 0
     var isTorn = false
+    /// A supervisor said its last word after the last decision.
+    var isInPeace = false
 
     init(disk: any Disk, directory: DiskPath) throws(FileFault) {
         guard try disk.entry(at: directory) != nil else { return }
@@ -105,7 +111,10 @@ private struct JournalEnd {
         for line in bytes.split(separator: UInt8(ascii: "\n")).reversed() {
             guard lastDecision == nil, line.count > 17, let entry = JournalReading.entry(Array(line)) else { continue }
             lastSequence = max(lastSequence, entry.sequence)
-            if case .decision = entry.content { lastDecision = entry }
+            switch entry.content {
+            case .decision: lastDecision = entry
+            case .note(let kind, _): isInPeace = isInPeace || kind == Journal.endNote
+            }
         }
     }
 }
@@ -133,7 +142,13 @@ public struct JournalReading: Sendable {
         // A last line without its end was cut short by a crash, before anything was done on its word: it is no damage.
         let whole = bytes[..<(bytes.lastIndex(of: UInt8(ascii: "\n")) ?? bytes.startIndex)]
         for line in whole.split(separator: UInt8(ascii: "\n")) {
-            if line.count > 17, let entry = Self.entry(Array(line)) { entries.append(entry) } else { damagedLines += 1 }
+            guard line.count > 17, let entry = Self.entry(Array(line)) else {
+                damagedLines += 1
+                continue
+            }
+            // Written again because the disk had not said that it was safe.
+            if let last = entries.last, entry.sequence <= last.sequence { continue }
+            entries.append(entry)
         }
     }
 

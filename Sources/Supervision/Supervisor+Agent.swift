@@ -14,6 +14,15 @@ struct AgentPeer {
     func can(_ capability: String) -> Bool { session.isOpen && capabilities.contains(capability) }
 }
 
+/// Faults of peers in the present minute.
+struct Complaints {
+    /// Written down in a minute.
+    static let limit = 20
+    var since = Moment(nanoseconds: 0)
+    var told = 0
+    var untold = 0
+}
+
 /// The cooperative protocol's runner side: who is let in, what is answered, what becomes news for the ladder.
 extension Supervisor {
     // MARK: Connections
@@ -42,7 +51,7 @@ extension Supervisor {
     }
 
     func agentClosed(_ id: ConnectionID) {
-        if let fault = peers[id]?.session.finish() { note("protocol", fault.sentence) }
+        if let fault = peers[id]?.session.finish() { complain(fault.sentence) }
         forget(id)
     }
 
@@ -61,13 +70,26 @@ extension Supervisor {
                 heard(message, id)
             case .send(let bytes): if !bytes.isEmpty { world.send(bytes, to: id) }
             case .close(let fault):
-                note("protocol", "\(fault.code): \(fault.sentence)")
-                say("closed a connection at the agent's door: \(fault.sentence)")
+                complain("\(fault.code): \(fault.sentence)", "closed a connection at the agent's door: \(fault.sentence)")
                 world.close(id)
                 forget(id)
-            case .ignored(let what): note("protocol", what)
+            case .ignored(let what): complain(what)
             }
         }
+    }
+
+    /// What a peer did wrong goes into the journal and, with `said`, into the log; only so much a minute, for a peer that makes nothing but
+    /// mistakes must not turn over what matters there.
+    private func complain(_ what: String, _ said: String? = nil) {
+        let now = world.now()
+        if now - complaints.since >= .seconds(60) {
+            if complaints.untold > 0 { say("\(complaints.untold) more faults of the agent's peers were not written down, going on") }
+            complaints = Complaints(since: now)
+        }
+        guard complaints.told < Complaints.limit else { return complaints.untold += 1 }
+        complaints.told += 1
+        note("protocol", what)
+        if let said { say(said) }
     }
 
     func send(_ message: RunnerMessage, to id: ConnectionID) {
@@ -107,6 +129,7 @@ extension Supervisor {
         peers[id]?.capabilities = Set(hello.capabilities)
         if hello.capabilities.contains("prepare") { self.life?.preparesItself = true }
         armHello()
+        if hello.resumes != life.incarnation { newSpeaker() }
         if hello.resumes == life.incarnation {
             welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
         } else {
@@ -264,10 +287,11 @@ extension Supervisor {
     // MARK: sd_notify
 
     func datagram(_ bytes: [UInt8], _ peer: PeerCredentials) {
-        guard let life, peer.isInside == nil || peer.isInside == life.sandbox else { return }
+        // A stranger's heartbeat would keep a hung agent alive: the same rule as at the other door.
+        guard let life, isInside(peer) != false else { return }
         let news: NotifyDatagram
         do throws(ProtocolFault) { news = try NotifyDatagram(bytes) } catch {
-            return note("protocol", "a notify datagram was ignored: \(error.sentence)")
+            return complain("a notify datagram was ignored: \(error.sentence)")
         }
         signOfLife()
         if let status = news.status {

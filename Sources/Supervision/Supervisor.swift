@@ -50,9 +50,13 @@ public final class Supervisor {
     var life: Life?
     var launchRun: LaunchRun?
     var checkpointRun: CheckpointRun?
+    var checkpointWish: CheckpointWish?
+    /// An interrupted roll-back is being finished: news and wishes wait, for nothing may be decided on a workspace in between.
+    var isBeginning = false
     var endWaitsForCheckpoint = false
     var inbox: [AgentEvent] = []
     var finished: ProcessEnd?
+    private var hasLeft = false
     var deadlines = Deadlines()
     var work: [WorkID: () -> Void] = [:]
     var programs: [WorkID: (ProgramResult) -> Void] = [:]
@@ -63,6 +67,7 @@ public final class Supervisor {
     var currentConnection = CurrentConnection<ConnectionID>()
     var controls: [ConnectionID: LineReader] = [:]
     var repliesOwed: [ConnectionID: OwedReply] = [:]
+    var complaints = Complaints()
 
     /// SIGTERM and SIGINT so far: the second one does not wait any longer.
     var timesAskedToStop = 0
@@ -89,6 +94,10 @@ public final class Supervisor {
     var ledger = EffectLedger()
     var ledgerLength = 0
     var ledgerEndsTorn = false
+    /// false: what is in the file is not known, so nothing may be begun on the word of what we hold.
+    var ledgerIsReadable = true
+    /// Counts the programs that introduced themselves in this incarnation: their request numbers are their own.
+    var speaker: UInt64 = 0
     var toldUnknown: [String] = []
 
     // What is told.
@@ -149,7 +158,16 @@ public final class Supervisor {
             if memoryIsBehind { writeMemory() }
             writeStatusWhenDue()
         }
+        if finished != nil { leave() }
         return finished
+    }
+
+    /// The last of all: whoever finds the journal without this note knows that the end was not told.
+    private func leave() {
+        guard !hasLeft else { return }
+        hasLeft = true
+        note(Journal.endNote, "supervisor \(request.processID) ended")
+        lock.release()
     }
 
     // MARK: Dispatch
@@ -205,10 +223,10 @@ public final class Supervisor {
     private func signalled(_ number: Int32) {
         switch number {
         case 15, 2:
+            inbox.append(.wantedStopped)
             guard timesAskedToStop > 0 else {
                 timesAskedToStop = 1
-                say("\(number == 2 ? "interrupted" : "asked to stop"): stopping \(agent); once more kills it")
-                return inbox.append(.wantedStopped)
+                return say("\(number == 2 ? "interrupted" : "asked to stop"): stopping \(agent); once more kills it")
             }
             say("asked again: killing \(agent)")
             if let life { world.kill(life.sandbox) }

@@ -364,7 +364,9 @@ class Stage:
 
     def groups(self):
         """Control groups that bear this store's name."""
-        return [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob(f"**/runner/{self.identity()}/*") if path.is_dir()]
+        parent = f"/runner/{self.identity()}"
+        # Others make and remove groups meanwhile: os.walk passes over what goes away.
+        return [f"{path}/{name}" for path, names, _ in os.walk("/sys/fs/cgroup") if path.endswith(parent) for name in names]
 
     # MARK: the end
 

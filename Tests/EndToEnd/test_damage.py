@@ -60,5 +60,5 @@ def test_one_changed_byte_costs_one_version_and_nothing_else(stage, part):
 def faults_of_version_or_unreadable(folder):
     try:
         return faults_of_version(folder)
-    except ValueError as error:
-        return [str(error)]
+    except (ValueError, KeyError, OSError) as error:
+        return [repr(error)]

@@ -57,7 +57,7 @@ def warnings_said(runner):
 
 
 def test_a_disk_that_fills_up_costs_nothing_but_new_versions(stage):
-    with mounted(stage.store, "-t", "tmpfs", "-o", "size=8m", "none"):
+    with mounted(stage.store, "-t", "tmpfs", "-o", "size=8m,mode=755", "none"):
         stage.write_spec(stage.worker("--pace", "0.01"))
         runner = stage.run()
         stage.wait_for_checkpoints(2)
@@ -87,7 +87,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_new_versions(stage):
 
 
 def test_an_agent_killed_on_a_full_disk_is_restored_when_there_is_space(stage):
-    with mounted(stage.store, "-t", "tmpfs", "-o", "size=8m", "none"):
+    with mounted(stage.store, "-t", "tmpfs", "-o", "size=8m,mode=755", "none"):
         recovery = {"backoff": {"initial": "300ms", "factor": 1, "jitter": 0, "starts": 1000}, "flapping": {"deaths": 1000}}
         stage.write_spec(stage.worker("--pace", "0.01"), checkpoint={"every": "1h"}, recovery=recovery)
         runner = stage.run()
@@ -154,7 +154,7 @@ def kept_versions(prints):
 
 def test_starting_on_a_full_or_read_only_store(stage):
     stage.write_spec(stage.worker("--pace", "0.01"), checkpoint={"every": "1h"})
-    with mounted(stage.store, "-t", "tmpfs", "-o", "size=8m", "none"):
+    with mounted(stage.store, "-t", "tmpfs", "-o", "size=8m,mode=755", "none"):
         # No store can be made: one sentence.
         empty = fill(stage.store / "lost+found")
         refused = stage.run()

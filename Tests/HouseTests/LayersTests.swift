@@ -129,7 +129,7 @@ private let sources = files(below: "Sources")
 
 @Test func everyTargetHasItsFolder() throws {
     let manifest = try String(contentsOf: root.appending(path: "Package.swift"), encoding: .utf8)
-    for match in manifest.matches(of: #/(library|executable|tests)\(\s*"([A-Za-z-]+)"([^\n]*)/#) {
+    for match in manifest.matches(of: #/(library|executable|tests)\(\s*"([A-Za-z-]+)"((?:[^)]|\n)*)/#) {
         let name = String(match.output.2)
         let path = match.output.3.firstMatch(of: #/path: "([^"]+)"/#).map { String($0.output.1) }
         let folder = path ?? (match.output.1 == "tests" ? "Tests/\(name)" : "Sources/\(name)")

@@ -27,6 +27,17 @@ import Testing
             waitpid(pid, nil, 0)
         }
 
+        /// What it writes until it has written so many lines.
+        func lines(_ count: Int) -> String {
+            var bytes: [UInt8] = []
+            while bytes.count(where: { $0 == UInt8(ascii: "\n") }) < count, case .success(let part) = readSome(output, 1 << 16),
+                !part.isEmpty
+            {
+                bytes += part
+            }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+
         /// What it wrote, till it ends.
         func rest() -> String {
             var bytes: [UInt8] = []
@@ -49,10 +60,11 @@ import Testing
             var newest: UInt64 = 0
             for round in 0..<40 {
                 let child = try Child(SandboxFixture.driverPath, ["churn", path, work])
+                let begun = child.lines(round % 5)
                 // Not a wait for something: the moment of death is what varies.
-                usleep(UInt32.random(in: 3000...60_000, using: &random))
+                usleep(UInt32.random(in: 0...20_000, using: &random))
                 child.kill()
-                let said = child.rest()
+                let said = begun + child.rest()
                 try #require(!said.contains("fault"), "round \(round): \(said)")
                 let committed = said.split(separator: "\n").compactMap { line -> UInt64? in
                     let words = line.split(separator: " ")

@@ -71,7 +71,7 @@ let failures: [Failure] = [
     },
 
     // The spec.
-    Failure("run bad.yaml", 78, "could not use 'bad.yaml': it has 1 mistake. Mend it and try 'runner config check'") { stage in
+    Failure("run bad.yaml", 78, "could not use 'bad.yaml': it has 1 mistake. Mend it and try 'runner config check bad.yaml'") { stage in
         stage.machine.files["/home/ada/bad.yaml"] = "name: a\ncommand: [x]\nlimitz: {}\n"
     },
     Failure(

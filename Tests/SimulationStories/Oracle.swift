@@ -129,14 +129,16 @@ struct Oracle {
             + "and there is \(machine.livingPID.map(String.init) ?? "none")"
     }
 
-    /// Each moment of each incident is told at most once.
-    func tellings(_ runs: [SimulatedHookRun]) -> String? {
+    /// Each moment of each incident is told at most once; by each supervisor, when `forgets` says that its memory could not be stored.
+    func tellings(_ runs: [SimulatedHookRun], forgets: Bool) -> String? {
         var told: Set<String> = []
         for run in runs where run.name == "on-incident" {
             guard let moment = run.value("RUNNER_MOMENT"), let incident = run.value("RUNNER_INCIDENT_ID") else {
                 return "the hook 'on-incident' was told no moment or no incident"
             }
-            guard told.insert("\(incident) \(moment)").inserted else { return "incident '\(incident)' was told as \(moment) twice" }
+            guard told.insert("\(incident) \(moment) \(forgets ? run.supervisor : 0)").inserted else {
+                return "incident '\(incident)' was told as \(moment) twice"
+            }
         }
         return nil
     }

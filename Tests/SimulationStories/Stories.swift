@@ -63,41 +63,84 @@ extension Story {
                     RecurringTrouble(.stranger, every: .seconds(30)), RecurringTrouble(.connectionLost, every: .seconds(40)),
                 ]
             },
-            Story("killed while standing still", script(40) { $0.savesEvery = 2 }, spec { $0.checkpoint.every = .seconds(3) }, within: .seconds(86_400), losesNothing: true) {
-                $0.troubles = [RecurringTrouble(.supervisorKilled, every: .seconds(9)), RecurringTrouble(.agentKilled, every: .seconds(40))]
+            Story(
+                "killed while standing still", script(40) { $0.savesEvery = 2 }, spec { $0.checkpoint.every = .seconds(3) },
+                within: .seconds(86_400), losesNothing: true
+            ) {
+                $0.troubles = [
+                    RecurringTrouble(.supervisorKilled, every: .seconds(9)), RecurringTrouble(.agentKilled, every: .seconds(40)),
+                ]
             },
             Story("news late and twice", script(40) { $0.dies = 20_000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
                 $0.machine.repeatsNews = 300_000
                 $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(40)), RecurringTrouble(.connectionLost, every: .seconds(40))]
             },
-            Story("launch refused", script(40) { $0.dies = 30_000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)) {
+            Story(
+                "launch refused", script(40) { $0.dies = 30_000 }, spec { $0.recovery.whenExhausted = .retry },
+                within: .seconds(30 * 86_400)
+            ) {
                 $0.machine.refusesLaunch = 200_000
                 $0.machine.failsStart = 200_000
             },
-            Story("without the protocol", script(40) { $0.cooperative = false; $0.dies = 10_000 }, quickSpec(), within: .seconds(86_400)) {
-                $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(30)), RecurringTrouble(.supervisorKilled, every: .seconds(30))]
+            Story(
+                "without the protocol",
+                script(40) {
+                    $0.cooperative = false; $0.dies = 10_000
+                }, quickSpec(), within: .seconds(86_400)
+            ) {
+                $0.troubles = [
+                    RecurringTrouble(.agentKilled, every: .seconds(30)), RecurringTrouble(.supervisorKilled, every: .seconds(30)),
+                ]
             },
-            Story("restart always", script(15) { $0.exitsWithError = 50_000 }, spec { $0.recovery.restart = .always }, within: .seconds(3600), finishes: false, scene: { $0.machine.repeatsNews = 100_000 }),
-            Story("restart never", script(400) { $0.exitsWithError = 50_000 }, spec { $0.recovery.restart = .never }, within: .seconds(3600), finishes: false)
-                // The supervisor ends with the agent's first end; the harness starts it again each time, as a person would.
-                .ending { $0.ended.isEmpty ? "no supervisor ended with its agent" : nil },
+            Story(
+                "restart always", script(15) { $0.exitsWithError = 50_000 }, spec { $0.recovery.restart = .always }, within: .seconds(3600),
+                finishes: false, scene: { $0.machine.repeatsNews = 100_000 }),
+            Story(
+                "restart never", script(400) { $0.exitsWithError = 50_000 }, spec { $0.recovery.restart = .never }, within: .seconds(3600),
+                finishes: false
+            )
+            // The supervisor ends with the agent's first end; the harness starts it again each time, as a person would.
+            .ending { $0.ended.isEmpty ? "no supervisor ended with its agent" : nil },
         ]
     }
 
     private static var doubts: [Story] {
         [
-            Story("hanging agent", script(60) { $0.hangs = 10_000; $0.beatsEvery = 2000...4000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)),
-            Story("hangs while nobody looks", script(60) { $0.hangs = 10_000; $0.beatsEvery = 2000...4000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)) {
+            Story(
+                "hanging agent",
+                script(60) {
+                    $0.hangs = 10_000; $0.beatsEvery = 2000...4000
+                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)),
+            Story(
+                "hangs while nobody looks",
+                script(60) {
+                    $0.hangs = 10_000; $0.beatsEvery = 2000...4000
+                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)
+            ) {
                 $0.troubles = [RecurringTrouble(.supervisorKilled, every: .seconds(20))]
             },
-            Story("failure reported", script(60) { $0.reportsFailure = 10_000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)),
             Story(
-                "poisoned state", script(60) { $0.diesAfterRestore = .milliseconds(30); $0.diesAfterCleanStart = .seconds(100) },
-                spec { $0.recovery.flappingWithin = .seconds(900) }, within: .seconds(6 * 3600), finishes: false).ending(calledOnce),
+                "failure reported", script(60) { $0.reportsFailure = 10_000 }, spec { $0.recovery.whenExhausted = .retry },
+                within: .seconds(30 * 86_400)),
+            Story("poisoned state", script(300), quickSpec(), within: .seconds(6 * 3600), finishes: false) { simulation in
+                // Healthy for two minutes, with versions; from then on nothing lives.
+                simulation.machine.plan(after: .seconds(120)) { machine in
+                    machine.script.diesAfterRestore = .milliseconds(30)
+                    machine.script.diesAfterCleanStart = .milliseconds(30)
+                    machine.killAgent()
+                }
+            }.ending(calledOnce),
             Story(
-                "dies whatever it is given", script(60) { $0.diesAfterRestore = .milliseconds(30); $0.diesAfterCleanStart = .milliseconds(30) },
-                quickSpec(), within: .seconds(6 * 3600), finishes: false).ending(calledOnce),
-            Story("versions damaged", script(60) { $0.savesEvery = 5 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)) {
+                "dies whatever it is given",
+                script(60) {
+                    $0.diesAfterRestore = .milliseconds(30); $0.diesAfterCleanStart = .milliseconds(30)
+                },
+                quickSpec(), within: .seconds(6 * 3600), finishes: false
+            ).ending(calledOnce),
+            Story(
+                "versions damaged", script(60) { $0.savesEvery = 5 }, spec { $0.recovery.whenExhausted = .retry },
+                within: .seconds(30 * 86_400)
+            ) {
                 $0.troubles = [
                     RecurringTrouble(.versionDamaged, every: .seconds(20)), RecurringTrouble(.agentKilled, every: .seconds(30)),
                     RecurringTrouble(.supervisorKilled, every: .seconds(60)),
@@ -108,17 +151,35 @@ extension Story {
 
     private static var peers: [Story] {
         [
-            Story("deaf agent", script(40) { $0.deaf = 1_000_000; $0.dies = 5000; $0.beatsEvery = 2000...4000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)).ending(neverFromForced),
-            Story("hard of hearing", script(40) { $0.deaf = 300_000; $0.savesEvery = 9; $0.beatsEvery = 2000...4000 }, quickSpec(), within: .seconds(86_400)) {
+            Story(
+                "deaf agent",
+                script(40) {
+                    $0.deaf = 1_000_000; $0.dies = 5000; $0.beatsEvery = 2000...4000
+                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)
+            ).ending(neverFromForced),
+            Story(
+                "hard of hearing",
+                script(40) {
+                    $0.deaf = 300_000; $0.savesEvery = 9; $0.beatsEvery = 2000...4000
+                }, quickSpec(), within: .seconds(86_400)
+            ) {
                 $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(60))]
             }.ending(neverFromForced),
-            Story("large state", script(16) { $0.stateSize = 3 << 20 }, spec { $0.checkpoint.every = .seconds(5) }, within: .seconds(86_400), losesNothing: true) {
+            Story(
+                "large state", script(16) { $0.stateSize = 3 << 20 }, spec { $0.checkpoint.every = .seconds(5) }, within: .seconds(86_400),
+                losesNothing: true
+            ) {
                 $0.troubles = [
                     RecurringTrouble(.agentKilled, every: .seconds(12)), RecurringTrouble(.supervisorKilled, every: .seconds(20)),
                     RecurringTrouble(.connectionLost, every: .seconds(20)),
                 ]
             },
-            Story("torn frames", script(40) { $0.tearsFrame = 50_000; $0.savesEvery = 5 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
+            Story(
+                "torn frames",
+                script(40) {
+                    $0.tearsFrame = 50_000; $0.savesEvery = 5
+                }, quickSpec(), within: .seconds(86_400), losesNothing: true
+            ) {
                 $0.troubles = [RecurringTrouble(.connectionLost, every: .seconds(8)), RecurringTrouble(.agentKilled, every: .seconds(60))]
             },
             Story("ignores stop", script(40) { $0.ignoresStop = true }, quickSpec(), within: .seconds(86_400)) {
@@ -138,12 +199,22 @@ extension Story {
                     RecurringTrouble(.versionDamaged, every: .seconds(300)),
                 ]
             },
-            Story("unknown effects held", script(40) { $0.idempotent = false }, spec { $0.effects.unknown = .hold }, within: .seconds(10 * 86_400)) {
+            Story(
+                "unknown effects held", script(40) { $0.idempotent = false }, spec { $0.effects.unknown = .hold },
+                within: .seconds(10 * 86_400)
+            ) {
                 $0.operatorEvery = .seconds(120)
                 $0.wishes = [.status]
-                $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(20)), RecurringTrouble(.supervisorKilled, every: .seconds(60))]
+                $0.troubles = [
+                    RecurringTrouble(.agentKilled, every: .seconds(20)), RecurringTrouble(.supervisorKilled, every: .seconds(60)),
+                ]
             },
-            Story("clock set", script(60) { $0.dies = 20_000; $0.savesEvery = 6 }, quickSpec(), within: .seconds(10 * 86_400), losesNothing: true) {
+            Story(
+                "clock set",
+                script(60) {
+                    $0.dies = 20_000; $0.savesEvery = 6
+                }, quickSpec(), within: .seconds(10 * 86_400), losesNothing: true
+            ) {
                 $0.troubles = [RecurringTrouble(.clockSet, every: .seconds(30)), RecurringTrouble(.supervisorKilled, every: .seconds(30))]
             },
         ]
@@ -160,13 +231,21 @@ extension Story {
                     RecurringTrouble(.agentKilled, every: .seconds(90)), RecurringTrouble(.supervisorKilled, every: .seconds(200)),
                 ]
             },
-            Story("troubled disk", script(60) { $0.savesEvery = 7 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(20 * 86_400)) {
+            Story(
+                "troubled disk", script(60) { $0.savesEvery = 7 }, spec { $0.recovery.whenExhausted = .retry },
+                within: .seconds(20 * 86_400)
+            ) {
                 $0.troubles = [
                     RecurringTrouble(.storeTrouble, every: .seconds(10)), RecurringTrouble(.agentKilled, every: .seconds(60)),
                     RecurringTrouble(.supervisorKilled, every: .seconds(100)), RecurringTrouble(.powerCut, every: .seconds(200)),
                 ]
             },
-            Story("everything at once", script(80) { $0.savesEvery = 7; $0.dies = 5000; $0.deaf = 50_000; $0.tearsFrame = 3000; $0.hangs = 1000; $0.beatsEvery = 2000...4000 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(60 * 86_400)) {
+            Story(
+                "everything at once",
+                script(80) {
+                    $0.savesEvery = 7; $0.dies = 5000; $0.deaf = 50_000; $0.tearsFrame = 3000; $0.hangs = 1000; $0.beatsEvery = 2000...4000
+                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(60 * 86_400)
+            ) {
                 $0.machine.repeatsNews = 50_000
                 $0.operatorEvery = .seconds(60)
                 $0.wishes = OperatorDesk.Wish.allCases

@@ -47,7 +47,7 @@ public struct Story: Sendable, CustomStringConvertible {
         scene(simulation)
         let finished = try simulation.run(for: limit)
         if finishes, !finished { throw simulation.failure("the task was not finished in \(limit)") }
-        try simulation.checkEnd(finished: finished)
+        try simulation.checkEnd(finished: finished && finishes)
         if losesNothing { try simulation.checkNothingLost() }
         if let wrong = end(simulation) { throw simulation.failure(wrong) }
         return Figures(simulation)

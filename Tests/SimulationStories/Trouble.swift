@@ -99,7 +99,7 @@ extension Simulation {
         machine.store.setCapacity(nil)
         machine.store.setReadOnly(false)
         guard let world, machine.supervisorEpoch == since.epoch else { return }
-        let warnings = world.shown.dropFirst(since.shown).count { $0.contains("takes nothing at the moment") }
+        let warnings = world.shown.dropFirst(since.shown).count { $0.contains("warning:") && $0.contains("takes writes again") }
         if warnings > 1 { complaints.append("\(warnings) warnings of one full disk") }
     }
 

@@ -9,10 +9,10 @@ struct CompletionsCommand: Command {
 
     static var manual: Manual {
         Manual(
-            name: "completions", group: .explain, summary: "print what makes a shell complete commands, options and agents",
+            name: "completions", group: .explain, summary: "print what lets a shell complete words (bash, zsh, fish)",
             examples: [
                 .init("source <(runner completions bash)", "in this shell; in ~/.bashrc for every one"),
-                .init("runner completions fish > ~/.config/fish/completions/runner.fish", "for every fish to come"),
+                .init("runner completions fish | source", "the same in fish; in ~/.config/fish/config.fish for every one"),
             ],
             notes: ["zsh: 'source <(runner completions zsh)' after compinit. Agents are those 'runner ls -q' names at that moment."],
             exits: [(.ok, "printed"), (.usage, "the command line is wrong")])

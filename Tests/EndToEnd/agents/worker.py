@@ -7,12 +7,14 @@ restored, the file must end with every step exactly once. Orders are files in th
     enough    finish: leave report.txt and end with status 0
     die       end with the status written in it, as soon as the state was handed over
     fail      say 'failed' with the text in it
+    child     run the shell command in it, once, beside the work
 """
 
 import argparse
 import fcntl
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -44,13 +46,16 @@ def order(orders, name):
 
 
 def obey(agent, orders):
-    """Dies or fails when told so."""
+    """Dies, fails or has children when told so."""
     if (status := order(orders, "die")) is not None:
         print(f"dying with status {status} as told", flush=True)
         os._exit(int(status or 3))
     if (text := order(orders, "fail")) is not None:
         agent.failed(text)
         os._exit(0)
+    if (command := order(orders, "child")) is not None:
+        (orders / "child").unlink()
+        subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL)
 
 
 def main():
