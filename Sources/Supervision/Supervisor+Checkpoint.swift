@@ -192,6 +192,7 @@ extension Supervisor {
         clearWarning("checkpoint")
         diskTakesWritesAgain()
         refreshVersions()
+        if !versions.contains(where: { $0.version == summary.version }) { versions.append(summary) }
         inbox.append(.stored(summary.version))
         endRun(run, summary)
         tellAgent(run) { .committed(request: $0, version: summary.version) }

@@ -122,6 +122,7 @@ extension Supervisor {
     }
 
     private func decideNow(_ event: AgentEvent) {
+        if versionsAreStale { refreshVersions() }
         let before = recovery
         let chance = world.randomNumber()
         let now = world.now()

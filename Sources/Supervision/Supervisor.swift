@@ -38,6 +38,7 @@ public final class Supervisor {
     var recovery = RecoveryState()
     var reason = "starting"
     var versions: [CheckpointSummary] = []
+    var versionsAreStale = false
     var incarnations: UInt64 = 0
     var restarts: UInt64 = 0
     var lastEnd: ProcessEnd?
@@ -286,8 +287,11 @@ public final class Supervisor {
         if warnings.removeValue(forKey: key) != nil { statusChanged = true }
     }
 
+    /// An unreadable store keeps the list we have, and is asked again before that list decides anything.
     func refreshVersions() {
-        if let fresh = try? store.versions(of: agent) { versions = fresh }  // an unreadable store keeps the list we have
+        let fresh = try? store.versions(of: agent)
+        versionsAreStale = fresh == nil
+        if let fresh { versions = fresh }
         statusChanged = true
     }
 }

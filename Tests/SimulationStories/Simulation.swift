@@ -145,6 +145,8 @@ public final class Simulation {
 
     /// The task's own truth, once it is finished, and everything that must hold of any story's end.
     public func checkEnd(finished: Bool) throws {
+        machine.store.forgetTroubles()
+        takeAgain()
         if finished { try checkFinishedTask() }
         if let wrong = oracle.lookAtEverything(at: machine) { throw failure(wrong) }
         let reading: JournalReading
