@@ -97,6 +97,9 @@ public final class LinuxMachine: Machine {
 
     public func world(for place: SupervisorPlace) throws(FileFault) -> any World {
         mallopt(M_ARENA_MAX, 1)  // the worker's thread shares our heap: a second arena would cost more than it gains
+        // A state of a megabyte is held for a moment. Set by hand, this stays: glibc would raise it with the first large piece that is freed,
+        // take the next ones from the heap and keep them.
+        mallopt(M_MMAP_THRESHOLD, 128 << 10)
         return try LinuxWorld(place, streams: streams, makeSandboxes: makeSandboxes)
     }
 

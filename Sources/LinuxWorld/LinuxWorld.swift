@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import CLinuxShims
 internal import Glibc
 internal import LaunchPlans
 internal import OutsideWorld
@@ -49,6 +50,7 @@ final class LinuxWorld: World {
         isRestPlanned = true
         loop.after(milliseconds: 5000) { [weak self] in
             self?.isRestPlanned = false
+            malloc_trim(0)
             ProgramText.giveBack()
         }
     }

@@ -172,7 +172,7 @@ public final class SimulatedWorld: World {
             self?.post(.programEnded(id, .ended(.exited(0), lastOutput: "")))
         }
     }
-    public func executables(in directory: String) -> [String] { machine.hooks.map { "\(directory)/\($0)" } }
+    public func executables(in directory: String) -> [String] { machine.hooks.map { "\(directory)/\($0)" }.sorted() }
 
     // MARK: Rest
 

@@ -53,7 +53,7 @@ struct CheckpointRun {
         case committing
     }
     let request: UInt64
-    let reason: CheckpointReason
+    var reason: CheckpointReason
     var stage: Stage
     /// The agent's connection and its own number, when it asked by `save`.
     var agentRequest: UInt64?
@@ -63,10 +63,19 @@ struct CheckpointRun {
     var completion: [(CheckpointSummary?) -> Void]
 }
 
+/// Who asked for a checkpoint while one was already cut: what the agent did since belongs to the next.
+struct CheckpointWish {
+    var reason: CheckpointReason
+    var waiting: [ConnectionID]
+    var completion: [(CheckpointSummary?) -> Void]
+}
+
 /// A launch on its way, before there is a sandbox.
 struct LaunchRun {
     let number: UInt64
     let origin: Origin
+    /// Which parts of a version an operator wants put back; all, unless he said otherwise for this launch.
+    let scope: (workspace: Bool, state: Bool)
     /// The operator or the ladder changed its mind: do not start.
     var cancelled = false
 }

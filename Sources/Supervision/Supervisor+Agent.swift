@@ -129,6 +129,7 @@ extension Supervisor {
         peers[id]?.capabilities = Set(hello.capabilities)
         if hello.capabilities.contains("prepare") { self.life?.preparesItself = true }
         armHello()
+        if hello.resumes != life.incarnation { newSpeaker() }
         if hello.resumes == life.incarnation {
             welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
         } else {

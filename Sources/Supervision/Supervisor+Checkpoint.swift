@@ -19,12 +19,7 @@ extension Supervisor {
     func beginCheckpoint(
         _ reason: CheckpointReason, operators: [ConnectionID] = [], completion: ((CheckpointSummary?) -> Void)? = nil
     ) -> UInt64? {
-        if checkpointRun != nil {
-            // One at a time; whoever asks meanwhile gets the one on its way.
-            checkpointRun?.waiting += operators
-            if let completion { checkpointRun?.completion.append(completion) }
-            return checkpointRun?.request
-        }
+        if let run = checkpointRun { return join(run, reason, operators, completion) }
         guard let life, life.end == nil, life.pid != nil else {
             fail(operators, code: "E-AGENT-NOT-RUNNING", "could not checkpoint '\(agent)': it is not running")
             return nil
@@ -37,6 +32,34 @@ extension Supervisor {
             prepareAgent()
         }
         return run.request
+    }
+
+    /// One at a time: whoever asks before the cut gets the one on its way, whoever asks after it the next one, for the agent has worked on.
+    private func join(
+        _ run: CheckpointRun, _ reason: CheckpointReason, _ operators: [ConnectionID], _ completion: ((CheckpointSummary?) -> Void)?
+    ) -> UInt64 {
+        let completions = completion.map { [$0] } ?? []
+        switch run.stage {
+        case .hook, .preparing:
+            checkpointRun?.waiting += operators
+            checkpointRun?.completion += completions
+            if reason == .stop { checkpointRun?.reason = .stop }
+        case .cutting, .committing:
+            var wish = checkpointWish ?? CheckpointWish(reason: reason, waiting: [], completion: [])
+            if reason == .stop { wish.reason = .stop }
+            wish.waiting += operators
+            wish.completion += completions
+            checkpointWish = wish
+        }
+        return run.request
+    }
+
+    /// Begins what was asked for while the last one was being stored.
+    private func beginWished() {
+        guard let wish = checkpointWish else { return }
+        checkpointWish = nil
+        let finish = { (summary: CheckpointSummary?) in for completion in wish.completion { completion(summary) } }
+        if beginCheckpoint(wish.reason, operators: wish.waiting, completion: finish) == nil { finish(nil) }
     }
 
     private func prepareAgent() {
@@ -211,7 +234,9 @@ extension Supervisor {
         statusChanged = true
         armSchedule()
         for completion in run.completion { completion(summary) }
+        armHeartbeat()
         if endWaitsForCheckpoint { lifeIsOver() }
+        beginWished()
     }
 
     private func tellAgent(_ message: (UInt64) -> RunnerMessage) {

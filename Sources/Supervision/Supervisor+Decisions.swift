@@ -13,14 +13,12 @@ extension Supervisor {
     func begin(after last: JournalEntry?) throws(SupervisionFault) {
         if case .decision(_, _, _, _, _, let decision)? = last?.content { recovery = decision.state }
         readMemory()
-        do {
-            for sentence in try store.recover(agent) { note("start", sentence) }
-            versions = try store.versions(of: agent)
-        } catch {
-            switch error.kind {
-            case .full, .readOnly: diskRefused("the store")
-            default: throw SupervisionFault(agent: agent, cause: .store(error))
-            }
+        // A disk that takes nothing must not hide the versions that are there.
+        do { for sentence in try store.recover(agent) { note("start", sentence) } } catch { try beginOnTroubledDisk(error) }
+        do { versions = try store.versions(of: agent) } catch { try beginOnTroubledDisk(error) }
+        if recovery.troubleSince != nil, incident == nil {
+            // The report was lost between two writes; the trouble was not.
+            openIncident(recovery.deaths.last?.fault ?? .lost)
         }
         readLedger()
         writeSpec()
@@ -40,6 +38,13 @@ extension Supervisor {
         writeStatus()
     }
 
+    private func beginOnTroubledDisk(_ fault: StoreFault) throws(SupervisionFault) {
+        switch fault.kind {
+        case .full, .readOnly: diskRefused("the store")
+        default: throw SupervisionFault(agent: agent, cause: .store(fault))
+        }
+    }
+
     private func takeOver(_ adopted: AdoptedSandbox) {
         let origin = recovery.phase.origin ?? .clean
         incarnations = max(incarnations, adopted.incarnation)
@@ -52,12 +57,24 @@ extension Supervisor {
         if beatingIncarnation == adopted.incarnation { self.life?.lastBeat = (world.now(), world.wallTime()) }
         inbox.append(.adopted(from: origin))
         inbox.append(.signOfLife)
-        if let from = request.startFrom { inbox.append(.wantedRestart(from: from)) }
+        if let from = request.startFrom {
+            inbox.append(.wantedRestart(from: from))
+        } else if recovery.wanted == .stopped {
+            // It was being stopped when its supervisor went; whoever starts this one wants it up.
+            inbox.append(.wantedRestart(from: nil))
+        }
+        resumeSpeaker(of: adopted.incarnation)
         armHeartbeat()
     }
 
     private func beginWithoutAgent() {
+        isBeginning = true
         finishInterruptedRestore { [self] in
+            isBeginning = false
+            // What was wished meanwhile comes after what is found.
+            let wished = inbox
+            inbox = []
+            defer { inbox += wished }
             let phase = recovery.phase
             if case .stopped(let end?) = phase, !journal.endedInPeace, request.startFrom == nil {
                 // The former supervisor died between this end and telling it; beginning anew would do the task a second time.
@@ -90,8 +107,13 @@ extension Supervisor {
     // MARK: Deciding
 
     func drainInbox() {
-        while !inbox.isEmpty, finished == nil { decideNow(inbox.removeFirst()) }
+        while !inbox.isEmpty, finished == nil, !isBeginning { decideNow(inbox.removeFirst()) }
         guard finished == nil, !repliesOwed.isEmpty else { return }
+        if recovery.wanted == .running {
+            for (id, owed) in repliesOwed where owed == .stop {
+                reply(.failed(code: "E-STOP-FAILED", sentence: "could not stop '\(agent)': it was asked to run again meanwhile"), to: id)
+            }
+        }
         switch recovery.phase {
         case .stopped, .waiting, .coolingDown, .calledForHelp:
             answerOwedLaunch(.failed(code: "E-RESTART-FAILED", sentence: "could not start '\(agent)': \(reason)"))
@@ -117,10 +139,23 @@ extension Supervisor {
         statusChanged = true
         for action in decision.actions { perform(action) }
         followIncident(event, decision)
-        if !isReady {
-            isReady = true
-            request.ready()
+        sayReadyWhenNothingIsToBeWaitedFor()
+    }
+
+    /// Whoever started us in the background waits for this. A clean start is quick, and one that fails must be told as such; a restore or
+    /// a pause may be long, and is written down.
+    private func sayReadyWhenNothingIsToBeWaitedFor() {
+        guard startImpossible == nil, finished == nil else { return }
+        switch recovery.phase {
+        case .launching(.clean, _), .stopped: break
+        case .launching, .starting, .running, .ending, .waiting, .coolingDown, .calledForHelp: sayReady()
         }
+    }
+
+    func sayReady() {
+        guard !isReady else { return }
+        isReady = true
+        request.ready()
     }
 
     private func perform(_ action: AgentAction) {

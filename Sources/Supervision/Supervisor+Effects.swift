@@ -12,6 +12,7 @@ extension Supervisor {
     private static var ledgerLimit: ByteCount { .mebibytes(256) }
 
     func readLedger() {
+        ledgerIsReadable = true
         do throws(FileFault) {
             guard try world.store.entry(at: ledgerPath) != nil else { return }
             let bytes = try world.store.read(ledgerPath, limit: Self.ledgerLimit)
@@ -20,24 +21,33 @@ extension Supervisor {
             ledgerLength = reading.validLength
             ledgerEndsTorn = reading.validLength < bytes.count
             for notice in reading.notices { note("effect", notice) }
-        } catch { warn("ledger", "could not read the effect ledger: \(error.sentence). Effects are denied until it can be read") }
+            clearWarning("ledger")
+        } catch {
+            ledgerIsReadable = false
+            warn("ledger", "could not read the effect ledger: \(error.sentence). Effects are denied until it can be read")
+        }
         // An incarnation's number must never come twice, or a lost answer could be taken for another life's.
         incarnations = max(incarnations, ledger.entries.values.map(\.incarnation).max() ?? 0)
     }
 
     func effectBegins(_ id: ConnectionID, _ request: UInt64, key: String, description: String, idempotent: Bool) {
         guard let life else { return }
+        guard mayUseLedger() else { return deny(id, request) }
         let question = EffectRequest(
-            key: key, description: description, idempotent: idempotent, incarnation: life.incarnation, request: request)
+            key: key, description: description, idempotent: idempotent, incarnation: life.incarnation, request: numbered(request))
         answer(ledger.begin(question, rule: unknownRule, at: world.wallTime()), id, request)
         if ledger.unknownKeys(running: life.incarnation) != toldUnknown { tellUnknown() }
     }
 
     func effectEnds(_ id: ConnectionID, _ request: UInt64, key: String, result: [UInt8]) {
+        guard mayUseLedger() else { return deny(id, request) }
         answer(ledger.end(key: key, result: result, at: world.wallTime()), id, request)
     }
 
     func settle(_ id: ConnectionID, _ key: String, happened: Bool, result: String?) {
+        guard mayUseLedger() else {
+            return reply(.failed(code: "E-STORE-IO", sentence: "could not settle effect '\(key)': \(warnings["ledger"] ?? "")"), to: id)
+        }
         do throws(LedgerFault) {
             let record = try ledger.settle(
                 key: key, happened: happened, result: Array((result ?? "").utf8), by: "operator", running: life?.incarnation,
@@ -50,6 +60,27 @@ extension Supervisor {
         } catch { return reply(.failed(code: error.code, sentence: error.sentence), to: id) }
         tellUnknown()
         reply(.done("effect '\(key)' is settled: it \(happened ? "happened" : "did not happen")"), to: id)
+    }
+
+    /// A ledger that could not be read is tried again with every question: what it holds must never be taken for nothing.
+    private func mayUseLedger() -> Bool {
+        if !ledgerIsReadable { readLedger() }
+        return ledgerIsReadable
+    }
+
+    private func deny(_ id: ConnectionID, _ request: UInt64) {
+        send(.effectResult(request: request, .denied(reason: "the effect ledger cannot be read at the moment")), to: id)
+    }
+
+    /// A second program in the same incarnation (a shell that starts it again) counts its requests from 1, too: they are other questions.
+    private func numbered(_ request: UInt64) -> UInt64 { speaker << 32 | request }
+
+    /// A program introduced itself that was not welcomed before in this incarnation.
+    func newSpeaker() { speaker += 1 }
+
+    /// The numbers used before in an incarnation that was taken over.
+    func resumeSpeaker(of incarnation: UInt64) {
+        speaker = ledger.entries.values.filter { $0.incarnation == incarnation }.map { $0.request >> 32 }.max() ?? 0
     }
 
     private var unknownRule: UnknownRule {

@@ -14,7 +14,9 @@ extension Supervisor {
     // MARK: Launching
 
     func beginLaunch(_ origin: Origin) {
-        let run = LaunchRun(number: nextNumber(), origin: origin)
+        let run = LaunchRun(number: nextNumber(), origin: origin, scope: restoreScope ?? (workspace: true, state: true))
+        restoreScope = nil
+        timesAskedToStop = 0
         launchRun = run
         guard case .version(let version) = origin else { return launch(run, restored: nil) }
         runHook("before-restore", version: version, reason: reason) { [self] in
@@ -39,8 +41,7 @@ extension Supervisor {
             inbox.append(.launchFailed(.couldNotStart("version \(version) is gone"), version: version))
             return
         }
-        let scope = restoreScope ?? (workspace: true, state: true)
-        restoreScope = nil
+        let scope = run.scope
         restoresState = scope.state
         let workspace: (any Disk)?
         do throws(FileFault) {
@@ -102,6 +103,7 @@ extension Supervisor {
             life?.cutStep = cutStep(of: plan.origin)
             life?.restored = restored
             life?.userID = plan.userID
+            speaker = 0
             tellUnknown()
             newVersionThisLife = false
             lastLaunchFault = nil
@@ -236,6 +238,7 @@ extension Supervisor {
     private func started(_ pid: Int32) {
         life?.pid = pid
         hasStartedAgent = true
+        sayReady()
         statusChanged = true
         inbox.append(.launched)
         if case .version(let version) = life?.origin { runHook("after-restore", version: version, reason: reason) {} }

@@ -51,6 +51,9 @@ public final class Supervisor {
     var life: Life?
     var launchRun: LaunchRun?
     var checkpointRun: CheckpointRun?
+    var checkpointWish: CheckpointWish?
+    /// An interrupted roll-back is being finished: news and wishes wait, for nothing may be decided on a workspace in between.
+    var isBeginning = false
     var endWaitsForCheckpoint = false
     var inbox: [AgentEvent] = []
     var finished: ProcessEnd?
@@ -92,6 +95,10 @@ public final class Supervisor {
     var ledger = EffectLedger()
     var ledgerLength = 0
     var ledgerEndsTorn = false
+    /// false: what is in the file is not known, so nothing may be begun on the word of what we hold.
+    var ledgerIsReadable = true
+    /// Counts the programs that introduced themselves in this incarnation: their request numbers are their own.
+    var speaker: UInt64 = 0
     var toldUnknown: [String] = []
 
     // What is told.
@@ -217,10 +224,10 @@ public final class Supervisor {
     private func signalled(_ number: Int32) {
         switch number {
         case 15, 2:
+            inbox.append(.wantedStopped)
             guard timesAskedToStop > 0 else {
                 timesAskedToStop = 1
-                say("\(number == 2 ? "interrupted" : "asked to stop"): stopping \(agent); once more kills it")
-                return inbox.append(.wantedStopped)
+                return say("\(number == 2 ? "interrupted" : "asked to stop"): stopping \(agent); once more kills it")
             }
             say("asked again: killing \(agent)")
             if let life { world.kill(life.sandbox) }

@@ -82,6 +82,7 @@ struct Restore {
     }
 
     private func performHere() throws(CommandFault) -> String {
+        try refuseWhileItLives()
         let target = restoresFiles ? try workspace() : nil
         let spec = try bench.storedSpec(of: agent, in: store)
         var aside: VersionNumber?
@@ -99,6 +100,23 @@ struct Restore {
         return "no supervisor of '\(agent)' runs: \(files)the next 'runner run' starts it from \(start)"
     }
 
+    /// An agent outlives its supervisor for the adoption term, and writes on: its workspace must not be changed under it.
+    private func refuseWhileItLives() throws(CommandFault) {
+        let record = bench.place(of: agent, in: store, noEarlierThan: nil).runtime + "/sandbox"
+        guard let text = bench.text(of: record) else { return }
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            guard words.count == 3, words[0] == "init", let stat = bench.text(of: "/proc/\(words[1])/stat") else { continue }
+            // Field 22 of proc(5), counted behind the name, which may hold anything: the start time makes the number a name.
+            let fields = stat.split(separator: ")").last.map { $0.split(separator: " ") } ?? []
+            guard fields.count > 19, fields[19] == words[2], fields[0] != "Z" else { continue }
+            throw CommandFault(
+                .agentHeld,
+                "could not restore '\(agent)@\(version.version)': the agent runs on without a supervisor. "
+                    + "'runner run' takes it over; without one it ends by itself within its adoption term ('stop.adopt_within')")
+        }
+    }
+
     /// The present workspace becomes an aside version. nil: it is empty, so there is nothing to keep.
     private func setAside(_ workspace: any Disk, _ excluded: [String], limit: ByteCount?) throws(StoreFault) -> VersionNumber? {
         let request = CutRequest(
@@ -114,7 +132,8 @@ struct Restore {
     }
 
     private func leaveWish() throws(StoreFault) {
-        let wish = WantedFile(startFrom: startsFrom, rollsBackWorkspace: false)
+        // A whole version is compared with the workspace once more when it is started: nothing to do costs little, a change meanwhile much.
+        let wish = WantedFile(startFrom: startsFrom, rollsBackWorkspace: part == nil)
         do { try wish.write(to: store.disk, below: store.directory(of: agent)) } catch {
             throw StoreFault(.system(error), doing: "restore", what: "\(agent)@\(version.version)")
         }

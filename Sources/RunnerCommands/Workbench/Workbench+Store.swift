@@ -84,3 +84,11 @@ extension Workbench {
         }
     }
 }
+
+extension Workbench {
+    /// A small file of the system or of ours, as text. nil: it is not there, or cannot be read.
+    func text(of path: String) -> String? {
+        guard let bytes = try? machine.readFile(path, limit: .kibibytes(64)) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

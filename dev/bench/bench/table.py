@@ -30,7 +30,7 @@ def rows(thresholds, figures, only):
         figure = figures.get(name)
         unit = rule["unit"]
         if figure is None:
-            found.append(Row(rule["title"], "not measured", "", "", "", rule.get("promise", ""), False))
+            found.append(Row(rule["title"], "not measured", "", "", "", "", False))
             continue
         value, floor = figure["value"], figure.get("floor")
         ratio = value / floor if floor else None
@@ -40,8 +40,13 @@ def rows(thresholds, figures, only):
         if "most" in rule:
             gate, broken = f"<= {rule['most']:g} {unit}", broken or value > rule["most"]
         worst = f" (worst {number(figure['worst'], unit)})" if "worst" in figure else ""
+        if "tries" in figure:
+            worst += f", best of {figure['tries']}"
         against = f"{number(floor, unit)} {rule['over']}" if floor else ""
-        found.append(Row(rule["title"], number(value, unit) + worst, against, f"{ratio:.2f} x" if ratio else "", gate, rule.get("promise", ""), broken))
+        promise = f"at most {rule['promise']:g} {unit}" if "promise" in rule else ""
+        if promise and value > rule["promise"]:
+            promise += ": over"
+        found.append(Row(rule["title"], number(value, unit) + worst, against, f"{ratio:.2f} x" if ratio else "", gate, promise, broken))
     return found
 
 
