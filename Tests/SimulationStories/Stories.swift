@@ -207,6 +207,7 @@ extension Story {
                 $0.wishes = [.status]
                 $0.troubles = [
                     RecurringTrouble(.agentKilled, every: .seconds(20)), RecurringTrouble(.supervisorKilled, every: .seconds(60)),
+                    RecurringTrouble(.powerCut, every: .seconds(40)),
                 ]
             },
             Story(
