@@ -143,7 +143,7 @@ def death(stage):
                 words = stage.call(stage.path("clock"), "death", str(status["pid"]), str(journal)).split()
                 killed, closed, end = int(words[0]), int(words[2]), int(words[3])
                 line = journal.read_bytes()[length:end]
-                if b'"note":{"kind":"end"' not in line:
+                if b'"note":{"kind":"ended"' not in line:
                     raise LookupError("the first entry after the kill is not the death")
                 wait_until(lambda: len(stage.words(stamps)) > before, "the next incarnation")
                 seen.append(milliseconds(closed - killed))

@@ -196,6 +196,14 @@ class Stage:
 
 
 def remove_groups(paths):
+    """A group is busy for a moment after its last process ended."""
     for path in paths:
-        with contextlib.suppress(OSError):
-            os.rmdir(path)
+        for _ in range(200):
+            try:
+                os.rmdir(path)
+            except FileNotFoundError:
+                break
+            except OSError:
+                time.sleep(LOOK_EVERY)
+            else:
+                break
