@@ -300,8 +300,8 @@ final class SimulatedAgent {
 
     /// The step's own mark in the workspace, then a safe point.
     private func doStep() {
+        guard appendResult("step \(step + 1)\n") else { return }
         step += 1
-        appendResult("step \(step)\n")
         machine.reached(step, of: sandbox.plan.incarnation)
         doing = .working
         send(.beat(Beat(step: step, progress: Double(step) / Double(max(1, script.steps)))))
@@ -309,11 +309,17 @@ final class SimulatedAgent {
         safePoint()
     }
 
-    private func appendResult(_ line: String) {
+    /// An agent that cannot write its result does not go on as if it had: it ends, as a program with an unhandled error does.
+    private func appendResult(_ line: String) -> Bool {
         do throws(FileFault) {
             let file = try machine.workspace.open("results", .append(mode: 0o644))
             try file.write(Array(line.utf8))
-        } catch { machine.say("agent could not write: \(error)") }
+            return true
+        } catch {
+            machine.say("agent could not write: \(error)")
+            sandbox.end(.exited(74))
+            return false
+        }
     }
 
     private func safePoint() {
@@ -376,7 +382,7 @@ final class SimulatedAgent {
             machine.finishedTasks += 1
             return sandbox.end(.exited(0))
         }
-        appendResult("step \(done + 1)\n")
+        guard appendResult("step \(done + 1)\n") else { return }
         later(script.stepTime) { $0.workAlone() }
     }
 }

@@ -176,7 +176,7 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
     #expect(stage.run() == 0)
     #expect(try stage.machine.disks["/work"]?.read("count", limit: .kibibytes(1)) == Array("1\n".utf8))
     let wish = try WantedFile.read(from: stage.disk, below: stage.directory)
-    #expect(wish == WantedFile(startFrom: .version(VersionNumber(1)), rollsBackWorkspace: false))
+    #expect(wish == WantedFile(startFrom: .version(VersionNumber(1)), rollsBackWorkspace: true))
     #expect(try stage.store.versions(of: stage.agent).last?.kind == .aside)
     #expect(
         stage.machine.errors

@@ -186,10 +186,10 @@ class Stage:
         spec.write_text(json.dumps({"name": "planned", "command": [self.path("clock"), "line"]}))
         plan = self.ask("plan", str(spec))["launch"]
         host = (plan.get("controlGroup") or {}).get("host", {})
-        if "v1" in host:
-            places = sorted(set(host["v1"]["_0"].values()))
-        elif "v2" in host:
-            places = [host["v2"]["root"]]
+        if host.get("version") == 1:
+            places = sorted(set(host["controllers"].values()))
+        elif host.get("version") == 2:
+            places = [host["root"]]
         else:
             raise Missing("this machine gives us no control groups")
         return plan, [f"{place}/runner-bench-{os.getpid()}-{word}" for place in places]
