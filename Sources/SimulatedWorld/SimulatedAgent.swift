@@ -69,7 +69,7 @@ final class SimulatedAgent {
 
     private func connectLater(_ milliseconds: ClosedRange<Int>) {
         machine.after(machine.delay(milliseconds)) { [self] in
-            guard !isDead, connection == nil else { return }
+            guard !isDead, !hangs, connection == nil else { return }
             if frozen { thawTasks.append { [self] in if !isDead, connection == nil { connect() } } } else { connect() }
         }
     }

@@ -77,7 +77,7 @@ extension Story {
             },
             Story(
                 "launch refused", script(40) { $0.dies = 30_000 }, spec { $0.recovery.whenExhausted = .retry },
-                within: .seconds(30 * 86_400)
+                within: .seconds(43_200)
             ) {
                 $0.machine.refusesLaunch = 200_000
                 $0.machine.failsStart = 200_000
@@ -110,18 +110,18 @@ extension Story {
                 "hanging agent",
                 script(60) {
                     $0.hangs = 10_000; $0.beatsEvery = 2000...4000
-                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)),
+                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(43_200)),
             Story(
                 "hangs while nobody looks",
                 script(60) {
                     $0.hangs = 10_000; $0.beatsEvery = 2000...4000
-                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)
+                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(43_200)
             ) {
                 $0.troubles = [RecurringTrouble(.supervisorKilled, every: .seconds(20))]
             },
             Story(
                 "failure reported", script(60) { $0.reportsFailure = 10_000 }, spec { $0.recovery.whenExhausted = .retry },
-                within: .seconds(30 * 86_400)),
+                within: .seconds(43_200)),
             Story("poisoned state", script(300), quickSpec(), within: .seconds(6 * 3600), finishes: false) { simulation in
                 // Healthy for two minutes, with versions; from then on nothing lives.
                 simulation.machine.plan(after: .seconds(120)) { machine in
@@ -139,7 +139,7 @@ extension Story {
             ).ending(calledOnce),
             Story(
                 "versions damaged", script(60) { $0.savesEvery = 5 }, spec { $0.recovery.whenExhausted = .retry },
-                within: .seconds(30 * 86_400)
+                within: .seconds(43_200)
             ) {
                 $0.troubles = [
                     RecurringTrouble(.versionDamaged, every: .seconds(20)), RecurringTrouble(.agentKilled, every: .seconds(30)),
@@ -155,7 +155,7 @@ extension Story {
                 "deaf agent",
                 script(40) {
                     $0.deaf = 1_000_000; $0.dies = 5000; $0.beatsEvery = 2000...4000
-                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(30 * 86_400)
+                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(43_200)
             ).ending(neverFromForced),
             Story(
                 "hard of hearing",
