@@ -14,8 +14,9 @@ public struct OperatorDesk {
         let words: String
         let at: Int64
     }
-    /// Every request is answered within this and the time an agent is given to come to a safe point, or its supervisor is dead.
-    private static let patience = Int64(15 * 60) * 1_000_000_000
+    /// Every request is answered within this and the time an agent is given to come to a safe point, or its supervisor is dead. Longer
+    /// where launches may fail and have to wait.
+    var patience = Duration.seconds(25)
     var safePointWithin: Int64 = 0
 
     private var open: [Question] = []
@@ -35,7 +36,7 @@ public struct OperatorDesk {
         guard !open.isEmpty else { return nil }
         for question in open {
             guard let bytes = world.told[question.id] else {
-                if now - question.at > Self.patience + 2 * safePointWithin {
+                if now - question.at > patience.nanoseconds + 2 * safePointWithin {
                     return "'\(question.words)' was not answered in \((now - question.at) / 1_000_000_000) s"
                 }
                 continue

@@ -24,6 +24,8 @@ struct Oracle {
     private var whole: [UInt64: [DiskPath: [UInt8]]] = [:]
     private var everStored: Set<UInt64> = []
     private var everForced: Set<UInt64> = []
+    /// How often a workspace was set aside.
+    private(set) var asides = 0
     private var newestGood: UInt64?
     private var excused: Set<UInt64> = []
     private var looked = 0
@@ -62,8 +64,9 @@ struct Oracle {
                 let seal = disk.peek(directory / name / "seal")
             else { continue }
             let wasStored = everStored.contains(number)
-            if everStored.insert(number).inserted, (try? JSONText.decode(Manifest.self, from: manifest))?.forced == true {
-                everForced.insert(number)
+            if everStored.insert(number).inserted, let told = try? JSONText.decode(Manifest.self, from: manifest) {
+                if told.forced { everForced.insert(number) }
+                if told.kind == "aside" { asides += 1 }
             }
             if versions[number] == nil, wasStored, !excused.contains(number) { return "number \(number) was used twice" }
             present[number] = Version(sealed: manifest + seal, isGood: isGood(manifest, disk.peek(directory / name / "standing")))

@@ -84,10 +84,18 @@ public final class Simulation {
                 ended.append(result)
                 if machine.finishedTasks > 0 { return true }
             }
+            if machine.finishedTasks > 0, saidItsLastWord { return true }
             // Whoever starts supervisors (systemd, a person) takes a moment, sometimes longer than the adoption term.
             machine.pass(.milliseconds(50 + random.number(below: random.number(below: 4) == 0 ? 90_000 : 3000)))
         }
         return machine.finishedTasks > 0
+    }
+
+    /// Killed after its last word: whoever starts the next one starts another task.
+    private var saidItsLastWord: Bool {
+        let last = (try? JournalReading.last(disk: machine.store, directory: Oracle.home(spec.name) / "journal")) ?? nil
+        if case .note("end", _)? = last?.content { return true }
+        return false
     }
 
     private func superviseOnce(until end: Int64) throws -> ProcessEnd? {

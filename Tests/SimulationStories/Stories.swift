@@ -53,10 +53,10 @@ extension Story {
         [
             Story("killed agent", script(40) { $0.dies = 30_000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
                 $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(60))]
-            },
+            }.ending(setAside),
             Story("leaking agent", script(40) { $0.diesOfMemory = 40_000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
                 $0.troubles = [RecurringTrouble(.agentKilledForMemory, every: .seconds(60))]
-            },
+            }.ending(setAside),
             Story("killed supervisor", script(40) { $0.tearsFrame = 2000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
                 $0.troubles = [
                     RecurringTrouble(.supervisorKilled, every: .seconds(15)), RecurringTrouble(.agentKilled, every: .seconds(120)),
@@ -248,6 +248,7 @@ extension Story {
                 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(60 * 86_400)
             ) {
                 $0.machine.repeatsNews = 50_000
+                $0.desk.patience = .seconds(900)
                 $0.operatorEvery = .seconds(60)
                 $0.wishes = OperatorDesk.Wish.allCases
                 $0.troubles = Trouble.allCases.map { RecurringTrouble($0, every: .seconds(200)) }
@@ -269,6 +270,7 @@ extension Story {
         spec.recovery.whenExhausted = .retry
         return Story("long", script, spec, within: .seconds(days * 4 * 86_400)) {
             $0.machine.repeatsNews = 20_000
+            $0.desk.patience = .seconds(900)
             $0.operatorEvery = .seconds(43_200)
             $0.wishes = [.status, .checkpoint, .checkpointAndWait, .restart, .pin, .stop, .restart, .status, .checkpointAndWait, .restore]
             $0.troubles = Trouble.allCases.map { RecurringTrouble($0, every: .seconds(86_400)) }
@@ -280,6 +282,16 @@ extension Story {
     private static let calledOnce: @Sendable (Simulation) -> String? = { simulation in
         let calls = simulation.machine.hookRuns.count { $0.value("RUNNER_MOMENT") == "escalated" }
         return calls == 1 ? nil : "a person was called \(calls) times"
+    }
+
+    /// Every roll-back that takes a step away sets the workspace aside before.
+    private static let setAside: @Sendable (Simulation) -> String? = { simulation in
+        let lives = simulation.machine.lives
+        let rollBacks = zip(lives, lives.dropFirst()).count { before, next in
+            next.from != nil && before.reached.map { $0 > next.began ?? 0 } ?? false
+        }
+        let asides = simulation.oracle.asides
+        return asides >= rollBacks ? nil : "\(rollBacks) roll-backs took steps away, and \(asides) workspaces were set aside"
     }
 
     private static let neverFromForced: @Sendable (Simulation) -> String? = { simulation in
