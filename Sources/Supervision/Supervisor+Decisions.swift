@@ -73,25 +73,34 @@ extension Supervisor {
         isBeginning = true
         finishInterruptedRestore { [self] in
             isBeginning = false
-            // What was wished meanwhile comes after what is found.
-            let wished = inbox
+            // What was wished meanwhile comes after what is found; each wish is decided before the next one is looked at.
+            let signalled = inbox
             inbox = []
-            defer { inbox += wished }
-            let phase = recovery.phase
-            if case .stopped(let end?) = phase, !journal.endedInPeace, request.startFrom == nil {
-                // The former supervisor died between this end and telling it; beginning anew would do the task a second time.
-                say("'\(agent)' was finished when the last supervisor died; 'runner run' again starts it anew")
-                finish(end)
-            } else if let from = request.startFrom {
-                // A restart ends what the journal takes for alive before it begins; nothing lives, so that is at once.
-                inbox.append(phase.isLive ? .wantedRestart(from: from) : .wantedRunning(from: from))
-            } else if phase.isLive {
-                // Told to stop when the former supervisor went: whoever starts this one wants it up again.
-                if recovery.wanted == .stopped { inbox.append(.wantedRunning(from: nil)) }
-                inbox.append(.foundLost)
-            } else {
-                beginFromRest(phase)
+            goOn(from: recovery.phase)
+            inbox += signalled
+            drainInbox()
+            while finished == nil, !wishes.isEmpty {
+                let (wish, id) = wishes.removeFirst()
+                obey(wish, id)
+                drainInbox()
             }
+        }
+    }
+
+    private func goOn(from phase: Phase) {
+        if case .stopped(let end?) = phase, !journal.endedInPeace, request.startFrom == nil {
+            // The former supervisor died between this end and telling it; beginning anew would do the task a second time.
+            say("'\(agent)' was finished when the last supervisor died; 'runner run' again starts it anew")
+            finish(end)
+        } else if let from = request.startFrom {
+            // A restart ends what the journal takes for alive before it begins; nothing lives, so that is at once.
+            inbox.append(phase.isLive ? .wantedRestart(from: from) : .wantedRunning(from: from))
+        } else if phase.isLive {
+            // Told to stop when the former supervisor went: whoever starts this one wants it up again.
+            if recovery.wanted == .stopped { inbox.append(.wantedRunning(from: nil)) }
+            inbox.append(.foundLost)
+        } else {
+            beginFromRest(phase)
         }
     }
 
@@ -109,7 +118,8 @@ extension Supervisor {
     // MARK: Deciding
 
     func drainInbox() {
-        while !inbox.isEmpty, finished == nil, !isBeginning { decideNow(inbox.removeFirst()) }
+        guard !isBeginning else { return }
+        while !inbox.isEmpty, finished == nil { decideNow(inbox.removeFirst()) }
         guard finished == nil, !repliesOwed.isEmpty else { return }
         if recovery.wanted == .running {
             for (id, owed) in repliesOwed where owed == .stop {
@@ -190,7 +200,7 @@ extension Supervisor {
     private func finish(_ end: ProcessEnd) {
         if memoryIsBehind { writeMemory() }
         if deadlines[.report] != nil { writeReport() }
-        answerAllOwed(.done("\(agent) is stopped"))
+        answerAllOwed()
         writeStatus()
         finished = startImpossible?.end ?? end
         for id in controls.keys.sorted() { world.close(id) }

@@ -68,6 +68,8 @@ public final class Supervisor {
     var currentConnection = CurrentConnection<ConnectionID>()
     var controls: [ConnectionID: LineReader] = [:]
     var repliesOwed: [ConnectionID: OwedReply] = [:]
+    /// What operators wished of the ladder while `isBeginning`.
+    var wishes: [(ControlRequest, ConnectionID)] = []
     var complaints = Complaints()
 
     /// SIGTERM and SIGINT so far: the second one does not wait any longer.
