@@ -85,6 +85,7 @@ extension Supervisor {
         launchRun = nil
         if incarnations > 0, recovery.troubleSince != nil { restarts += 1 }
         incarnations += 1
+        speaker = 0
         writeMemory()
         clearStaging()
         do throws(PlanFault) {
@@ -103,7 +104,6 @@ extension Supervisor {
             life?.cutStep = cutStep(of: plan.origin)
             life?.restored = restored
             life?.userID = plan.userID
-            speaker = 0
             tellUnknown()
             newVersionThisLife = false
             lastLaunchFault = nil
