@@ -1,4 +1,5 @@
 import AgentModel
+import AgentSpecs
 import Checkpoints
 import ControlSocket
 import OutsideWorld
@@ -12,9 +13,11 @@ import Testing
 @Suite struct WishTests {
     // MARK: What a wish is about
 
+    enum Overruled: CaseIterable { case byCleanStart, byAnotherVersion, byRemoval }
+
     /// `restore --only state` is said of one launch. Whatever is started instead, and all that comes after, is put back whole.
-    @Test(arguments: [Origin.clean, .version(VersionNumber(2))])
-    func aPartialRestoreThatWasOverruledLeavesNothingBehind(_ instead: Origin) throws {
+    @Test(arguments: Overruled.allCases)
+    func aPartialRestoreThatWasOverruledLeavesNothingBehind(_ overruled: Overruled) throws {
         let scene = try Scene()
         try scene.runUntilUp()
         _ = try scene.program()
@@ -23,11 +26,19 @@ import Testing
             try scene.checkpoint()
         }
         scene.file = "three"
-        let overruled = try scene.ask(.restore(VersionNumber(1), workspace: false, state: true))
-        let granted = try scene.ask(.restart(from: instead))
-        try scene.run(until: "both are answered") { scene.world.told[overruled] != nil && scene.world.told[granted] != nil }
-        #expect(scene.supervisor.life?.origin == instead)
-        #expect(scene.file == (instead == .clean ? "three" : "two"))
+        let partial = VersionNumber(1)
+        let origin = overruled == .byAnotherVersion ? Origin.version(VersionNumber(2)) : .clean
+        _ = try scene.ask(.restore(partial, workspace: false, state: true))
+        if overruled == .byRemoval {
+            try scene.run(until: "it is being ended") { scene.supervisor.restoreScope != nil }
+            try scene.supervisor.store.remove(scene.spec.name, partial)
+            scene.supervisor.refreshVersions()
+        } else {
+            _ = try scene.ask(.restart(from: origin))
+        }
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == origin)
+        #expect(scene.file == (origin == .clean ? "three" : "two"))
 
         scene.programs = []
         _ = try scene.program()
