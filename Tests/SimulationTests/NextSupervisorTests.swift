@@ -26,11 +26,17 @@ import Testing
         #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("sim is stopped"))
     }
 
-    @Test func aStopDuringAnInterruptedRollBackIsGranted() throws {
+    /// The last word counts.
+    @Test(arguments: [false, true]) func aStopDuringAnInterruptedRollBackIsGranted(afterAnotherWish: Bool) throws {
         let scene = try Scene.withInterruptedRollBack()
         try scene.startSupervisor()
         #expect(scene.supervisor.isBeginning)
+        let restart = afterAnotherWish ? try scene.ask(.restart(from: .clean)) : nil
         #expect(try scene.answer(to: .stop(checkpoint: true)) == .done("sim is stopped"))
+        if let restart {
+            let sentence = "could not start 'sim': stopped: the operator wants it down"
+            #expect(try scene.answer(on: restart) == .failed(code: "E-RESTART-FAILED", sentence: sentence))
+        }
         #expect(scene.file == "one")
         #expect(scene.machine.livingSandbox == nil)
     }
