@@ -79,7 +79,8 @@ extension Supervisor {
                 "could not restore '\(agent)@\(version)': it is broken (\(summary.note ?? "its bytes are not what was stored")). "
             return reply(.failed(code: "E-VERSION-BROKEN", sentence: sentence + "Choose another from 'runner versions \(agent)'"), to: id)
         }
-        restoreScope = (workspace, state)
+        restoreScope = RestoreScope(origin: .version(version), workspace: workspace, state: state)
+        writeMemory()  // the launch it is said of may be the next supervisor's
         inbox.append(.wantedRestart(from: .version(version)))
     }
 

@@ -13,6 +13,7 @@ extension Supervisor {
     func begin(after last: JournalEntry?) throws(SupervisionFault) {
         if case .decision(_, _, _, _, _, let decision)? = last?.content { recovery = decision.state }
         readMemory()
+        if let from = request.startFrom { restoreScope = RestoreScope(origin: from, workspace: request.rollsBackWorkspace) }
         // A disk that takes nothing must not hide the versions that are there.
         do { for sentence in try store.recover(agent) { note("start", sentence) } } catch { try beginOnTroubledDisk(error) }
         do { versions = try store.versions(of: agent) } catch { try beginOnTroubledDisk(error) }

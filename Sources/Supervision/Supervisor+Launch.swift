@@ -14,7 +14,8 @@ extension Supervisor {
     // MARK: Launching
 
     func beginLaunch(_ origin: Origin) {
-        let run = LaunchRun(number: nextNumber(), origin: origin, scope: restoreScope ?? (workspace: true, state: true))
+        let wished = restoreScope.flatMap { $0.origin == origin ? $0 : nil }
+        let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
         restoreScope = nil
         timesAskedToStop = 0
         launchRun = run

@@ -141,6 +141,8 @@ extension Supervisor {
         var incident: String?
         var beatingIncarnation: UInt64?
         var speaker: UInt64?
+        var restoreScope: RestoreScope?
+        var restoresState: Bool?
     }
 
     func readMemory() {
@@ -154,6 +156,8 @@ extension Supervisor {
         highestStep = counters.highestStep
         beatingIncarnation = counters.beatingIncarnation
         speaker = counters.speaker ?? 0
+        restoreScope = counters.restoreScope
+        restoresState = counters.restoresState ?? true
         if let id = counters.incident { readIncident(id) }
     }
 
@@ -161,7 +165,8 @@ extension Supervisor {
         memoryIsBehind = false
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
-            incident: incident?.value.id, beatingIncarnation: beatingIncarnation, speaker: speaker)
+            incident: incident?.value.id, beatingIncarnation: beatingIncarnation, speaker: speaker, restoreScope: restoreScope,
+            restoresState: restoresState)
         guard let bytes = try? JSONText.encode(counters) else { return }
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch { diskRefused("the counters") }
     }

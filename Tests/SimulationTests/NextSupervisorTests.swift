@@ -65,6 +65,51 @@ import Testing
         #expect(scene.machine.mostAtOnce == 1)
     }
 
+    /// `restore --only` is said of the next launch, whoever does it.
+    @Test(arguments: [(true, false), (false, true)], Left.allCases)
+    func aPartialRestoreStaysPartial(_ parts: (workspace: Bool, state: Bool), _ left: Left) throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        scene.file = "one"
+        var program = try scene.program()
+        program.step = 3
+        try scene.checkpoint()
+        scene.file = "two"
+        scene.machine.workspace.syncAll()
+        _ = try scene.ask(.restore(VersionNumber(1), workspace: parts.workspace, state: parts.state))
+        switch left {
+        case .gone:
+            try scene.run(until: "it was asked to end") { scene.supervisor.deadlines[.stopped] != nil }
+            scene.cutPower()
+        case .living:
+            try scene.runUntilUp(2)
+            scene.killSupervisor()
+        }
+        try scene.startSupervisor()
+        try scene.runUntilUp(2)
+        #expect(scene.file == (parts.workspace ? "one" : "two"))
+        program = try scene.program()
+        #expect(program.welcome?.restoredFrom == VersionNumber(1))
+        #expect(program.welcome?.state == (parts.state ? .inline(Array("3".utf8)) : nil))
+    }
+
+    /// It was remembered, and the supervisor died before it was decided: what is restored then is another version, whole.
+    @Test func aPartialRestoreThatWasNeverDecidedIsOfNoOtherVersion() throws {
+        let scene = try Scene.withTwoVersions()
+        let counters = scene.home / "counters.json"
+        scene.machine.planWhen({ String(decoding: $0.store.peek(counters) ?? [], as: UTF8.self).contains("restoreScope") }) {
+            $0.killSupervisor(because: "kill -9 between remembering and deciding")
+        }
+        _ = try scene.ask(.restore(VersionNumber(1), workspace: false, state: true))
+        try? scene.run(until: "it is remembered") { scene.machine.supervisorCrashed }
+        try scene.startSupervisor()
+        try scene.runUntilUp(1)
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == .version(VersionNumber(2)))
+        #expect(scene.file == "two")
+    }
+
     // MARK: A troubled disk
 
     @Test(arguments: [false, true]) func aDiskThatTakesNothingHidesNoVersion(isReadOnly: Bool) throws {

@@ -13,22 +13,21 @@ import Testing
 @Suite struct WishTests {
     // MARK: What a wish is about
 
-    enum Overruled: CaseIterable { case byCleanStart, byAnotherVersion, byRemoval }
+    enum Overruled: CaseIterable { case byCleanStart, byAnotherVersion, byTheSameWhole, byRemoval }
 
     /// `restore --only state` is said of one launch. Whatever is started instead, and all that comes after, is put back whole.
     @Test(arguments: Overruled.allCases)
     func aPartialRestoreThatWasOverruledLeavesNothingBehind(_ overruled: Overruled) throws {
-        let scene = try Scene()
-        try scene.runUntilUp()
-        _ = try scene.program()
-        for text in ["one", "two"] {
-            scene.file = text
-            try scene.checkpoint()
-        }
-        scene.file = "three"
+        let scene = try Scene.withTwoVersions()
         let partial = VersionNumber(1)
-        let origin = overruled == .byAnotherVersion ? Origin.version(VersionNumber(2)) : .clean
         _ = try scene.ask(.restore(partial, workspace: false, state: true))
+        let origin: Origin
+        let file: String
+        switch overruled {
+        case .byCleanStart, .byRemoval: (origin, file) = (.clean, "three")
+        case .byAnotherVersion: (origin, file) = (.version(VersionNumber(2)), "two")
+        case .byTheSameWhole: (origin, file) = (.version(partial), "one")
+        }
         if overruled == .byRemoval {
             try scene.run(until: "it is being ended") { scene.supervisor.restoreScope != nil }
             try scene.supervisor.store.remove(scene.spec.name, partial)
@@ -38,7 +37,7 @@ import Testing
         }
         try scene.runUntilUp(2)
         #expect(scene.supervisor.life?.origin == origin)
-        #expect(scene.file == (origin == .clean ? "three" : "two"))
+        #expect(scene.file == file)
 
         scene.programs = []
         _ = try scene.program()
@@ -49,6 +48,17 @@ import Testing
         try scene.runUntilUp(3)
         #expect(scene.supervisor.life?.origin == .version(newest))
         #expect(scene.file == "four")
+    }
+
+    @Test func aPartialRestoreIsOfOneLaunch() throws {
+        let scene = try Scene.withTwoVersions()
+        _ = try scene.ask(.restore(VersionNumber(1), workspace: false, state: true))
+        try scene.runUntilUp(2)
+        #expect(scene.file == "three")
+        scene.machine.killAgent()
+        try scene.runUntilUp(3)
+        #expect(scene.supervisor.life?.origin == .version(VersionNumber(1)))
+        #expect(scene.file == "one")
     }
 
     // MARK: Checkpoints that are joined
@@ -121,6 +131,19 @@ import Testing
 }
 
 extension Scene {
+    /// Version 1 holds "one", version 2 "two", and the workspace "three".
+    static func withTwoVersions() throws -> Scene {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        _ = try scene.program()
+        for text in ["one", "two"] {
+            scene.file = text
+            try scene.checkpoint()
+        }
+        scene.file = "three"
+        return scene
+    }
+
     fileprivate func isCheckpoint(at stage: WishTests.Stage) -> Bool {
         switch (stage, supervisor.checkpointRun?.stage) {
         case (.hook, .hook), (.preparing, .preparing), (.cutting, .cutting), (.committing, .committing): true
