@@ -140,7 +140,12 @@ let targets: [Target] = [
         ],
         path: "Tests/SimulationStories", swiftSettings: strict),
     executable("simulate", ["SimulationStories"], path: "Tests/SimulateCommand"),
-    tests("SimulationTests", ["SimulationStories", "SimulatedWorld", "AgentModel", "AgentSpecs", "OutsideWorld"]),
+    tests(
+        "SimulationTests",
+        [
+            "SimulationStories", "SimulatedWorld", "AgentModel", "AgentSpecs", "OutsideWorld", "AgentProtocol", "Checkpoints",
+            "ControlSocket", "LaunchPlans", "Recovery", "Supervision",
+        ]),
     tests("AgentKitTests", ["AgentKit", "AgentProtocol", "AgentModel"]),
     tests(
         "MachineTests",
