@@ -75,16 +75,20 @@ extension WallTime: CustomStringConvertible {
 
     /// Reads RFC 3339 with `Z` or a numeric offset; the fraction is optional. nil when it is anything else.
     public init?(rfc3339 text: String) {
-        var rest = Substring(text)
+        // By bytes: a ledger of ten thousand lines is read with every start.
+        var rest = Substring(text).utf8
         func number(_ digits: Int) -> Int64? {
-            guard rest.utf8.count >= digits else { return nil }
-            let part = rest.prefix(digits)
-            guard part.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
+            guard rest.count >= digits else { return nil }
+            var value: Int64 = 0
+            for byte in rest.prefix(digits) {
+                guard (48...57).contains(byte) else { return nil }
+                value = value * 10 + Int64(byte - 48)
+            }
             rest = rest.dropFirst(digits)
-            return Int64(part)
+            return value
         }
-        func take(_ characters: Character...) -> Bool {
-            guard let first = rest.first, characters.contains(first) else { return false }
+        func take(_ characters: Unicode.Scalar...) -> Bool {
+            guard let first = rest.first, characters.contains(Unicode.Scalar(first)) else { return false }
             rest = rest.dropFirst()
             return true
         }
@@ -94,14 +98,14 @@ extension WallTime: CustomStringConvertible {
         else { return nil }
         var fraction: Int64 = 0
         if take(".") {
-            let digits = rest.prefix { $0.isASCII && $0.isNumber }
-            guard !digits.isEmpty, digits.count <= 18 else { return nil }
-            rest = rest.dropFirst(digits.count)
-            fraction = Int64(String(digits.prefix(9)).padded(to: 9)) ?? 0
+            let digits = rest.prefix { (48...57).contains($0) }.count
+            guard (1...18).contains(digits), let read = number(min(digits, 9)) else { return nil }
+            rest = rest.dropFirst(max(0, digits - 9))  // finer than a nanosecond
+            fraction = (min(digits, 9)..<9).reduce(read) { value, _ in value * 10 }
         }
         var offset: Int64 = 0
         if !take("Z", "z") {
-            let sign: Int64 = rest.first == "-" ? -1 : 1
+            let sign: Int64 = rest.first == UInt8(ascii: "-") ? -1 : 1
             guard take("+", "-"), let hours = number(2), take(":"), let minutes = number(2) else { return nil }
             offset = sign * (hours * 3600 + minutes * 60)
         }
@@ -155,10 +159,6 @@ extension Int64 {
         let quotient = self / divisor
         return self % divisor < 0 ? quotient - 1 : quotient
     }
-}
-
-extension String {
-    fileprivate func padded(to length: Int) -> String { self + String(repeating: "0", count: max(0, length - count)) }
 }
 
 private func padded(_ number: Int64, _ width: Int) -> String {

@@ -158,7 +158,7 @@ public final class SimulatedDisk: Disk {
             case .link(let target): .symbolicLink(target: target)
             }
         return DiskEntry(
-            kind: kind, size: UInt64(node.now.content.count), mode: node.now.mode, modifiedAt: node.now.modifiedAt, owner: node.now.owner)
+            kind: kind, size: UInt64(node.content.count), mode: node.now.mode, modifiedAt: node.now.modifiedAt, owner: node.now.owner)
     }
 
     public func names(in directory: DiskPath?) throws(FileFault) -> [String] {
