@@ -66,6 +66,11 @@ struct SimulatedTree: Sendable {
         var name: DiskPath
         var node: Int?
     }
+    /// One name in one directory.
+    private struct Place: Hashable {
+        var directory: Int
+        var name: DiskPath
+    }
     /// Edits that happen together or not at all: one, or the two of a rename.
     typealias NameChange = [NameEdit]
 
@@ -76,6 +81,8 @@ struct SimulatedTree: Sendable {
     private var pending: [NameChange] = []
     private var nextNode = 1
     private var collectAt = 4096
+    /// Where directories were found, until a directory goes or moves: most of what is asked for lies in the few of one agent.
+    private var found: [DiskPath: Int] = [:]
 
     init(at time: WallTime, owner: FileOwner) {
         nodes = [Self.root: SimulatedNode(.directory, mode: 0o700, at: time, owner: owner)]
@@ -84,20 +91,23 @@ struct SimulatedTree: Sendable {
     // MARK: Looking
 
     /// The node at `path`; nil: nothing is there, though its directory is.
-    func find(_ path: DiskPath) throws(Refusal) -> Int? {
+    mutating func find(_ path: DiskPath) throws(Refusal) -> Int? {
         nodes[try directory(path.parent)]?.entries[Self.component(path)]
     }
 
     /// The directory `path`, nil being the root. No link is followed.
-    func directory(_ path: DiskPath?) throws(Refusal) -> Int {
+    mutating func directory(_ path: DiskPath?) throws(Refusal) -> Int {
+        guard let path else { return Self.root }
+        if let number = found[path] { return number }
         var current = Self.root
-        for part in path?.text.utf8.split(separator: UInt8(ascii: "/")) ?? [] {
+        for part in path.text.utf8.split(separator: UInt8(ascii: "/")) {
             guard let name = DiskPath(String(decoding: part, as: UTF8.self)), let next = nodes[current]?.entries[name] else {
                 throw .missing
             }
             guard nodes[next]?.kind == .directory else { throw .notDirectory }
             current = next
         }
+        found[path] = current
         return current
     }
 
@@ -128,6 +138,7 @@ struct SimulatedTree: Sendable {
         case (.directory, true): guard node.entries.isEmpty else { throw .notEmpty }
         case (.file, false), (.link, false), (.other, false): break
         }
+        if wantsDirectory { found = [:] }
         used -= UInt64(node.content.count)
         change([NameEdit(directory: try directory(path.parent), name: Self.component(path), node: nil)], at: time)
     }
@@ -150,6 +161,7 @@ struct SimulatedTree: Sendable {
             NameEdit(directory: try directory(source.parent), name: Self.component(source), node: nil),
             NameEdit(directory: try directory(target.parent), name: Self.component(target), node: moved),
         ]
+        if movedKind == .directory { found = [:] }
         change(edits, at: time)
     }
 
@@ -190,13 +202,13 @@ struct SimulatedTree: Sendable {
     private mutating func settle(where chosen: (NameChange) -> Bool) {
         var kept: [NameChange] = []
         var settled: [NameChange] = []
-        var touched: Set<[Int: DiskPath]> = []
+        var touched: Set<Place> = []
         for change in pending.reversed() {
-            let keys = change.map { [$0.directory: $0.name] }
+            let places = change.map { Place(directory: $0.directory, name: $0.name) }
             // Asked always, so that the seed is used up evenly.
-            if chosen(change) || !touched.isDisjoint(with: keys) {
+            if chosen(change) || places.contains(where: touched.contains) {
                 settled.append(change)
-                touched.formUnion(keys)
+                touched.formUnion(places)
             } else {
                 kept.append(change)
             }
@@ -210,6 +222,7 @@ struct SimulatedTree: Sendable {
     /// Forgets what was not safe, or half of it, or nothing, as `random` says.
     mutating func powerCut(_ random: inout SeededRandom) {
         var generator = random
+        found = [:]
         settle { _ in generator.coin() }
         pending = []
         for number in nodes.keys.sorted() {
