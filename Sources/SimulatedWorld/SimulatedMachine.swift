@@ -1,6 +1,6 @@
 // SimulatedWorld: the seam's other twin. Everything follows from a seed; nothing is kind. Time is virtual.
 
-internal import AgentModel
+public import AgentModel
 public import OutsideWorld
 
 /// A machine that outlives its supervisors: time, disks, sandboxes and what is going to happen. One thread.
@@ -224,6 +224,7 @@ public struct SimulatedHookRun: Hashable, Sendable {
     public var name: String
     /// Which supervisor started it.
     public var supervisor: UInt64
+    public var at: WallTime
     public var environment: [String]
     public func value(_ name: String) -> String? {
         environment.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }

@@ -168,7 +168,9 @@ public final class SimulatedWorld: World {
     public func start(_ id: WorkID, _ program: Program) {
         guard machine.alive("start program") else { return }
         machine.hookRuns.append(
-            SimulatedHookRun(name: program.arguments.first ?? "", supervisor: epoch, environment: program.environment))
+            SimulatedHookRun(
+                name: program.arguments.first ?? "", supervisor: epoch, at: WallTime(nanoseconds: machine.now),
+                environment: program.environment))
         machine.after(machine.delay(1...50), epoch: epoch) { [weak self] in
             self?.post(.programEnded(id, .ended(.exited(0), lastOutput: "")))
         }

@@ -16,7 +16,7 @@ extension Supervisor {
         if let from = request.startFrom { restoreScope = RestoreScope(origin: from, workspace: request.rollsBackWorkspace) }
         // A disk that takes nothing must not hide the versions that are there.
         do { for sentence in try store.recover(agent) { note("start", sentence) } } catch { try beginOnTroubledDisk(error) }
-        do { versions = try store.versions(of: agent) } catch { try beginOnTroubledDisk(error) }
+        do { versions = try store.versions(of: agent, remembering: &versionMemory) } catch { try beginOnTroubledDisk(error) }
         if recovery.troubleSince != nil, incident == nil {
             // The report was lost between two writes; the trouble was not.
             openIncident(recovery.deaths.last?.fault ?? .lost)

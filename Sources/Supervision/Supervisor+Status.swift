@@ -123,7 +123,7 @@ extension Supervisor {
         switch recovery.phase {
         case .waiting(let origin, let until): AgentStatus.Next(what: "start \(origin.words)", at: calendar(until))
         case .coolingDown(let until): AgentStatus.Next(what: "start clean after the cool-down", at: calendar(until))
-        case .calledForHelp(_, .some(let at)): AgentStatus.Next(what: "retry clean", at: calendar(at))
+        case .calledForHelp(_, .some(let at)): AgentStatus.Next(what: "try again", at: calendar(at))
         case .running: nextCheckpointAt.map { AgentStatus.Next(what: "checkpoint", at: $0) }
         case .stopped, .launching, .starting, .ending, .calledForHelp: nil
         }

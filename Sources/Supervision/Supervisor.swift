@@ -39,6 +39,7 @@ public final class Supervisor {
     var reason = "starting"
     var versions: [CheckpointSummary] = []
     var versionsAreStale = false
+    var versionMemory = VersionMemory()
     var incarnations: UInt64 = 0
     var restarts: UInt64 = 0
     var lastEnd: ProcessEnd?
@@ -290,7 +291,7 @@ public final class Supervisor {
 
     /// An unreadable store keeps the list we have, and is asked again before that list decides anything.
     func refreshVersions() {
-        let fresh = try? store.versions(of: agent)
+        let fresh = try? store.versions(of: agent, remembering: &versionMemory)
         versionsAreStale = fresh == nil
         if let fresh { versions = fresh }
         statusChanged = true
