@@ -1,22 +1,55 @@
-"""Every exit status of docs/commands/exit-codes.md, produced for real, with its sentence."""
+"""Every exit status of docs/commands/exit-codes.md, produced for real, with its whole sentence.
+
+The rows are read as text by Tests/HouseTests/SentencesTests.swift: status, code and sentence stand side by side, as literals.
+"""
 
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
-from stage import ROOT
+from stage import ROOT, wait_until
 
-def expect(answer, status, *sentences):
-    """The status, and each sentence as a whole line's part; all talk is on standard error."""
-    said = f"{answer.args[1:]} ended with {answer.returncode}: {answer.stderr}"
+
+def says(answer, status, *rest):
+    """A command that ended with `status` and said this sentence alone. With --json its answer holds the code and the sentence, too."""
+    code, sentence = rest if len(rest) == 2 else (None, *rest)
+    said = f"{answer.args[1:]} ended with {answer.returncode}: {answer.stderr}{answer.stdout}"
     assert answer.returncode == status, said
-    for sentence in sentences:
-        assert sentence in answer.stderr, said
-    if status != 0 and sentences:
-        assert answer.stdout == "", said
+    assert answer.stderr == f"runner: {sentence}\n", said
+    if status != 0:
+        expected = {"error": {"code": code, "message": sentence}} if "--json" in answer.args else None
+        assert (json.loads(answer.stdout) if answer.stdout else None) == expected, said
+
+
+def ends(running, status, code, sentence):
+    """`runner run`: its last line is the sentence; the code is what `runner explain` knows it by."""
+    assert running.wait() == status, running.text
+    assert running.text.splitlines()[-1:] == [f"runner: {sentence}"], running.text
+    assert f"(exit status {status})" in subprocess.run([running.process.args[0], "explain", code], capture_output=True, text=True).stdout
+
+
+def asking(stage, *words):
+    """A command that is still to answer; on return its supervisor has it in its journal."""
+    before = len(operators(stage))
+    answer = subprocess.Popen(
+        stage.user.command([stage.user.runner, *words]), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=stage.user.environment({"RUNNER_STORE": str(stage.store)}),
+    )  # fmt: skip
+    wait_until(lambda: len(operators(stage)) > before, f"the supervisor was asked to {words}")
     return answer
+
+
+def operators(stage):
+    return [event for event in stage.json("events", stage.name) if event.get("kind") == "operator"]
+
+
+def answered(answer):
+    out, error = answer.communicate(timeout=60)
+    return subprocess.CompletedProcess(answer.args, answer.returncode, out, error)
 
 
 @pytest.fixture
@@ -30,56 +63,153 @@ def stopped(stage):
     return stage
 
 
+@pytest.fixture
+def working(stage):
+    """A living agent with a version."""
+    stage.write_spec(checkpoint={"every": "1h"})
+    stage.run()
+    stage.checkpoint_after_more_steps()
+    return stage
+
+
 def test_0_done_and_69_nobody_supervises(stopped):
-    expect(stopped.ask("ls"), 0)
-    expect(stopped.ask("version"), 0)
-    for words in (["checkpoint", stopped.name], ["stop", stopped.name], ["restart", stopped.name], ["settle", stopped.name, "key", "--happened"]):
-        expect(stopped.ask(*words), 69, f"runner: could not {words[0]}", "no supervisor", "'runner run")
+    for words in (["ls"], ["version"], ["verify"]):
+        assert stopped.ask(*words).returncode == 0
+    says(stopped.ask("stop", "agent-1"), 0, "'agent-1' is not running")
+    for words in (["checkpoint"], ["restart"]):
+        says(
+            stopped.ask(*words, "agent-1", "--json"), 69, "E-SUPERVISOR-NONE",
+            f"could not {words[0]} 'agent-1': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-1' for how it ended",
+        )  # fmt: skip
 
 
-def test_1_tried_without_success(stage):
+def test_1_nothing_to_checkpoint(stage):
     # An agent with neither state nor workspace: there is nothing to keep.
     stage.write_spec(["/bin/sleep", "1000"], workspace=None, checkpoint={"every": "1h"})
     runner = stage.run()
     stage.wait_until_running()
-    expect(stage.ask("checkpoint", stage.name, "--wait"), 1, "there is nothing to keep: the agent handed over no state and has no workspace")
+    says(
+        stage.ask("checkpoint", "agent-1", "--json"), 1, "E-CHECKPOINT-EMPTY",
+        "could not cut the checkpoint 'agent-1': there is nothing to keep: the agent handed over no state and has no workspace. Give it a 'workspace', or let it answer 'prepare'",
+    )  # fmt: skip
     runner.signal(signal.SIGTERM)
     assert runner.wait() == 128 + 15
 
 
-def test_64_usage(stage):
-    expect(stage.ask("chekpoint"), 64, "runner: unknown command 'chekpoint'; did you mean 'checkpoint'?")
-    expect(stage.ask("status", "--jsno"), 64, "did you mean '--json'?")
-    expect(stage.ask("run"), 64, "runner: say what to run: a spec such as agent.yaml, or a command after '--'. See 'runner run --help'")
-    expect(stage.ask("restore", "agent-1", "--at", "yesterday"), 64, "yesterday")
+def test_1_a_checkpoint_that_is_refused(stage):
+    stage.write_spec(checkpoint={"every": "1h", "size_limit": "1MB"})
+    (stage.workspace / "large").write_bytes(b"x" * 2_000_000)
+    stage.run()
+    stage.wait_for_more_steps()
+    says(
+        stage.ask("checkpoint", "agent-1", "--json"), 1, "E-CHECKPOINT-REFUSED",
+        "?",
+    )  # fmt: skip
 
 
-def test_65_damaged(stopped):
+def test_1_a_checkpoint_that_the_agent_does_not_live_to_see(stage):
+    stage.write_spec(stage.worker("--pace", "1000"), checkpoint={"every": "1h", "deadline": "10m"})
+    stage.run()
+    stage.wait_for_log("going on at step 0")
+    answer = asking(stage, "checkpoint", "agent-1", "--json")
+    stage.kill_agent()
+    says(
+        answered(answer), 1, "E-CHECKPOINT-ABORTED",
+        "could not checkpoint 'agent-1': the agent ended before it was at a safe point. 'runner status agent-1' tells what comes next and when",
+    )  # fmt: skip
+
+
+def test_1_a_restart_that_does_not_come_about(working):
+    working.workspace.rename(working.folder / "elsewhere")
+    working.workspace.write_text("no directory\n")
+    says(
+        working.ask("restart", "agent-1", "--json"), 1, "E-RESTART-FAILED",
+        "?",
+    )  # fmt: skip
+    says(
+        working.ask("restart", "agent-1", "--from", "1", "--json"), 1, "E-RESTORE-FAILED",
+        "?",
+    )  # fmt: skip
+    says(
+        working.ask("checkpoint", "agent-1", "--json"), 75, "E-AGENT-NOT-RUNNING",
+        "could not checkpoint 'agent-1': it is not running. 'runner status agent-1' tells what comes next and when",
+    )  # fmt: skip
+
+
+def test_1_a_stop_that_somebody_takes_back(stage):
+    stage.write_spec(["/bin/sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done"], stop={"deadline": "10m"}, checkpoint={"every": "1h"})
+    stage.run()
+    stage.wait_for_log("out deaf")
+    answer = asking(stage, "stop", "agent-1", "--no-checkpoint", "--json")
+    again = asking(stage, "restart", "agent-1")
+    says(
+        answered(answer), 1, "E-STOP-FAILED",
+        "could not stop 'agent-1': it was asked to run again meanwhile. Stop it again, if that still holds",
+    )  # fmt: skip
+    stage.kill_agent()
+    assert answered(again).returncode == 0
+
+
+def test_1_a_request_that_is_none(working):
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(f"{working.runtime()}/agent-1/control.sock")
+        peer.sendall(b'{"dance":{}}\n')
+        failed = json.loads(peer.makefile().readline())["failed"]
+    assert (failed["code"], failed["sentence"]) == (
+        "E-CONTROL-BAD", "?",
+    )  # fmt: skip
+
+
+def test_1_doctor_and_65_verify_say_it_in_their_answer(stopped):
+    """What they are asked for is their answer, not an error."""
     (newest,) = stopped.versions()[-1:]
     path = stopped.versions_folder / str(newest) / "state"
     path.write_bytes(b"?" + path.read_bytes()[1:])
-    expect(stopped.ask("restore", stopped.name, newest, "-y"), 65, f"'{stopped.name}@{newest}'", "its bytes are not what was stored")
-    expect(stopped.ask("verify", stopped.name), 65)
+    answer = stopped.ask("verify", "agent-1")
+    assert answer.returncode == 65 and answer.stderr == ""
+    assert re.search(rf"^agent-1@{newest} +broken +'state': its bytes are not what was stored$", answer.stdout, re.MULTILINE), answer.stdout
     assert stopped.standing(newest) == "broken"
+
+
+def test_64_usage(stage):
+    says(stage.ask("chekpoint"), 64, "E-USAGE", "unknown command 'chekpoint'; did you mean 'checkpoint'? See 'runner --help'")
+    says(stage.ask("status", "--jsno"), 64, "E-USAGE", "unknown option '--jsno'; did you mean '--json'? See 'runner status --help'")
+    says(
+        stage.ask("restore", "agent-1", "--at", "yesterday", "--json"), 64, "E-USAGE",
+        "?",
+    )  # fmt: skip
+
+
+def test_65_damaged(stopped):
+    path = stopped.versions_folder / "1" / "state"
+    path.write_bytes(b"?" + path.read_bytes()[1:])
+    says(
+        stopped.ask("restore", "agent-1", "1", "-y", "--json"), 65, "E-VERSION-BROKEN",
+        "could not verify 'agent-1@1': 'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-1'",
+    )  # fmt: skip
     strange = stopped.folder / "strange"
     strange.mkdir()
     (strange / "format").write_text("runner-store 7\n")
-    expect(stopped.ask("ls", "--store", strange), 65, "it has format 7, and this runner knows format 1")
+    says(
+        stopped.ask("ls", "--store", strange), 65, "E-STORE-FORMAT",
+        f"could not open the store '{strange}': it has format 7, and this runner knows format 1. Give the store's directory with --store, or an empty one to make a new store",
+    )  # fmt: skip
 
 
 def test_66_no_such(stopped):
-    expect(stopped.ask("status", "agent-2"), 66, "agent-2")
-    expect(stopped.ask("show", f"{stopped.name}@99"), 66, f"{stopped.name}@99", "there is no such version")
-    expect(stopped.ask("explain", "E-NOTHING"), 66, "E-NOTHING")
-    expect(stopped.ask("ls", "--store", stopped.folder / "none"), 66, "there is none yet. 'runner run' makes it; '--store' chooses another")
-    missing = stopped.run(stopped.folder / "no.yaml", spec=False)
-    assert missing.wait() == 66 and "no.yaml" in missing.text and missing.text.count("\n") == 1
-    # As JSON: the same, with its code, and the sentence still on standard error.
-    answer = stopped.ask("show", f"{stopped.name}@99", "--json")
-    assert answer.returncode == 66 and answer.stderr
-    error = json.loads(answer.stdout)["error"]
-    assert error["code"] == "E-VERSION-MISSING" and error["message"] in answer.stderr
-    assert stopped.ask("explain", error["code"]).returncode == 0
+    says(stopped.ask("status", "agent-2", "--json"), 66, "E-AGENT-MISSING", "unknown agent 'agent-2'; did you mean 'agent-1'?")
+    says(
+        stopped.ask("show", "agent-1@99", "--json"), 66, "E-VERSION-MISSING",
+        "could not find 'agent-1@99': there is no such version. 'runner versions agent-1' lists those there are",
+    )  # fmt: skip
+    says(
+        stopped.ask("ls", "--store", stopped.folder / "none"), 66, "E-STORE-MISSING",
+        f"could not open the store '{stopped.folder}/none': there is none yet. 'runner run' makes it; '--store' chooses another",
+    )  # fmt: skip
+    ends(
+        stopped.run("no.yaml", spec=False), 66, "E-SPEC-FILE",
+        "could not read the spec 'no.yaml': there is no such file. Give its path, or a command after '--'",
+    )  # fmt: skip
 
 
 @pytest.mark.root
@@ -89,28 +219,53 @@ def test_73_cannot_be_written_and_74_cannot_be_read(stopped):
     full.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=1,mode=755", "none", str(full)], check=True)
     try:
-        expect(stopped.ask("run", "--store", full, "--", "true"), 73, f"could not open the store '{full}': the disk is full. Free space, or")
+        says(
+            stopped.ask("run", "--store", full, "--", "true"), 73, "E-STORE-FULL",
+            "?",
+        )  # fmt: skip
     finally:
         subprocess.run(["umount", "--lazy", str(full)], check=True)
     # 74: what should be a file is a directory, which the machine refuses to read.
     path = stopped.home / "journal" / "current.jsonl"
     path.unlink()
     path.mkdir()
-    expect(stopped.ask("why", stopped.name), 74, "current.jsonl")
+    says(stopped.ask("why", "agent-1", "--json"), 74, "E-STORE-IO", "?")
+
+
+@pytest.mark.parametrize("words", [["ls"], ["ls", "--help"], ["version"], ["status", "--json"], ["logs", "agent-1"], ["explain"], ["doctor"]])
+def test_73_an_answer_that_is_not_taken(stopped, words):
+    command = stopped.user.command([stopped.user.runner, *words])
+    environment = stopped.user.environment({"RUNNER_STORE": str(stopped.store)})
+    with open("/dev/full", "w") as full:
+        answer = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    says(answer, 73, "E-FILE-FULL", "could not write the answer to 'standard output': the disk is full. Free space and try again")
+    closed = subprocess.run(["/bin/sh", "-c", '"$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True, env=environment)
+    says(closed, 74, "E-FILE-IO", "could not write the answer to 'standard output': the stream is closed. Do not close it, or send it to /dev/null")
+    # A reader that has enough is no failure, and nothing is said of it.
+    reading, writing = os.pipe()
+    os.close(reading)
+    hung_up = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(writing)
+    assert hung_up.returncode in (0, -signal.SIGPIPE) and hung_up.stderr == "", hung_up
 
 
 def test_75_not_now(stage):
     stage.write_spec(checkpoint={"every": "1h"})
     runner = stage.run()
     stage.wait_until_running()
-    second = stage.run()
-    assert second.wait() == 75
-    assert f"could not lock the agent '{stage.name}': it is held by runner (pid {runner.pid}) since " in second.text
-    assert second.text.endswith("Look with 'runner status', or end it with 'runner stop' first\n") and second.text.count("\n") == 1
+    holder = (stage.home / "lock").read_text().strip()
+    for words in ([], ["--detach"]):
+        ends(
+            stage.run(*words), 75, "E-STORE-HELD",
+            f"could not lock the agent 'agent-1': it is held by {holder}. Look with 'runner status', or end it with 'runner stop' first",
+        )  # fmt: skip
     # A supervisor that is stopped answers nobody.
     runner.signal(signal.SIGSTOP)
     try:
-        expect(stage.ask("checkpoint", stage.name, "--wait", "--timeout", "300ms"), 75, "did not answer")
+        says(
+            stage.ask("checkpoint", "agent-1", "--timeout", "300ms", "--json"), 75, "E-SUPERVISOR-SILENT",
+            "could not checkpoint 'agent-1': its supervisor did not answer in time. Try again, or with a longer '--timeout'",
+        )  # fmt: skip
     finally:
         runner.signal(signal.SIGCONT)
     stage.wait_for_more_steps()
@@ -122,7 +277,7 @@ def test_77_no_permission(stopped, nobody):
     other = type(stopped.user)(nobody.uid, nobody.runner, nobody.python, nobody.python_path)
     stopped.user, root = other, stopped.user
     try:
-        expect(stopped.ask("ls"), 77, "permission denied")
+        says(stopped.ask("ls"), 77, "E-STORE-DENIED", f"could not open '{stopped.store}': permission denied. Do it as its owner, or as root")
     finally:
         stopped.user = root
 
@@ -130,29 +285,33 @@ def test_77_no_permission(stopped, nobody):
 def test_78_wrong_spec(stage):
     stage.spec_file.write_text("name: agent-1\ncomand: [sleep, '9']\nlimits:\n  memory: 512\n")
     wrong = stage.run()
-    assert wrong.wait() == 78
+    ends(wrong, 78, "E-SPEC-UNKNOWN", f"could not use '{stage.spec_file}': it has 2 mistakes. Mend it and try 'runner config check {stage.spec_file}'")
     assert "agent.yaml:2:1: error: 'comand' is not a setting; did you mean 'command'? [E-SPEC-UNKNOWN]" in wrong.text
     assert "agent.yaml:4:11: error: 'memory: 512' has no unit; did you mean '512MB' or '512MiB'? [E-SPEC-UNIT]" in wrong.text
-    expect(stage.ask("config", "check", stage.spec_file), 78)
+    assert stage.ask("config", "check", stage.spec_file).returncode == 78
 
 
 def test_125_the_runner_itself_failed(stage):
     stage.write_spec(workspace=str(stage.folder))  # it holds the store
-    refused = stage.run()
-    assert refused.wait() == 125, refused.text
-    assert "workspace" in refused.text and "store" in refused.text
+    ends(
+        stage.run(), 125, "E-LAUNCH-WORKSPACE",
+        f"could not start 'agent-1': its workspace '{stage.folder}' holds the store '{stage.store}', so every version would hold all before it. Choose a smaller workspace, or another store with --store",
+    )  # fmt: skip
 
 
-def test_126_and_127_as_a_shell_has_them(stage):
+@pytest.mark.parametrize("words", [[], ["-q"], ["--detach"]])
+def test_126_and_127_as_a_shell_has_them(stage, words):
     plain = stage.folder / "plain"
     plain.write_text("no program\n")
     plain.chmod(0o644)
-    not_executable = stage.run("--name", "a", command=[plain], spec=False)
-    assert not_executable.wait() == 126, not_executable.text
-    assert f"runner: could not start 'a': could not execute '{plain}': permission denied." in not_executable.text
-    not_found = stage.run("--name", "b", command=["no-such-program-anywhere"], spec=False)
-    assert not_found.wait() == 127, not_found.text
-    assert "runner: could not start 'b': " in not_found.text and "no-such-program-anywhere" in not_found.text
+    ends(
+        stage.run("--name", "a", *words, command=[plain], spec=False), 126, "E-LAUNCH-NOT-EXECUTABLE",
+        f"could not start 'a': could not execute '{plain}': permission denied. Make it executable with 'chmod +x', or look at its first line",
+    )  # fmt: skip
+    ends(
+        stage.run("--name", "b", *words, command=["/no/such/program"], spec=False), 127, "E-LAUNCH-NOT-FOUND",
+        "could not start 'b': could not execute '/no/such/program': there is no such file. Correct the command, or give its whole path",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("command, status", [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -9 $$", 137), ("kill -15 $$", 143)])

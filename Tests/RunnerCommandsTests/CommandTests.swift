@@ -92,7 +92,7 @@ private func append(_ text: String, in stage: Stage) throws {
 
 @Test func whyTellsTheJournalInWords() throws {
     let stage = try Stage(["why", "agent-7"])
-    try stage.write(journal: journal(at: stage.machine))
+    try stage.write(journal: stage.strangeJournal())
     #expect(stage.run() == 0)
     #expect(
         stage.machine.output == """
@@ -109,23 +109,9 @@ private func append(_ text: String, in stage: Stage) throws {
 
 @Test func replayFindsWhatWasDecidedOtherwise() throws {
     let stage = try Stage(["replay", "agent-7"])
-    try stage.write(journal: journal(at: stage.machine))
+    try stage.write(journal: stage.strangeJournal())
     #expect(stage.run() == 1)
     #expect(stage.machine.output.hasSuffix("0 of 1 decisions are decided the same again\n"))
-}
-
-private func journal(at machine: FakeMachine) -> [JournalEntry] {
-    var before = RecoveryState()
-    before.phase = .running(from: .clean, since: machine.now(), healthySince: nil)
-    var after = before
-    after.phase = .waiting(toLaunch: .clean, until: machine.now() + .seconds(1))
-    let end = ProcessEnd.signaled(9, outOfMemory: false)
-    let decision = Decision(
-        state: after, actions: [.openIncident(.ended(end)), .setTimer(machine.now() + .seconds(1))],
-        reason: "starting clean in 1 s: it was killed by signal 9")
-    let content = JournalEntry.Content.decision(
-        before: before, event: .ended(end, done: false), versions: [], settings: RecoverySettings(), chance: 0, decision)
-    return [JournalEntry(sequence: 1, at: machine.now(), time: machine.wallTime(), content: content)]
 }
 
 @Test func versionsAreListedWithTheirLinks() throws {
@@ -145,8 +131,9 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
 
 // MARK: Acting
 
-@Test func checkpointPrintsTheVersionsName() throws {
-    let stage = try Stage(["checkpoint", "agent-7", "--wait"])
+@Test(arguments: [["checkpoint", "agent-7"], ["checkpoint", "agent-7", "--wait"]])
+func checkpointPrintsTheVersionsName(_ words: [String]) throws {
+    let stage = try Stage(words)
     let summary = CheckpointSummary(
         version: VersionNumber(42), parts: VersionParts(cooperative: true), reason: .operator, takenAt: stage.machine.wallTime(),
         size: ByteCount(9))
@@ -154,6 +141,23 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
     #expect(stage.run() == 0)
     #expect(stage.machine.output == "agent-7@42\n")
     #expect(stage.machine.asked == [.checkpoint(wait: true)])
+}
+
+@Test func aCheckpointThatIsNotWaitedForHasNoNameYet() throws {
+    let stage = try Stage(["checkpoint", "agent-7", "--no-wait"])
+    stage.machine.supervisor = { _ in .success(.done("a checkpoint of 'agent-7' has begun")) }
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output == "")
+    #expect(stage.machine.errors == "runner: a checkpoint of 'agent-7' has begun\n")
+    #expect(stage.machine.asked == [.checkpoint(wait: false)])
+}
+
+/// An end that is there already is what was asked for.
+@Test func whatDoesNotRunIsStopped() throws {
+    let stage = try Stage(["stop", "agent-7"])
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output == "")
+    #expect(stage.machine.errors == "runner: 'agent-7' is not running\n")
 }
 
 @Test func manyTargetsAreAllTriedAndTheWorstIsTold() throws {
@@ -169,6 +173,15 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
     #expect(stage.run() == 0)
     #expect(stage.machine.output.hasPrefix("restoring 'agent-7@1' would start it from version 1\nworkspace: 0 added, 1 changed, 0 removed"))
     #expect(try stage.store.versions(of: stage.agent).count == 2)
+}
+
+@Test(arguments: [["--dry-run"], ["--dry-run", "--only", "workspace"]])
+func aPlanMakesNothing(_ options: [String]) throws {
+    let stage = try Stage(["restore", "agent-7@1"] + options, versions: 2)
+    stage.machine.disks["/work"] = nil
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output.contains("\nworkspace: 1 added, 0 changed, 0 removed"))
+    #expect(stage.machine.disks["/work"] == nil)
 }
 
 @Test func restoreWithoutASupervisorRollsBackAndLeavesAWish() throws {
@@ -235,14 +248,43 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
     #expect(try WantedFile.read(from: stage.disk, below: stage.directory) == nil)
 }
 
-@Test(arguments: [true, false])
-func detachStartsTheSameCommandInTheBackground(ready: Bool) throws {
+/// What it said last in the background is what it would have said here, and so is its status.
+@Test(
+    arguments: [
+        (BackgroundStart.ready, Int32(0), "runs in the background; 'runner logs -f b' follows it, 'runner stop b' stops it"),
+        (.ended(status: 127, output: "1\nrunner: could not start 'b': it is not there\n"), 127, "could not start 'b': it is not there"),
+        (.ended(status: 126, output: "runner: could not start 'b': no x bit\n"), 126, "could not start 'b': no x bit"),
+        (.ended(status: 75, output: "runner: could not lock the agent 'b'\n"), 75, "could not lock the agent 'b'"),
+        (.ended(status: 3, output: "runner: x\n"), 125, silent("ended with status 3")),
+        (.ended(status: 127, output: "no shared library\n"), 125, silent("ended with status 127")),
+        (.ended(status: nil, output: ""), 125, silent("was killed")),
+    ])
+func detachStartsTheSameCommandInTheBackground(start: BackgroundStart, status: Int32, sentence: String) throws {
     let stage = try Stage(["--store", "/store", "run", "-d", "--name", "b", "--", "echo"])
-    stage.machine.detached = (ready, "runner: could not lock the agent 'b'\n")
-    #expect(stage.run() == (ready ? 0 : 125))
+    stage.machine.detached = start
+    #expect(stage.run() == status)
     #expect(stage.machine.startedDetached == [["--store", "/store", "run", "--in-background", "-d", "--name", "b", "--", "echo"]])
-    #expect(stage.machine.output == (ready ? "b\n" : ""))
-    if !ready { #expect(stage.machine.errors == "runner: could not run 'b' in the background: could not lock the agent 'b'\n") }
+    #expect(stage.machine.output == (status == 0 ? "b\n" : ""))
+    #expect(stage.machine.errors == "runner: \(sentence)\n")
+}
+
+private func silent(_ how: String) -> String {
+    "could not run 'b' in the background: its supervisor \(how) before the agent ran. '/store/agents/b/log/supervisor.log' has what it said; "
+        + "without '--detach' it is told here"
+}
+
+/// What is done is done, but whoever asked for the answer did not get it; a reader that hung up got what it wanted.
+@Test(arguments: [["ls"], ["ls", "--help"], ["version"], ["--version"], ["doctor", "--json"]])
+func anAnswerThatIsNotTakenIsAFailure(_ words: [String]) throws {
+    let stage = try Stage(words)
+    let fault = FileFault(.full, doing: "write the answer to", what: "standard output")
+    stage.machine.outputLoss = .refused(fault)
+    #expect(stage.run() == 73)
+    #expect(stage.machine.errors == "runner: could not write the answer to 'standard output': the disk is full. Free space and try again\n")
+    let hungUp = try Stage(words)
+    hungUp.machine.outputLoss = .readerLeft
+    #expect(hungUp.run() == 0)
+    #expect(hungUp.machine.errors == "")
 }
 
 // MARK: Facts

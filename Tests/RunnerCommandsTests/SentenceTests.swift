@@ -1,6 +1,8 @@
 import AgentModel
+import AgentSpecs
 import Checkpoints
 import ControlSocket
+import LaunchPlans
 import OutsideWorld
 import SimulatedWorld
 import Supervision
@@ -8,132 +10,356 @@ import Testing
 
 @testable import RunnerCommands
 
-/// One way to fail: what is typed, what is wrong, the whole sentence, the status.
-struct Failure: Sendable, CustomTestStringConvertible {
-    var words: [String]
-    var sentence: String
-    var status: Int32
-    var versions = 0
-    var setUp: @Sendable (Stage) throws -> Void = { _ in }
-    init(
-        _ words: String, _ status: Int32, _ sentence: String, versions: Int = 0,
-        _ setUp: @escaping @Sendable (Stage) throws -> Void = { _ in }
-    ) {
-        self.words = words.split(separator: " ").map(String.init)
-        self.status = status
-        self.sentence = sentence
-        self.versions = versions
-        self.setUp = setUp
-    }
-    var testDescription: String { "\(words.joined(separator: " ")) -> \(status)" }
-}
-
-private func answering(_ reply: ControlReply) -> @Sendable (Stage) -> Void {
-    { stage in stage.machine.supervisor = { _ in .success(reply) } }
-}
-
-private func refusing(_ fault: AskFault) -> @Sendable (Stage) -> Void {
-    { stage in stage.machine.supervisor = { _ in .failure(fault) } }
-}
-
-let failures: [Failure] = [
-    // The command line.
-    Failure("lss", 64, "unknown command 'lss'; did you mean 'ls'? See 'runner --help'"),
-    Failure("ls --jsno", 64, "unknown option '--jsno'; did you mean '--json'? See 'runner ls --help'"),
-    Failure("ls -o xml", 64, "'xml' for '-o' is not one of table, wide, json, ndjson, name. See 'runner ls --help'"),
-    Failure("run", 64, "say what to run: a spec such as agent.yaml, or a command after '--'. See 'runner run --help'"),
-    Failure("restore agent-7", 64, "say one version: a number, 'latest', 'known-good' or '--at TIME'. See 'runner restore --help'"),
-    Failure("settle agent-7 k", 64, "say either '--happened' or '--did-not-happen'. See 'runner settle --help'"),
+let usageFailures: [Failure] = [
+    Failure("lss", 64, "E-USAGE", "unknown command 'lss'; did you mean 'ls'? See 'runner --help'"),
+    Failure("ls --jsno", 64, "E-USAGE", "unknown option '--jsno'; did you mean '--json'? See 'runner ls --help'"),
+    Failure("ls -o xml", 64, "E-USAGE", "'xml' for '-o' is not one of table, wide, json, ndjson, name. See 'runner ls --help'"),
+    Failure("run", 64, "E-USAGE", "say what to run: a spec such as agent.yaml, or a command after '--'. See 'runner run --help'"),
     Failure(
-        "settle agent-7 k --did-not-happen --result x", 64,
+        "restore agent-7", 64, "E-USAGE",
+        "say one version: a number, 'latest', 'known-good' or '--at TIME'. See 'runner restore --help'"),
+    Failure("settle agent-7 k", 64, "E-USAGE", "say either '--happened' or '--did-not-happen'. See 'runner settle --help'"),
+    Failure(
+        "settle agent-7 k --did-not-happen --result x", 64, "E-USAGE",
         "what did not happen has no result: leave out '--result'. See 'runner settle --help'"),
-    Failure("config check", 64, "say which file to check. See 'runner config --help'"),
-    Failure("pin agent-7", 64, "say which version: 'agent-7@42', 'agent-7@latest' or 'agent-7@known-good'"),
-    Failure("help lss", 64, "unknown command 'lss'; did you mean 'ls'? See 'runner --help'"),
-    Failure("plan Agent_", 64, "'Agent_' is not an agent's name (a-z, 0-9, '.', '_', '-', at most 63, a letter or digit first)"),
-
-    // What is not there.
-    Failure("status agnet-7", 66, "unknown agent 'agnet-7'; did you mean 'agent-7'?"),
-    Failure("why other", 66, "unknown agent 'other'. 'runner ls' lists those there are"),
-    Failure("show agent-7@9", 66, "could not find 'agent-7@9': it has no version yet. 'runner checkpoint agent-7' takes one while it runs"),
+    Failure("config check", 64, "E-USAGE", "say which file to check. See 'runner config --help'"),
     Failure(
-        "show agent-7@9", 66, "could not find 'agent-7@9': there is no such version. 'runner versions agent-7' lists those there are",
+        "pin agent-7", 64, "E-USAGE",
+        "say which version: 'agent-7@42', 'agent-7@latest' or 'agent-7@known-good'. See 'runner pin --help'"),
+    Failure(
+        "unpin agent-7", 64, "E-USAGE",
+        "say which version: 'agent-7@42', 'agent-7@latest' or 'agent-7@known-good'. See 'runner unpin --help'"),
+    Failure("help lss", 64, "E-USAGE", "unknown command 'lss'; did you mean 'ls'? See 'runner --help'"),
+    Failure(
+        "plan Agent_", 64, "E-USAGE",
+        "'Agent_' is not an agent's name (a-z, 0-9, '.', '_', '-', at most 63, a letter or digit first). See 'runner plan --help'"),
+    Failure(
+        "settle agent-7 \(String(repeating: "k", count: 70_000)) --happened", 64, "E-USAGE",
+        "could not settle an effect of 'agent-7': the line is longer than 65536 bytes. Say it shorter"),
+]
+
+let missingFailures: [Failure] = [
+    Failure("status agnet-7", 66, "E-AGENT-MISSING", "unknown agent 'agnet-7'; did you mean 'agent-7'?"),
+    Failure("why other", 66, "E-AGENT-MISSING", "unknown agent 'other'. 'runner ls' lists those there are"),
+    Failure(
+        "show agent-7@9", 66, "E-VERSION-MISSING",
+        "could not find 'agent-7@9': it has no version yet. 'runner checkpoint agent-7' takes one while it runs"),
+    Failure(
+        "show agent-7@9", 66, "E-VERSION-MISSING",
+        "could not find 'agent-7@9': there is no such version. 'runner versions agent-7' lists those there are",
         versions: 1),
     Failure(
-        "restore agent-7 --at 9h", 66,
+        "restore agent-7 --at 9h", 66, "E-VERSION-MISSING",
         "could not find a version of 'agent-7' from 2026-11-20T23:38:00.000Z or before: there is none that is known-good. 'runner versions agent-7' lists those there are",
         versions: 2),
-    Failure("explain E-STORE-FUL", 66, "unknown error code 'E-STORE-FUL'; did you mean 'E-STORE-FULL'?"),
-    Failure("explain xyz", 66, "unknown error code 'xyz'. 'runner explain' lists them all"),
-    Failure("run no.yaml", 66, "could not read the spec 'no.yaml': there is no such file. Give its path, or a command after '--'"),
-    Failure("ls", 66, "could not open the store '/store': there is none yet. 'runner run' makes it; '--store' chooses another") { stage in
-        stage.machine.disks = [:]
-    },
-
-    // The spec.
-    Failure("run bad.yaml", 78, "could not use 'bad.yaml': it has 1 mistake. Mend it and try 'runner config check bad.yaml'") { stage in
-        stage.machine.files["/home/ada/bad.yaml"] = "name: a\ncommand: [x]\nlimitz: {}\n"
-    },
     Failure(
-        "status agent-7", 65,
+        "restore agent-7 1 --only state", 66, "E-VERSION-PART",
+        "could not restore 'agent-7@1': it holds no state. See 'runner show agent-7@1'"
+    ) { stage in try stage.storeFilesAlone() },
+    Failure("explain E-STORE-FUL", 66, "E-CODE-UNKNOWN", "unknown error code 'E-STORE-FUL'; did you mean 'E-STORE-FULL'?"),
+    Failure("explain xyz", 66, "E-CODE-UNKNOWN", "unknown error code 'xyz'. 'runner explain' lists them all"),
+    Failure(
+        "run no.yaml", 66, "E-SPEC-FILE",
+        "could not read the spec 'no.yaml': there is no such file. Give its path, or a command after '--'"),
+    Failure(
+        "ls", 66, "E-STORE-MISSING",
+        "could not open the store '/store': there is none yet. 'runner run' makes it; '--store' chooses another"
+    ) { stage in stage.machine.disks = [:] },
+]
+
+let damageFailures: [Failure] = [
+    Failure(
+        "run bad.yaml", 78, "E-SPEC-UNKNOWN",
+        "could not use 'bad.yaml': it has 1 mistake. Mend it and try 'runner config check bad.yaml'"
+    ) { stage in stage.machine.files["/home/ada/bad.yaml"] = "name: a\ncommand: [x]\nlimitz: {}\n" },
+    Failure(
+        "plan agent-7", 78, "E-SPEC-INVALID",
+        "could not read the stored spec of 'agent-7': '/store/agents/agent-7/spec.json' is damaged. 'runner run' writes it anew"
+    ) { stage in stage.disk.plant(stage.directory / "spec.json", Array("{".utf8)) },
+    Failure(
+        "status agent-7", 65, "E-STATUS-BROKEN",
         "could not read the status of 'agent-7': '/store/agents/agent-7/status.json' is damaged. 'runner why agent-7' reads its journal instead"
     ) { stage in stage.disk.plant(stage.directory / "status.json", Array("{".utf8)) },
     Failure(
-        "plan agent-7", 78,
-        "could not read the stored spec of 'agent-7': '/store/agents/agent-7/spec.json' is damaged. 'runner run' writes it anew"
-    ) { stage in stage.disk.plant(stage.directory / "spec.json", Array("{".utf8)) },
-
-    // The supervisor.
+        "restore agent-7 1", 65, "E-VERSION-BROKEN",
+        "could not verify 'agent-7@1': 'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'",
+        versions: 2
+    ) { stage in _ = stage.disk.damage(stage.directory / "versions" / "1" / "state", offset: 0, bit: 0) },
     Failure(
-        "checkpoint agent-7", 69,
-        "could not checkpoint 'agent-7': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-7' for how it ended"
-    ),
-    Failure(
-        "stop agent-7", 77, "could not stop 'agent-7': its supervisor belongs to another user. Run the command as that user, or as root",
-        refusing(.denied)),
-    Failure(
-        "restart agent-7", 75,
-        "could not restart 'agent-7': its supervisor did not answer in time. Try again, or with a longer '--timeout'",
-        refusing(.noAnswer)),
-    Failure(
-        "checkpoint agent-7", 74, "could not checkpoint 'agent-7': the connection to its supervisor failed, error 104 (errno). Try again",
-        refusing(.system(104))),
-    Failure(
-        "checkpoint agent-7 --wait", 73, "the disk is full",
-        answering(.failed(code: "E-STORE-FULL", sentence: "the disk is full"))),
-    Failure("checkpoint agent-7 --wait", 1, "something new", answering(.failed(code: "E-FROM-THE-FUTURE", sentence: "something new"))),
-
-    // The store.
-    Failure("ls", 77, "could not open the directory '/store': permission denied. Do it as its owner, or as root") { stage in
-        stage.machine.diskFaults["/store"] = .denied
-    },
-    Failure(
-        "run --name a -- x", 73,
-        "could not open the directory '/store': the file system is read-only. Mount it writable, or use another place"
-    ) { stage in
-        stage.machine.diskFaults["/store"] = .readOnly
-    },
-    Failure(
-        "ls", 65,
+        "ls", 65, "E-STORE-FORMAT",
         "could not open the store '/store': it has format 2, and this runner knows format 1. Give the store's directory with --store, or an empty one to make a new store"
-    ) { stage in
-        stage.disk.plant("format", Array("runner-store 2\n".utf8))
-    },
+    ) { stage in stage.disk.plant("format", Array("runner-store 2\n".utf8)) },
+]
+
+let storeFailures: [Failure] = [
     Failure(
-        "restore agent-7 1 --only workspace", 75,
+        "ls", 77, "E-STORE-UNSAFE",
+        "could not open the store '/store': others may write into it (mode 777). Run 'chmod go-w /store', or give another store with --store"
+    ) { stage in stage.disk.setRootMode(0o777) },
+    Failure(
+        "ls", 77, "E-STORE-DENIED", "could not open the directory '/store': permission denied. Do it as its owner, or as root",
+        disk("/store", .denied)),
+    Failure(
+        "run --name a -- x", 73, "E-STORE-READONLY",
+        "could not open the directory '/store': the file system is read-only. Mount it writable, or use another place",
+        disk("/store", .readOnly)),
+    Failure(
+        "run --name a -- x", 73, "E-STORE-FULL", "could not open the directory '/store': the disk is full. Free space and try again",
+        disk("/store", .full)),
+    Failure(
+        "ls", 74, "E-STORE-IO", "could not open the directory '/store': input/output error. Look at 'dmesg' and at the disk",
+        disk("/store", .system(5))),
+    Failure(
+        "restore agent-7 1 --only workspace", 75, "E-STORE-HELD",
         "could not lock the agent 'agent-7': it is held by pid 9. Look with 'runner status', or end it with 'runner stop' first",
         versions: 2
     ) { stage in stage.machine.held.append(try stage.store.lock(stage.agent, holder: "pid 9")) },
 ]
 
-@Test(arguments: failures)
-func aFailureSaysAllOfIt(failure: Failure) throws {
-    let stage = try Stage(failure.words, versions: failure.versions)
-    try failure.setUp(stage)
-    let status = stage.run()
+let supervisorFailures: [Failure] = [
+    Failure(
+        "checkpoint agent-7", 69, "E-SUPERVISOR-NONE",
+        "could not checkpoint 'agent-7': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-7' for how it ended"
+    ),
+    Failure(
+        "stop agent-7", 69, "E-SUPERVISOR-NONE",
+        "could not stop 'agent-7': it runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within its adoption term ('stop.adopt_within')"
+    ) { stage in stage.leaveAnAgentAlone() },
+    Failure(
+        "restore agent-7 1 -y", 75, "E-STORE-HELD",
+        "could not restore 'agent-7@1': it runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within its adoption term ('stop.adopt_within')",
+        versions: 1
+    ) { stage in stage.leaveAnAgentAlone() },
+    Failure(
+        "stop agent-7", 77, "E-SUPERVISOR-DENIED",
+        "could not stop 'agent-7': its supervisor belongs to another user. Run the command as that user, or as root",
+        refusing(.denied)),
+    Failure(
+        "restart agent-7", 75, "E-SUPERVISOR-SILENT",
+        "could not restart 'agent-7': its supervisor did not answer in time. Try again, or with a longer '--timeout'",
+        refusing(.noAnswer)),
+    Failure(
+        "checkpoint agent-7", 74, "E-SUPERVISOR-IO",
+        "could not checkpoint 'agent-7': the connection to its supervisor failed, error 104 (errno). Try again",
+        refusing(.system(104))),
+    Failure(
+        "checkpoint agent-7", 73, "E-STORE-FULL", "could not commit the checkpoint 'agent-7@3': the disk is full. Free space",
+        answering(
+            .failed(code: "E-STORE-FULL", sentence: "could not commit the checkpoint 'agent-7@3': the disk is full. Free space"))),
+    Failure(
+        "checkpoint agent-7", 1, "E-FROM-THE-FUTURE", "could not do something: it is new. Update",
+        answering(.failed(code: "E-FROM-THE-FUTURE", sentence: "could not do something: it is new. Update"))),
+]
+
+let launchFailures: [Failure] = [
+    Failure(
+        "run --name a -- x", 75, "E-STORE-HELD",
+        "could not lock the agent 'a': it is held by pid 9. Look with 'runner status', or end it with 'runner stop' first",
+        cause: .store(StoreFault(.held(by: "pid 9"), doing: "lock the agent", what: "a"))),
+    Failure(
+        "run --name a -- x", 73, "E-STORE-FULL", "could not write '/store/x': the disk is full. Free space and try again",
+        cause: .file(FileFault(.full, doing: "write", what: "/store/x"))),
+    Failure(
+        "run --name a -- x", 127, "E-LAUNCH-NOT-FOUND",
+        "could not start 'a': could not execute 'x': no directory of PATH has it (/bin). Correct the command, or give its whole path",
+        cause: .launch(LaunchFault(.commandNotFound, "could not execute 'x': no directory of PATH has it (/bin)"))),
+    Failure(
+        "run --name a -- x", 126, "E-LAUNCH-NOT-EXECUTABLE",
+        "could not start 'a': could not execute 'x': permission denied. Make it executable with 'chmod +x', or look at its first line",
+        cause: .launch(LaunchFault(.notExecutable, "could not execute 'x': permission denied"))),
+    Failure(
+        "run --name a -- x", 125, "E-LAUNCH-SET-UP",
+        "could not start 'a': could not mount a fresh /proc: permission denied. 'runner doctor' shows what this machine allows",
+        cause: .launch(LaunchFault(.setUp, "could not mount a fresh /proc: permission denied"))),
+    Failure(
+        "run --name a -- x", 125, "E-LAUNCH-SYSTEM",
+        "could not start 'a': could not make a process for the agent: out of memory. 'runner explain E-LAUNCH-SYSTEM' tells where to look",
+        cause: .launch(LaunchFault(.system, "could not make a process for the agent: out of memory"))),
+    Failure(
+        "run --name a -- x", 125, "E-LAUNCH-SET-UP",
+        "could not start 'a': cannot execute '/usr/bin/runner-init': no such file. Install 'runner-init' beside 'runner'"
+    ) { stage in
+        stage.machine.sandboxInit = .missing("cannot execute '/usr/bin/runner-init': no such file. Install 'runner-init' beside 'runner'")
+    },
+    Failure(
+        "run --name a --user nobody-there -- x", 125, "E-LAUNCH-USER",
+        "could not start 'a' as user 'nobody-there': /etc/passwd has no such user. Name one it has, or a number"),
+    Failure(
+        "run --name a --workspace /store/w -- x", 125, "E-LAUNCH-WORKSPACE",
+        "could not start 'a': its workspace '/store/w' lies in the store '/store', which belongs to the runner. Choose another workspace"),
+    Failure(
+        "run -d --name a -- x", 125, "E-RUN-FAILED",
+        "could not run 'a' in the background: its supervisor was killed before the agent ran. '/store/agents/a/log/supervisor.log' has what it said; without '--detach' it is told here"
+    ) { stage in stage.machine.detached = .ended(status: nil, output: "") },
+]
+
+let fileFailures: [Failure] = [
+    Failure(
+        "restore agent-7 1 --dry-run", 66, "E-FILE-MISSING",
+        "could not open the directory '/work': it, or a part of its path, is not a directory. Check the path", versions: 1,
+        disk("/work", .notDirectory)),
+    Failure(
+        "restore agent-7 1 --dry-run", 77, "E-FILE-DENIED",
+        "could not open the directory '/work': permission denied. Do it as its owner, or as root", versions: 1, disk("/work", .denied)),
+    Failure(
+        "run --name a --workspace /w -- x", 73, "E-FILE-READONLY",
+        "could not open the directory '/w': the file system is read-only. Mount it writable, or use another place", disk("/w", .readOnly)),
+    Failure(
+        "run big.yaml", 65, "E-FILE-TOO-LARGE",
+        "could not read '/home/ada/big.yaml': the file is larger than what is read at once. Check that it is the file you meant"
+    ) { stage in stage.machine.fileFaults["/home/ada/big.yaml"] = .tooLarge },
+    Failure(
+        "version", 73, "E-FILE-FULL", "could not write the answer to 'standard output': the disk is full. Free space and try again"
+    ) { stage in stage.machine.outputLoss = .refused(FileFault(.full, doing: "write the answer to", what: "standard output")) },
+    Failure(
+        "ls", 74, "E-FILE-IO", "could not write the answer to 'standard output': input/output error. Look at 'dmesg' and at the disk"
+    ) { stage in stage.machine.outputLoss = .refused(FileFault(.system(5), doing: "write the answer to", what: "standard output")) },
+    Failure(
+        "run -d --name a -- x", 75, "E-SUPERVISOR-SILENT",
+        "could not see 'a' start: its supervisor did not run it within 60 s and goes on trying. 'runner status a' and '/store/agents/a/log/supervisor.log' tell what it does"
+    ) { stage in stage.machine.detached = .silent },
+]
+
+/// Talk at the end of an answer that was given all the same.
+let remarks: [Failure] = [
+    Failure(
+        "replay agent-7", 1, "E-REPLAY-DIFFERS",
+        "could not decide all again as the journal of 'agent-7' has it: 1 differ, shown above. 'runner explain E-REPLAY-DIFFERS' tells what that means"
+    ) { stage in try stage.write(journal: stage.strangeJournal()) },
+    Failure(
+        "replay agent-7", 65, "E-JOURNAL-BROKEN",
+        "could not read all of the journal of 'agent-7': 1 line is damaged and left out. 'runner explain E-JOURNAL-BROKEN' tells what that means"
+    ) { stage in try stage.damageJournal() },
+    Failure(
+        "why agent-7", 0, "E-JOURNAL-BROKEN",
+        "could not read all of the journal of 'agent-7': 1 line is damaged and left out. 'runner explain E-JOURNAL-BROKEN' tells what that means"
+    ) { stage in try stage.damageJournal() },
+    Failure("stop agent-7", 0, "", "'agent-7' is not running"),
+]
+
+/// What more than one command documents.
+let documentedFailures: [Failure] = [
+    Failure(
+        "show agent-7@1", 65, "E-VERSION-BROKEN",
+        "could not read 'agent-7@1': 'manifest.json' is broken: it does not match its seal. Use another version, see 'runner versions agent-7'",
+        versions: 2
+    ) { stage in _ = stage.disk.damage(stage.directory / "versions" / "1" / "manifest.json", offset: 0, bit: 0) },
+    Failure(
+        "pin agent-7@1", 75, "E-STORE-HELD",
+        "could not lock the agent 'agent-7': it is held by pid 9. Look with 'runner status', or end it with 'runner stop' first",
+        versions: 2
+    ) { stage in stage.machine.held.append(try stage.store.lock(stage.agent, holder: "pid 9")) },
+    Failure(
+        "unpin agent-7@1", 75, "E-STORE-HELD",
+        "could not lock the agent 'agent-7': it is held by pid 9. Look with 'runner status', or end it with 'runner stop' first",
+        versions: 2
+    ) { stage in stage.machine.held.append(try stage.store.lock(stage.agent, holder: "pid 9")) },
+    Failure(
+        "prune agent-7 --keep 1", 75, "E-STORE-HELD",
+        "could not lock the agent 'agent-7': it is held by pid 9. Look with 'runner status', or end it with 'runner stop' first",
+        versions: 2
+    ) { stage in stage.machine.held.append(try stage.store.lock(stage.agent, holder: "pid 9")) },
+    Failure(
+        "prune agent-7", 73, "E-STORE-READONLY",
+        "could not open the directory '/store': the file system is read-only. Mount it writable, or use another place",
+        disk("/store", .readOnly)),
+    Failure(
+        "restore agent-7 1", 73, "E-STORE-FULL", "could not set the workspace aside: the disk is full. Free space",
+        versions: 1, answering(.failed(code: "E-STORE-FULL", sentence: "could not set the workspace aside: the disk is full. Free space"))),
+    Failure(
+        "stop agent-7", 75, "E-SUPERVISOR-SILENT",
+        "could not stop 'agent-7': its supervisor did not answer in time. Try again, or with a longer '--timeout'", refusing(.noAnswer)),
+    Failure(
+        "checkpoint agent-7 --timeout 1m", 75, "E-SUPERVISOR-SILENT",
+        "could not checkpoint 'agent-7': its supervisor did not answer in time. Try again, or with a longer '--timeout'",
+        refusing(.noAnswer)),
+    Failure(
+        "plan other", 66, "E-SPEC-FILE", "could not read the spec 'other': there is no such file. Give its path, or a command after '--'"),
+    Failure(
+        "settle agent-7 k --happened", 69, "E-SUPERVISOR-NONE",
+        "could not settle an effect of 'agent-7': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-7' for how it ended"
+    ),
+    Failure(
+        "restart agent-7", 69, "E-SUPERVISOR-NONE",
+        "could not restart 'agent-7': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-7' for how it ended"
+    ),
+    Failure(
+        "plan agent-7", 125, "E-LAUNCH-USER",
+        "could not start 'agent-7' as user 'nobody-there': /etc/passwd has no such user. Name one it has, or a number"
+    ) { stage in
+        var spec = AgentSpec(name: stage.agent, command: ["sleep", "9"], workdir: "/work")
+        spec.user = "nobody-there"
+        try stage.disk.replace(stage.directory / "spec.json", with: JSONText.encode(spec))
+    },
+    Failure(
+        "config check bad.yaml", 78, "E-SPEC-UNKNOWN",
+        "could not use 'bad.yaml': it has 1 mistake. Mend it and try 'runner config check bad.yaml'"
+    ) { stage in stage.machine.files["/home/ada/bad.yaml"] = "name: a\ncommand: [x]\nlimitz: {}\n" },
+    Failure(
+        "config check no.yaml", 66, "E-SPEC-FILE",
+        "could not read the spec 'no.yaml': there is no such file. Give its path, or a command after '--'"),
+]
+
+/// The same two mistakes can be made with every command.
+let commonFailures: [Failure] = allCommands().map(describe).flatMap { command -> [Failure] in
+    let help = "See 'runner \(command.name) --help'"
+    let unknownOption = Failure("\(command.name) --no-such-option", 64, "E-USAGE", "unknown option '--no-such-option'. \(help)")
+    let options = ["settle": "k --happened", "restore": "1", "pin": "", "unpin": ""]
+    let takesAgent = command.arguments.contains { $0.name.contains("AGENT") } && command.name != "plan"
+    guard takesAgent else { return [unknownOption] }
+    let words = "\(command.name) other \(options[command.name] ?? "")"
+    return [unknownOption, Failure(words, 66, "E-AGENT-MISSING", "unknown agent 'other'. 'runner ls' lists those there are")]
+}
+
+let allFailures =
+    usageFailures + missingFailures + damageFailures + storeFailures + supervisorFailures + launchFailures + fileFailures
+    + documentedFailures + commonFailures
+
+@Test(arguments: allFailures) func aFailureSaysAllOfIt(failure: Failure) throws {
+    let stage = try failure.stage()
+    let status = stage.run(supervise: failure.supervise)
     #expect(stage.machine.errors.split(separator: "\n").last.map(String.init) == "runner: \(failure.sentence)")
     #expect(status == failure.status)
-    #expect(stage.machine.output == "")
+    if stage.machine.outputLoss == nil { #expect(stage.machine.output == "") }
+    // Once more, for its code.
+    let again = try failure.stage()
+    if again.machine.outputLoss == nil {
+        let fault = #expect(throws: CommandFault.self) { try perform(again.machine, supervise: failure.supervise) }
+        #expect(fault?.code == failure.code)
+    }
+}
+
+@Test(arguments: remarks) func aRemarkSaysAllOfIt(remark: Failure) throws {
+    let stage = try remark.stage()
+    #expect(stage.run() == remark.status)
+    #expect(stage.machine.errors == "runner: \(remark.sentence)\n")
+}
+
+/// Statuses of commands that only the real machine brings about: test_exit_codes.py has their sentences.
+private let endToEnd: Set<String> = ["doctor 1", "restart 1", "restore 1", "stop 1", "verify 65"]
+
+@Test func everyStatusACommandDocumentsIsTested() {
+    let rows = Set((allFailures + remarks).map { "\($0.words[0]) \($0.status)" })
+    for command in allCommands().map(describe) {
+        for status in command.exits.map(\.status) where status != 0 {
+            let row = "\(command.name) \(status)"
+            #expect(rows.contains(row) != endToEnd.contains(row), "'runner \(command.name)' documents \(status): one row, here or end to end")
+        }
+    }
+}
+
+@Test func anAnswerThatCannotBeShownIsOurMistake() throws {
+    struct Unshowable: Encodable, Error, CustomStringConvertible {
+        func encode(to encoder: any Encoder) throws { throw self }
+        var description: String { "it will not" }
+    }
+    let stage = try Stage(["ls"])
+    let bench = Workbench(stage.machine, CommonOptions(), supervise: { (_, _) in .exited(0) })
+    let expected = Failure(
+        "", 70, "E-INTERNAL", "could not show the answer: it has no JSON form: it will not. Please report it with 'runner version' and what was typed")
+    let fault = #expect(throws: CommandFault.self) { try bench.answer(json: Unshowable()) }
+    #expect(fault?.sentence == expected.sentence)
+    #expect(fault?.code == expected.code && fault?.status.rawValue == expected.status)
 }
 
 @Test func withJSONAFailureIsADocumentToo() throws {
@@ -149,60 +375,4 @@ func aFailureSaysAllOfIt(failure: Failure) throws {
             }
 
             """)
-}
-
-@Test(
-    arguments: [
-        (
-            SupervisionFault.Cause.store(StoreFault(.held(by: "pid 9"), doing: "lock the agent", what: "a")), Int32(75),
-            "could not lock the agent 'a': it is held by pid 9. Look with 'runner status', or end it with 'runner stop' first"
-        ),
-        (
-            .file(FileFault(.full, doing: "write", what: "/store/x")), 73,
-            "could not write '/store/x': the disk is full. Free space and try again"
-        ),
-        (.launch(LaunchFault(.commandNotFound, "'x' is not in PATH")), 127, "could not start the agent: 'x' is not in PATH"),
-        (.launch(LaunchFault(.notExecutable, "'x' has no x bit")), 126, "could not start the agent: 'x' has no x bit"),
-        (.launch(LaunchFault(.setUp, "no such user")), 125, "could not start the agent: no such user"),
-        (.launch(LaunchFault(.system, "out of processes")), 125, "could not start the agent: out of processes"),
-    ])
-func aSupervisorThatCannotBeginSaysWhy(cause: SupervisionFault.Cause, status: Int32, sentence: String) throws {
-    let stage = try Stage(["run", "--name", "a", "--", "x"])
-    let ended = stage.run { (_, _) throws(SupervisionFault) in throw SupervisionFault(agent: named("a"), cause: cause) }
-    #expect(stage.machine.errors.hasSuffix("runner: \(sentence)\n"))
-    #expect(ended == status)
-}
-
-/// Every kind of file fault, as a person reads it and as the shell sees it.
-@Test(
-    arguments: [
-        (FileFault.Kind.missing, "E-FILE-MISSING", Int32(66), "there is no such file or directory"),
-        (.exists, "E-FILE-IO", 74, "something of that name is there already"),
-        (.full, "E-FILE-FULL", 73, "the disk is full. Free space and try again"),
-        (.readOnly, "E-FILE-READONLY", 73, "the file system is read-only. Mount it writable, or use another place"),
-        (.denied, "E-FILE-DENIED", 77, "permission denied. Do it as its owner, or as root"),
-        (.notDirectory, "E-FILE-MISSING", 66, "a part of the path is not a directory"),
-        (.notEmpty, "E-FILE-IO", 74, "the directory is not empty"),
-        (.tooLarge, "E-FILE-TOO-LARGE", 65, "the file is larger than what is read at once"),
-        (.busy, "E-FILE-IO", 74, "somebody else uses it. Try again when it is free"),
-        (.system(5), "E-FILE-IO", 74, "the system says error 5 (errno)"),
-    ])
-func aFileFaultIsASentence(kind: FileFault.Kind, code: String, status: Int32, because: String) {
-    let fault = CommandFault(FileFault(kind, doing: "read", what: "/x"))
-    #expect(fault.sentence == "could not read '/x': \(because)")
-    #expect(fault.code == code)
-    #expect(fault.status.rawValue == status)
-}
-
-/// Every kind of store fault ends with a documented status.
-@Test(
-    arguments: [
-        (StoreFault.Kind.format("x"), Int32(65)), (.full(needed: nil, free: nil), 73), (.readOnly, 73), (.denied, 77), (.held(by: "x"), 75),
-        (.noSuchAgent, 66), (.noSuchVersion, 66), (.broken(part: "state", how: "x"), 65), (.noSuchPart("state"), 66), (.nothing, 1),
-        (.refused("x"), 1), (.system(FileFault(.busy, doing: "read", what: "x")), 74),
-    ])
-func aStoreFaultHasItsStatus(kind: StoreFault.Kind, status: Int32) {
-    let fault = CommandFault(StoreFault(kind, doing: "verify", what: "agent-7@1"))
-    #expect(fault.status.rawValue == status)
-    #expect(ErrorCode(rawValue: fault.code) != nil)
 }

@@ -16,7 +16,7 @@ struct Places: Hashable, Sendable {
     let storeOrigin: StoreOrigin
     /// Directories in which this user's runtime directories may lie, best first.
     private let runtimeBases: [String]
-    /// Room that a base must leave for an agent's name: enough for nearly all, and the planner refuses the rest by name.
+    /// Room that a base must leave for an agent's `shortened` name.
     private let longestName = 40
 
     init(environment: [String: String], userID: UInt32, workingDirectory: String, store option: String?) {
@@ -53,7 +53,7 @@ struct Places: Hashable, Sendable {
     }
 
     /// The runtime directory of `agent`'s supervisor.
-    func runtime(storeID: String, agent: AgentName) -> String { "\(runtimeDirectory(storeID: storeID))/\(agent)" }
+    func runtime(storeID: String, agent: AgentName) -> String { "\(runtimeDirectory(storeID: storeID))/\(agent.shortened)" }
 
     /// `path` without `.` and `..`, from `directory` when it is not absolute. Links are not looked at.
     static func absolute(_ path: String, from directory: String) -> String {
