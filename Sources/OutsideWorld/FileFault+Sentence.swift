@@ -17,16 +17,28 @@ extension FileFault {
         case .notEmpty: "the directory is not empty"
         case .tooLarge: "the file is larger than what is read at once"
         case .busy: "somebody else uses it"
-        case .system(5): "input/output error"
-        case .system(9): "the stream is closed"
-        case .system(let number): "the system says error \(number) (errno)"
+        case .system(let number): Self.words(number)
+        }
+    }
+
+    /// Those that people meet, by their numbers in errno(3).
+    private static func words(_ number: Int32) -> String {
+        switch number {
+        case 5: "input/output error"
+        case 9: "the stream is closed"
+        case 12: "there is no memory left"
+        case 21: "it is a directory"
+        case 23, 24: "too many files are open"
+        case 36: "a name in its path is too long"
+        case 40: "too many symbolic links, or one where none is followed"
+        default: "the system says error \(number) (errno)"
         }
     }
 
     /// What to do next.
     private var remedy: String {
         switch kind {
-        case .missing, .notDirectory: "Check the path"
+        case .missing, .notDirectory, .system(21), .system(36), .system(40): "Check the path"
         case .exists: "Move it away, or take another name"
         case .full: "Free space and try again"
         case .readOnly: "Mount it writable, or use another place"

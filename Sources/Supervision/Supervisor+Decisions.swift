@@ -119,13 +119,14 @@ extension Supervisor {
             }
         }
         switch recovery.phase {
-        case .stopped, .waiting, .coolingDown, .calledForHelp: failOwedLaunch(reason)
+        case .stopped, .waiting, .coolingDown, .calledForHelp: failOwedLaunch(couldNotStart ?? reason)
         case .launching, .starting, .running, .ending: break
         }
     }
 
     private func decideNow(_ event: AgentEvent) {
         if versionsAreStale { refreshVersions() }
+        if case .launchFailed(.couldNotStart(let why), _) = event { couldNotStart = why }
         let before = recovery
         let chance = world.randomNumber()
         let now = world.now()

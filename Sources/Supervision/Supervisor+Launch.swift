@@ -17,6 +17,7 @@ extension Supervisor {
         let run = LaunchRun(number: nextNumber(), origin: origin, scope: restoreScope ?? (workspace: true, state: true))
         restoreScope = nil
         timesAskedToStop = 0
+        couldNotStart = nil
         launchRun = run
         guard case .version(let version) = origin else { return launch(run, restored: nil) }
         runHook("before-restore", version: version, reason: reason) { [self] in

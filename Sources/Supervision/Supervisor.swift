@@ -84,6 +84,8 @@ public final class Supervisor {
     var restoresState = true
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
+    /// Why the last launch failed, for whoever asked for it.
+    var couldNotStart: String?
     /// The first decision is in the journal: whoever waits for a background start goes on.
     var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
