@@ -83,6 +83,14 @@ public final class LinuxMachine: Machine {
         }
     }
 
+    public func mayMake(_ path: String) -> Bool {
+        var directory = path
+        while access(directory, F_OK) != 0, errno == ENOENT, let slash = directory.lastIndex(of: "/"), slash != directory.startIndex {
+            directory = String(directory[..<slash])
+        }
+        return access(directory.isEmpty ? "/" : directory, W_OK | X_OK) == 0
+    }
+
     public func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk {
         try LinuxDisk(at: absolutePath, create: create)
     }

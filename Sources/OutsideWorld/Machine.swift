@@ -51,6 +51,8 @@ public protocol Machine: Clock, Randomness {
 
     /// Any file by absolute path, at most `limit` bytes, following links: for spec files and the like that the caller owns.
     func readFile(_ path: String, limit: ByteCount) throws(FileFault) -> [UInt8]
+    /// Whether this user may make something at an absolute path: in it, or in the nearest directory above it that there is.
+    func mayMake(_ path: String) -> Bool
     /// A directory tree. `create`: made with mode 0700 when missing, with what is missing above it.
     func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk
     /// User and group number of a name or number, from /etc/passwd.

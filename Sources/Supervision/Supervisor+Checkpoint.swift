@@ -132,7 +132,8 @@ extension Supervisor {
                 agent: agent, kind: .checkpoint, reason: run.reason, takenAt: world.wallTime(), forced: forced,
                 step: point?.step ?? life.beat.step, cooperative: try point.map(part), workspace: openWorkspace(of: agentsSpec),
                 excluded: agentsSpec.checkpoint.exclude, incarnation: life.incarnation, parent: life.origin.version,
-                effectPosition: UInt64(ledger.position), specDigest: formerSpec.map(digest) ?? specDigest, sizeLimit: spec.checkpoint.sizeLimit)
+                effectPosition: UInt64(ledger.position), specDigest: formerSpec.map(digest) ?? specDigest,
+                sizeLimit: spec.checkpoint.sizeLimit)
         } catch { return checkpointFailed(error) }
         _ = world.freeze(life.sandbox)
         let store = store

@@ -83,7 +83,8 @@ extension Supervisor {
 
     private func operatorRestore(_ id: ConnectionID, _ version: VersionNumber, workspace: Bool, state: Bool) {
         guard let summary = versions.first(where: { $0.version == version }) else {
-            let sentence = "could not restore '\(agent)@\(version)': there is no such version. 'runner versions \(agent)' lists those there are"
+            let sentence =
+                "could not restore '\(agent)@\(version)': there is no such version. 'runner versions \(agent)' lists those there are"
             return reply(.failed(code: "E-VERSION-MISSING", sentence: sentence), to: id)
         }
         guard summary.standing != .broken else {

@@ -111,7 +111,8 @@ private func names(in file: String) throws -> [String: String] {
 
 /// Advice that names a command names one that there is.
 @Test func everyCommandThatIsAdvisedExists() throws {
-    let commands = Set(try files(below: "docs/commands", [".md"]).compactMap { $0.path.split(separator: "/").last?.dropLast(3) }.map(String.init))
+    let pages = try files(below: "docs/commands", [".md"]).compactMap { $0.path.split(separator: "/").last }
+    let commands = Set(pages.map { String($0.dropLast(3)) })
     for (path, text) in try files(below: "Sources", [".swift"]) + files(below: "sdk/python/src", [".py"]) {
         for match in text.matches(of: #/'runner ([a-z]+)/#) {
             #expect(commands.contains(String(match.output.1)), "\(path) advises 'runner \(match.output.1)'")

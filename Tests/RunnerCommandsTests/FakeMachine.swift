@@ -17,6 +17,8 @@ final class FakeMachine: Machine {
     var disks: [String: SimulatedDisk] = [:]
     var diskFaults: [String: FileFault.Kind] = [:]
     var files: [String: String] = [:]
+    /// Where nothing can be made.
+    var closed: Set<String> = []
     var fileFaults: [String: FileFault.Kind] = [:]
     /// What a supervisor answers. nil: none runs.
     var supervisor: ((ControlRequest) -> Result<ControlReply, AskFault>)?
@@ -72,6 +74,7 @@ final class FakeMachine: Machine {
         guard let text = files[path] else { throw FileFault(.missing, doing: "open", what: path) }
         return Array(text.utf8)
     }
+    func mayMake(_ path: String) -> Bool { !closed.contains(path) }
     func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk {
         if let kind = diskFaults[absolutePath] { throw FileFault(kind, doing: "open the directory", what: absolutePath) }
         if let disk = disks[absolutePath] { return disk }

@@ -18,7 +18,8 @@ struct ReplayCommand: Command {
                 "Nothing is done, only decided: the same recovery code gets what it got then. Useful after an update, and for reports."
             ],
             exits: [
-                (.ok, "all agree"), (.failed, "at least one differs"), (.badData, "a part of the journal cannot be read"), (.noInput, "no such agent"), (.usage, "the command line is wrong"),
+                (.ok, "all agree"), (.failed, "at least one differs"), (.badData, "a part of the journal cannot be read"),
+                (.noInput, "no such agent"), (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] { [.json(\.json)] }

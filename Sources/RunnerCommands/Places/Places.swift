@@ -52,6 +52,9 @@ struct Places: Hashable, Sendable {
         return candidates.first { $0.utf8.count + rest <= 107 } ?? candidates[candidates.count - 1]
     }
 
+    /// What the runtime directories of all stores lie in.
+    var runtimeBase: String { String(runtimeDirectory(storeID: "0123456789abcdef").dropLast(17)) }
+
     /// The runtime directory of `agent`'s supervisor.
     func runtime(storeID: String, agent: AgentName) -> String { "\(runtimeDirectory(storeID: storeID))/\(agent.shortened)" }
 
