@@ -85,6 +85,16 @@ func anAgentWhoseSupervisorDiedIsUnsupervised(supervised: Bool) throws {
             """)
 }
 
+/// Nobody is left to follow for.
+@Test func followingEndsWithItsReader() throws {
+    let stage = try Stage(["logs", "agent-7", "-f"])
+    try stage.write(log: "2026-11-21T08:00:00.000Z out one\n")
+    let text = String(decoding: try JSONText.encode(stage.running()), as: UTF8.self)
+    stage.machine.supervisor = { _ in .success(.status(text)) }
+    stage.machine.outputLoss = .readerLeft
+    #expect(stage.run() == 0)
+}
+
 private func append(_ text: String, in stage: Stage) throws {
     let file = try stage.disk.open(stage.directory / "log" / "current.log", .append(mode: 0o600))
     try file.write(Array(text.utf8))
