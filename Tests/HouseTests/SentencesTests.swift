@@ -24,10 +24,13 @@ private struct Row {
     /// nil: the row is of a library, which knows no exit status.
     var status: Int?
 
-    /// What could not be done, why, what to do next: one line that ends with the advice, and not with a stop in the middle of nowhere.
+    /// What could not be done, to what, why, and what to do next, in one line. A notice of a spec stands at its place instead: line, column,
+    /// what was said, and mostly what was meant.
     var isWhole: Bool {
-        let advises = [". ", "? ", "; ", ": "].contains { sentence.contains($0) } || sentence.hasSuffix("?")
-        return sentence.split(separator: " ").count >= 6 && advises
+        if code.hasPrefix("E-SPEC-"), sentence.contains(": error: ") || sentence.contains(": warning: ") { return true }
+        let begins = ["could not ", "unknown ", "say ", "what did not ", "'"].contains { sentence.hasPrefix($0) }
+        let advises = [". ", "; did you mean ", ": leave out "].contains { sentence.contains($0) }
+        return begins && advises && !sentence.contains("\\n")
     }
 }
 
