@@ -157,6 +157,8 @@ import Testing
 
     // MARK: Refusals
 
+    static let deepRuntime = "/run/" + String(repeating: "x", count: 80)
+
     struct Refusal: Sendable {
         var user: String?
         var runnerUser: UInt32 = 0
@@ -186,9 +188,9 @@ import Testing
                 "could not start 'agent-7': its workspace '/var/lib/runner/w' lies in the store '/var/lib/runner', which belongs to the runner. Choose another workspace [E-LAUNCH-WORKSPACE]"
         ),
         Refusal(
-            runtime: "/run/" + String(repeating: "x", count: 80),
+            runtime: Self.deepRuntime,
             sentence:
-                "could not start 'agent-7': the socket's path '/run/\(String(repeating: "x", count: 80))/agent-7/doors/notify.sock' has 111 bytes and the kernel takes 107. Choose a shorter name, or a shorter XDG_RUNTIME_DIR [E-LAUNCH-PATH]"
+                "could not start 'agent-7': the socket's path '\(Self.deepRuntime)/agent-7/doors/notify.sock' has 111 bytes and the kernel takes 107. Choose a shorter name, or a shorter XDG_RUNTIME_DIR [E-LAUNCH-PATH]"
         ),
     ])
     func whatMustNotBeStartedIsRefused(_ row: Refusal) throws {
