@@ -37,7 +37,7 @@ extension Supervisor {
         do throws(ControlFault) {
             let lines = try reader.push(bytes)
             controls[id] = reader
-            if let first = lines.first { obey(try ControlCodec.request(first), id) }
+            if let first = lines.first { take(try ControlCodec.request(first), id) }
         } catch {
             reply(.failed(code: "E-CONTROL-BAD", sentence: "could not take the request: \(error.sentence). \(Self.sameRelease)"), to: id)
         }
@@ -45,18 +45,23 @@ extension Supervisor {
 
     private static var sameRelease: String { "Use the same release for the command and the supervisor, see 'runner version'" }
 
-    private func obey(_ wish: ControlRequest, _ id: ConnectionID) {
+    private func take(_ wish: ControlRequest, _ id: ConnectionID) {
         // Asking is no news: a watched agent would fill its journal.
         if wish != .status { note("operator", wish.words) }
+        if isBeginning, wish.owed != nil { wishes.append((wish, id)) } else { obey(wish, id) }
+    }
+
+    func obey(_ wish: ControlRequest, _ id: ConnectionID) {
+        repliesOwed[id] = wish.owed
         switch wish {
         case .status: reply(.status(statusText()), to: id)
         case .checkpoint(let wait): operatorCheckpoint(id, wait: wait)
         case .stop(let checkpoint):
-            repliesOwed[id] = .stop
             if !checkpoint { skipCheckpointOnStop = true }
             inbox.append(.wantedStopped)
         case .restart(let origin):
-            repliesOwed[id] = .launch(from: origin?.version)
+            couldNotStart = nil
+            restoreScope = nil  // of a restore that is overruled by this
             inbox.append(.wantedRestart(from: origin))
         case .restore(let version, let workspace, let state): operatorRestore(id, version, workspace: workspace, state: state)
         case .pin(let version, let pinned):
@@ -92,8 +97,9 @@ extension Supervisor {
                 "could not restore '\(agent)@\(version)': it is broken (\(summary.note ?? "its bytes are not what was stored")). "
             return reply(.failed(code: "E-VERSION-BROKEN", sentence: sentence + "Choose another from 'runner versions \(agent)'"), to: id)
         }
-        restoreScope = (workspace, state)
-        repliesOwed[id] = .restore(version)
+        couldNotStart = nil
+        restoreScope = RestoreScope(origin: .version(version), workspace: workspace, state: state)
+        writeMemory()  // the launch it is said of may be the next supervisor's
         inbox.append(.wantedRestart(from: .version(version)))
     }
 
@@ -125,12 +131,12 @@ extension Supervisor {
 
     /// It could not be started.
     /// - Parameter code: the fault's own, where it has one.
-    func failOwedLaunch(_ why: String, code: String? = nil) {
+    func failOwedLaunch(_ why: String, code: String? = nil, next: String? = nil) {
         for (id, owed) in repliesOwed {
             switch owed {
             case .stop: continue
-            case .launch: failOwed(id, code: code ?? "E-RESTART-FAILED", "restart '\(agent)'", why)
-            case .restore(let version): failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why)
+            case .launch: failOwed(id, code: code ?? "E-RESTART-FAILED", "restart '\(agent)'", why, next)
+            case .restore(let version): failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why, next)
             }
         }
     }
@@ -142,12 +148,28 @@ extension Supervisor {
         }
     }
 
-    private func failOwed(_ id: ConnectionID, code: String, _ doing: String, _ why: String) {
-        let sentence = "could not \(doing): \(why). Recovery goes on by its own rules: 'runner why \(agent)' tells how"
-        reply(.failed(code: code, sentence: sentence), to: id)
+    private func failOwed(_ id: ConnectionID, code: String, _ doing: String, _ why: String, _ next: String? = nil) {
+        let next = next ?? "Recovery goes on by its own rules: 'runner why \(agent)' tells how"
+        reply(.failed(code: code, sentence: "could not \(doing): \(why). \(next)"), to: id)
     }
 
-    func answerAllOwed(_ answer: ControlReply) {
-        for id in Array(repliesOwed.keys) { reply(answer, to: id) }
+    /// The supervisor ends, and the agent is down.
+    func answerAllOwed() {
+        for (wish, id) in wishes { repliesOwed[id] = wish.owed }
+        wishes = []
+        failOwedLaunch(couldNotStart ?? reason, next: "Its supervisor has ended: start it with 'runner run'")
+        for id in Array(repliesOwed.keys) { reply(.done("'\(agent)' is stopped"), to: id) }
+    }
+}
+
+extension ControlRequest {
+    /// What an operator waits for who wishes this. nil: the answer comes at once, or from the checkpoint.
+    var owed: OwedReply? {
+        switch self {
+        case .stop: .stop
+        case .restart(let origin): .launch(from: origin?.version)
+        case .restore(let version, _, _): .restore(version)
+        case .status, .checkpoint, .settleEffect, .pin, .mark: nil
+        }
     }
 }

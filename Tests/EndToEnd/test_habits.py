@@ -42,7 +42,7 @@ def test_an_agent_without_its_supervisor_is_not_called_stopped(stage):
     answer = stage.ask("stop", "agent-1")
     assert answer.returncode == 69
     assert answer.stderr == (
-        "runner: could not stop 'agent-1': it runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within "
+        "runner: could not stop 'agent-1': the agent runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within "
         "its adoption term ('stop.adopt_within')\n"
     )
     stage.wait_for_more_steps()

@@ -18,11 +18,11 @@ let supervisorFailures: [Failure] = [
     ),
     Failure(
         "stop agent-7", 69, "E-SUPERVISOR-NONE",
-        "could not stop 'agent-7': it runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within its adoption term ('stop.adopt_within')"
+        "could not stop 'agent-7': the agent runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within its adoption term ('stop.adopt_within')"
     ) { stage in stage.leaveAnAgentAlone() },
     Failure(
         "restore agent-7 1 -y", 75, "E-STORE-HELD",
-        "could not restore 'agent-7@1': it runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within its adoption term ('stop.adopt_within')",
+        "could not restore 'agent-7@1': the agent runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within its adoption term ('stop.adopt_within')",
         versions: 1
     ) { stage in stage.leaveAnAgentAlone() },
     Failure(

@@ -18,7 +18,7 @@ extension Workbench {
 
     /// Why nothing can be done with an agent that lives alone, and what can be.
     static var livesAloneWords: String {
-        "it runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within its adoption term "
+        "the agent runs on without a supervisor. 'runner run' takes it over; without one it ends by itself within its adoption term "
             + "('stop.adopt_within')"
     }
 }
