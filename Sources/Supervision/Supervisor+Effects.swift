@@ -53,9 +53,8 @@ extension Supervisor {
                 key: key, happened: happened, result: Array((result ?? "").utf8), by: "operator", running: life?.incarnation,
                 at: world.wallTime())
             guard write(record) else {
-                return reply(
-                    .failed(code: "E-STORE-FULL", sentence: "could not settle effect '\(key)': the store takes nothing at the moment"),
-                    to: id)
+                let sentence = "could not settle effect '\(key)': the store takes nothing at the moment. 'runner status \(agent)' tells why"
+                return reply(.failed(code: "E-STORE-FULL", sentence: sentence), to: id)
             }
         } catch { return reply(.failed(code: error.code, sentence: error.sentence), to: id) }
         tellUnknown()

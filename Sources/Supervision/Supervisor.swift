@@ -47,6 +47,8 @@ public final class Supervisor {
     var stagnantLives = 0
     var highestStep: UInt64 = 0
     var newVersionThisLife = false
+    /// What the living agent was started with, when our spec would start it otherwise.
+    var formerSpec: AgentSpec?
 
     // On their way.
     var life: Life?
@@ -85,6 +87,8 @@ public final class Supervisor {
     var restoresState = true
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
+    /// Why the last launch failed, for whoever asked for it.
+    var couldNotStart: String?
     /// Whoever waits for a background start goes on.
     var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
@@ -270,6 +274,12 @@ public final class Supervisor {
         let sentence = printable(sentence)
         if request.echo { world.show(Array("runner: \(sentence)\n".utf8), on: .standardError) }
         if !log.say(sentence, at: world.wallTime()) { diskRefused("the agent's log") }
+    }
+
+    /// As `say`, also to those who do not want to see the agent: it is why the runner ends.
+    func tell(_ sentence: String) {
+        say(sentence)
+        if !request.echo { world.show(Array("runner: \(printable(sentence))\n".utf8), on: .standardError) }
     }
 
     func note(_ kind: String, _ text: String) {
