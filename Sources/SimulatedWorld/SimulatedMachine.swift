@@ -1,6 +1,6 @@
 // SimulatedWorld: the seam's other twin. Everything follows from a seed; nothing is kind. Time is virtual.
 
-internal import AgentModel
+public import AgentModel
 public import OutsideWorld
 
 /// A machine that outlives its supervisors: time, disks, sandboxes and what is going to happen. One thread.
@@ -35,6 +35,8 @@ public final class SimulatedMachine {
     public private(set) var operations = 0
     private var planned: [Int: (SimulatedMachine) -> Void] = [:]
     public internal(set) var supervisorCrashed = false
+    /// When each supervisor that did not end by itself died.
+    public private(set) var lastMoment: [UInt64: WallTime] = [:]
     /// A power cut that was planned at an operation of the store's disk takes the whole machine with it.
     public var powerFollowsStore = false
     /// How far the calendar is from where it began to count: a clock that was set. Clocks that decide do not follow it.
@@ -165,6 +167,7 @@ public final class SimulatedMachine {
         guard !supervisorCrashed else { return }
         say("supervisor dies: \(reason)")
         supervisorCrashed = true
+        lastMoment[supervisorEpoch] = WallTime(nanoseconds: now)
         store.processDied()
         for sandbox in sandboxes.values { sandbox.lostSupervisor() }
     }
@@ -172,6 +175,7 @@ public final class SimulatedMachine {
     /// Power goes: everything running is gone, and of what was not synced the seed keeps what it likes.
     public func cutPower() {
         say("power cut")
+        if !supervisorCrashed { lastMoment[supervisorEpoch] = WallTime(nanoseconds: now) }
         supervisorCrashed = true
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()
@@ -187,9 +191,10 @@ public final class SimulatedMachine {
         lastSandbox += 1
         let sandbox = make(SandboxID(lastSandbox))
         sandboxes[sandbox.id] = sandbox
-        mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning })
         return sandbox
     }
+
+    func agentStarted() { mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning }) }
 
     /// The sandbox of the living agent, if there is one.
     public var livingSandbox: SandboxID? { sandboxes.values.first { $0.isRunning }?.id }
@@ -220,6 +225,7 @@ public struct SimulatedHookRun: Hashable, Sendable {
     public var name: String
     /// Which supervisor started it.
     public var supervisor: UInt64
+    public var at: WallTime
     public var environment: [String]
     public func value(_ name: String) -> String? {
         environment.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }

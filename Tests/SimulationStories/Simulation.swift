@@ -39,7 +39,7 @@ public final class Simulation {
     // What the parts of the harness share.
     var random: SeededRandom
     var oracle: Oracle
-    var desk = OperatorDesk()
+    var desk: OperatorDesk
     var world: SimulatedWorld?
     var isOver = false
     var storeMayFail = false
@@ -64,6 +64,7 @@ public final class Simulation {
         machine = SimulatedMachine(seed: seed, script: script)
         random = SeededRandom(seed: seed ^ 0x5eed)
         oracle = Oracle(agent: spec.name)
+        desk = OperatorDesk(agent: spec.name)
         began = machine.now
         machine.hooks = ["after-checkpoint", "after-restore", "before-checkpoint", "before-restore", "on-incident"]
     }
@@ -123,6 +124,8 @@ public final class Simulation {
                 if let owed = desk.unanswered(by: world).first { throw failure("the supervisor ended and left '\(owed)' unanswered") }
                 return result
             }
+            // Released with the last step: who comes next may then begin.
+            if machine.store.lockHolder(Oracle.home(spec.name) / "lock") == nil { throw failure("nobody holds the agent's lock") }
         }
         machine.killSupervisor(because: "the story ends")
         return nil
@@ -169,6 +172,7 @@ public final class Simulation {
         let mayTear = supervisors + struck.values.reduce(0, +)
         if reading.damagedLines > mayTear { throw failure("\(reading.damagedLines) lines of the journal are damaged") }
         if let wrong = oracle.tellings(machine.hookRuns, forgets: storeMayFail || hadRefusal) { throw failure(wrong) }
+        if !storeMayFail, !hadRefusal, let wrong = oneIncidentATime() { throw failure(wrong) }
     }
 
     private func checkFinishedTask() throws {

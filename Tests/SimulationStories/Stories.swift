@@ -1,5 +1,6 @@
 import AgentModel
 import AgentSpecs
+import ControlSocket
 import Recovery
 import SimulatedWorld
 
@@ -180,8 +181,18 @@ extension Story {
                     $0.tearsFrame = 50_000; $0.savesEvery = 5
                 }, quickSpec(), within: .seconds(86_400), losesNothing: true
             ) {
-                $0.troubles = [RecurringTrouble(.connectionLost, every: .seconds(8)), RecurringTrouble(.agentKilled, every: .seconds(60))]
+                $0.troubles = [
+                    RecurringTrouble(.connectionLost, every: .seconds(8)), RecurringTrouble(.agentKilled, every: .seconds(60)),
+                    RecurringTrouble(.impostor, every: .seconds(10)),
+                ]
             },
+            Story("stopped and started", script(120), spec { $0.checkpoint.every = .seconds(600) }, within: .seconds(86_400)) {
+                for turn in 0..<4 {
+                    $0.asks(.stop(checkpoint: true), after: .seconds(30 * turn + 10))
+                    $0.asks(.restart(from: nil), after: .seconds(30 * turn + 20))
+                    $0.signals(15, after: .seconds(30 * turn + 30))
+                }
+            }.ending(keepsEveryStep),
             Story("ignores stop", script(40) { $0.ignoresStop = true }, quickSpec(), within: .seconds(86_400)) {
                 $0.operatorEvery = .seconds(30)
                 $0.wishes = [.restart, .stop, .checkpointAndWait]
@@ -275,27 +286,5 @@ extension Story {
             $0.wishes = [.status, .checkpoint, .checkpointAndWait, .restart, .pin, .stop, .restart, .status, .checkpointAndWait, .restore]
             $0.troubles = Trouble.allCases.map { RecurringTrouble($0, every: .seconds(86_400)) }
         }
-    }
-
-    // MARK: Ends
-
-    private static let calledOnce: @Sendable (Simulation) -> String? = { simulation in
-        let calls = simulation.machine.hookRuns.count { $0.value("RUNNER_MOMENT") == "escalated" }
-        return calls == 1 ? nil : "a person was called \(calls) times"
-    }
-
-    /// Every roll-back that takes a step away sets the workspace aside before.
-    private static let setAside: @Sendable (Simulation) -> String? = { simulation in
-        let lives = simulation.machine.lives
-        let rollBacks = zip(lives, lives.dropFirst()).count { before, next in
-            next.from != nil && before.reached.map { $0 > next.began ?? 0 } ?? false
-        }
-        let asides = simulation.oracle.asides
-        return asides >= rollBacks ? nil : "\(rollBacks) roll-backs took steps away, and \(asides) workspaces were set aside"
-    }
-
-    private static let neverFromForced: @Sendable (Simulation) -> String? = { simulation in
-        let forced = simulation.machine.lives.compactMap(\.from).first { simulation.oracle.wasForced($0) }
-        return forced.map { "the agent was started from version \($0), which is a forced cut" }
     }
 }

@@ -16,6 +16,8 @@ public enum Trouble: String, CaseIterable, Sendable {
     case connectionLost
     /// Somebody unknown knocks at the agents' door and sends noise.
     case stranger
+    /// Somebody says that it is the agent, or the operator, and is not.
+    case impostor
     /// The calendar is set forward or back.
     case clockSet
 }
@@ -70,6 +72,7 @@ extension Simulation {
         case .stranger:
             let bytes = (0..<random.number(below: 200)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
             _ = world?.strangerSays(bytes, inside: machine.livingSandbox)
+        case .impostor: strikeAsImpostor()
         case .clockSet:
             let seconds = random.number(below: 7200) - 3600
             machine.say("the calendar is set by \(seconds) s")
