@@ -130,7 +130,7 @@ extension Supervisor {
         let now = world.now()
         let decision = decide(before, on: event, at: now, versions: versions, settings: spec.recovery, chance: chance)
         let content = JournalEntry.Content.decision(
-            before: before, event: event, versions: versions, settings: spec.recovery, chance: chance, decision)
+            before: before, event: event, versions: versions, settings: spec.recovery, chance: chance, taken: decision)
         if !journal.append(content, at: now, world.wallTime()) { diskRefused("the journal") }
         recovery = decision.state
         if before.phase != recovery.phase || !decision.actions.isEmpty {
