@@ -48,12 +48,15 @@ public final class SimulatedMachine {
     public var failsStart = 0
     /// Executables in the hooks' directory, and every start of one with its environment.
     public var hooks: [String] = []
-    public internal(set) var hookRuns: [SimulatedHookRun] = []
+    public internal(set) var hookRuns: [SimulatedHookRun] = [] { didSet { if let last = hookRuns.last { whenHookRuns(last) } } }
+    public var whenHookRuns: (SimulatedHookRun) -> Void = { _ in }
     /// Messages of the protocol over all lives.
     public internal(set) var messagesFromAgents = 0
     public internal(set) var messagesToAgents = 0
     /// When an agent began to hang or told its failure: what it stored just before may be doubted.
     public internal(set) var doubted: [Int64] = []
+    /// Looks at the machine just before a supervisor launches a sandbox, the first being 1.
+    public var beforeLaunch: (_ number: UInt64) -> Void = { _ in }
     /// What an agent saw that must never be.
     public internal(set) var wrongs: [String] = []
 
@@ -140,6 +143,9 @@ public final class SimulatedMachine {
     /// What the living agent says of itself: nil when none lives.
     public var livingPID: Int32? { sandboxes.values.first { $0.isRunning }?.pid }
 
+    /// Since when the living agent hangs. nil: it does not.
+    public var hangingSince: Int64? { sandboxes.values.first { $0.isRunning }?.agent?.hangsSince }
+
     /// The connection of the agent breaks, for no fault of its own.
     public func breakConnection() { for sandbox in sandboxes.values { sandbox.agent?.connectionBreaks() } }
 
@@ -189,6 +195,7 @@ public final class SimulatedMachine {
 
     func addSandbox(_ make: (SandboxID) -> SimulatedSandbox) -> SimulatedSandbox {
         lastSandbox += 1
+        beforeLaunch(lastSandbox)
         let sandbox = make(SandboxID(lastSandbox))
         sandboxes[sandbox.id] = sandbox
         return sandbox

@@ -12,9 +12,8 @@ extension Simulation {
     func strikeAsImpostor() {
         guard let world else { return }
         let hello = Hello(sdk: "impostor", resumes: machine.lives.last?.incarnation)
-        let agentsWords = AgentMessage.hello(hello).framed() + AgentMessage.done(note: nil).framed()
-        let operatorsWords = (try? ControlCodec.line(ControlRequest.stop(checkpoint: false))) ?? []
-        let asAgent = world.strangerSays(agentsWords, inside: nil, userID: Self.stranger)
+        let operatorsWords = (try? ControlCodec.line(ControlRequest.checkpoint(wait: false))) ?? []
+        let asAgent = world.strangerSays(AgentMessage.hello(hello).framed(), inside: nil, userID: Self.stranger)
         let asOperator = [
             world.strangerSays(operatorsWords, at: .control, inside: machine.livingSandbox ?? SandboxID(0)),
             world.strangerSays(operatorsWords, at: .control, inside: nil, userID: Self.stranger),

@@ -72,6 +72,11 @@ extension Story {
                     RecurringTrouble(.supervisorKilled, every: .seconds(9)), RecurringTrouble(.agentKilled, every: .seconds(40)),
                 ]
             },
+            Story("roll-back cut off", script(30), spec { $0.checkpoint.every = .seconds(4) }, within: .seconds(86_400)) {
+                $0.startsCleanAgain = true
+                $0.killsSupervisorInRestore()
+                $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(15))]
+            },
             Story("news late and twice", script(40) { $0.dies = 20_000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
                 $0.machine.repeatsNews = 300_000
                 $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(40)), RecurringTrouble(.connectionLost, every: .seconds(40))]

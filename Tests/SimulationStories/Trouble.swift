@@ -80,6 +80,14 @@ extension Simulation {
         }
     }
 
+    /// Every other restore is cut off by its supervisor's death, anywhere between its first operation and its last.
+    func killsSupervisorInRestore() {
+        machine.whenHookRuns = { [unowned self] run in
+            guard run.name == "before-restore", random.coin() else { return }
+            machine.plan(at: machine.operations + 1 + random.number(below: 400)) { $0.killSupervisor(because: "kill -9 in a restore") }
+        }
+    }
+
     func storeFails(at operation: Int, with trouble: DiskTrouble) {
         storeMayFail = true
         machine.store.fail(at: operation, with: trouble)
