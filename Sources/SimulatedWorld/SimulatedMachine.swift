@@ -33,10 +33,13 @@ public final class SimulatedMachine {
     public private(set) var mostAtOnce = 0
     /// Counts the supervisors' calls to the outside; something can be planned at any of them.
     public private(set) var operations = 0
+    /// How often the supervisors wrote to each file, and what is done just after such a write, before it is synced.
+    public private(set) var writes: [DiskPath: Int] = [:]
+    public var afterWrite: (DiskPath) -> Void = { _ in }
     private var planned: [Int: (SimulatedMachine) -> Void] = [:]
     public internal(set) var supervisorCrashed = false
-    /// When each supervisor that did not end by itself died.
-    public private(set) var lastMoment: [UInt64: WallTime] = [:]
+    /// When each supervisor that did not end by itself died, and what its calendar showed.
+    public private(set) var lastMoment: [UInt64: (at: WallTime, calendar: WallTime)] = [:]
     /// A power cut that was planned at an operation of the store's disk takes the whole machine with it.
     public var powerFollowsStore = false
     /// How far the calendar is from where it began to count: a clock that was set. Clocks that decide do not follow it.
@@ -48,8 +51,7 @@ public final class SimulatedMachine {
     public var failsStart = 0
     /// Executables in the hooks' directory, and every start of one with its environment.
     public var hooks: [String] = []
-    public internal(set) var hookRuns: [SimulatedHookRun] = [] { didSet { if let last = hookRuns.last { whenHookRuns(last) } } }
-    public var whenHookRuns: (SimulatedHookRun) -> Void = { _ in }
+    public internal(set) var hookRuns: [SimulatedHookRun] = []
     /// Messages of the protocol over all lives.
     public internal(set) var messagesFromAgents = 0
     public internal(set) var messagesToAgents = 0
@@ -168,20 +170,29 @@ public final class SimulatedMachine {
     /// Does `body` just before the supervisors' operation with this number, counted from 1 over all of them.
     public func plan(at operation: Int, _ body: @escaping (SimulatedMachine) -> Void) { planned[operation] = body }
 
+    func wrote(_ path: DiskPath) {
+        writes[path, default: 0] += 1
+        afterWrite(path)
+    }
+
     /// The supervisor dies at once; its descriptors close; its agents live on.
     public func killSupervisor(because reason: String) {
         guard !supervisorCrashed else { return }
         say("supervisor dies: \(reason)")
         supervisorCrashed = true
-        lastMoment[supervisorEpoch] = WallTime(nanoseconds: now)
+        noteLastMoment()
         store.processDied()
         for sandbox in sandboxes.values { sandbox.lostSupervisor() }
+    }
+
+    private func noteLastMoment() {
+        lastMoment[supervisorEpoch] = (WallTime(nanoseconds: now), WallTime(nanoseconds: now) + calendarOffset)
     }
 
     /// Power goes: everything running is gone, and of what was not synced the seed keeps what it likes.
     public func cutPower() {
         say("power cut")
-        if !supervisorCrashed { lastMoment[supervisorEpoch] = WallTime(nanoseconds: now) }
+        if !supervisorCrashed { noteLastMoment() }
         supervisorCrashed = true
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()

@@ -7,7 +7,7 @@ extension Simulation {
     private struct Report: Decodable { var closedAt: WallTime? }
 
     /// One trouble is one incident: another is opened only when the one before was closed, which its hook is told or, where the supervisor
-    /// died before it could, its report says. Not seen: a supervisor that died in the moment in which it told of the opening, before it
+    /// died in that moment, its report says. Not seen: a supervisor that died in the moment in which it told of the opening, before it
     /// could note that it had.
     func oneIncidentATime() -> String? {
         var open: (id: String, told: SimulatedHookRun)?
@@ -15,7 +15,7 @@ extension Simulation {
             guard let id = run.value("RUNNER_INCIDENT_ID") else { continue }
             switch run.value("RUNNER_MOMENT") {
             case "opened":
-                if let open, open.id != id, machine.lastMoment[open.told.supervisor] != open.told.at, !saysThatItIsClosed(open.id) {
+                if let open, open.id != id, machine.lastMoment[open.told.supervisor]?.at != open.told.at, !diedClosing(open.id) {
                     return "incident '\(id)' was opened while '\(open.id)' was not closed"
                 }
                 open = (id, run)
@@ -26,8 +26,9 @@ extension Simulation {
         return nil
     }
 
-    private func saysThatItIsClosed(_ incident: String) -> Bool {
+    private func diedClosing(_ incident: String) -> Bool {
         let bytes = machine.store.peek(Oracle.home(spec.name) / "incidents/\(incident)/incident.json") ?? []
-        return (try? JSONText.decode(Report.self, from: bytes))?.closedAt != nil
+        guard let closedAt = (try? JSONText.decode(Report.self, from: bytes))?.closedAt else { return false }
+        return machine.lastMoment.values.contains { $0.calendar == closedAt }
     }
 }

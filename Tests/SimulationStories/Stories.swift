@@ -74,7 +74,7 @@ extension Story {
             },
             Story("roll-back cut off", script(30), spec { $0.checkpoint.every = .seconds(4) }, within: .seconds(86_400)) {
                 $0.startsCleanAgain = true
-                $0.killsSupervisorInRestore()
+                $0.killsSupervisorInRollBack()
                 $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(15))]
             },
             Story("news late and twice", script(40) { $0.dies = 20_000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
@@ -120,10 +120,10 @@ extension Story {
             Story(
                 "hangs while nobody looks",
                 script(60) {
-                    $0.hangs = 10_000; $0.beatsEvery = 2000...4000
+                    $0.hangs = 30_000; $0.beatsEvery = 2000...4000
                 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(43_200)
             ) {
-                $0.troubles = [RecurringTrouble(.supervisorKilled, every: .seconds(20))]
+                $0.killsSupervisorAtHang()
             },
             Story(
                 "failure reported", script(60) { $0.reportsFailure = 10_000 }, spec { $0.recovery.whenExhausted = .retry },
@@ -191,11 +191,14 @@ extension Story {
                     RecurringTrouble(.impostor, every: .seconds(10)),
                 ]
             },
-            Story("stopped and started", script(120), spec { $0.checkpoint.every = .seconds(600) }, within: .seconds(86_400)) {
-                for turn in 0..<4 {
-                    $0.asks(.stop(checkpoint: true), after: .seconds(30 * turn + 10))
-                    $0.asks(.restart(from: nil), after: .seconds(30 * turn + 20))
-                    $0.signals(15, after: .seconds(30 * turn + 30))
+            Story(
+                "stopped and started", script(400) { $0.stepTime = 1...20 }, spec { $0.checkpoint.every = .seconds(600) },
+                within: .seconds(86_400)
+            ) {
+                for turn in 0..<20 {
+                    $0.asks(.stop(checkpoint: true), after: .seconds(6 * turn + 2))
+                    $0.asks(.restart(from: nil), after: .seconds(6 * turn + 4))
+                    $0.signals(15, after: .seconds(6 * turn + 6))
                 }
             }.ending(keepsEveryStep),
             Story("ignores stop", script(40) { $0.ignoresStop = true }, quickSpec(), within: .seconds(86_400)) {

@@ -26,7 +26,7 @@ extension Story {
     /// Whoever stops an agent, and waits for it, finds every step again.
     static let keepsEveryStep: @Sendable (Simulation) -> String? = { simulation in
         let lives = simulation.machine.lives
-        if lives.count < 4 { return "only \(lives.count) lives were begun" }
+        if lives.count < 3 { return "only \(lives.count) lives were begun" }
         for (before, next) in zip(lives, lives.dropFirst()) where before.reached ?? before.began ?? 0 > next.began ?? 0 {
             return "incarnation \(before.incarnation) was stopped at step \(before.reached ?? 0), and the next began at \(next.began ?? 0)"
         }

@@ -80,11 +80,20 @@ extension Simulation {
         }
     }
 
-    /// Every other restore is cut off by its supervisor's death, anywhere between its first operation and its last.
-    func killsSupervisorInRestore() {
-        machine.whenHookRuns = { [unowned self] run in
-            guard run.name == "before-restore", random.coin() else { return }
-            machine.plan(at: machine.operations + 1 + random.number(below: 400)) { $0.killSupervisor(because: "kill -9 in a restore") }
+    /// Every other roll-back is cut off by its supervisor's death, anywhere from its mark to its end.
+    func killsSupervisorInRollBack() {
+        machine.afterWrite = { [unowned self] path in
+            guard path.name == "restoring.new", random.coin() else { return }
+            machine.plan(at: machine.operations + 1 + random.number(below: 40)) { $0.killSupervisor(because: "kill -9 in a roll-back") }
+        }
+    }
+
+    /// The supervisor dies within a second of the agent's hang, so that only the next one can find it.
+    func killsSupervisorAtHang() {
+        machine.plan(after: .seconds(1)) { [unowned self] machine in
+            guard !isOver else { return }
+            if let since = machine.hangingSince, machine.now - since <= 1_000_000_000 { machine.killSupervisor(because: "kill -9") }
+            killsSupervisorAtHang()
         }
     }
 
