@@ -49,6 +49,8 @@ public final class SimulatedMachine {
     /// Chances in a million that a launch is refused, and that the agent cannot be executed.
     public var refusesLaunch = 0
     public var failsStart = 0
+    /// Every launch is refused with this.
+    public var cannotStart: LaunchFault?
     /// Executables in the hooks' directory, and every start of one with its environment.
     public var hooks: [String] = []
     public internal(set) var hookRuns: [SimulatedHookRun] = []
@@ -212,7 +214,8 @@ public final class SimulatedMachine {
         return sandbox
     }
 
-    func agentStarted() { mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning }) }
+    /// To be called when an agent has begun to run: before that its sandbox does not count.
+    func countRunning() { mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning }) }
 
     /// The sandbox of the living agent, if there is one.
     public var livingSandbox: SandboxID? { sandboxes.values.first { $0.isRunning }?.id }

@@ -64,6 +64,7 @@ public final class SimulatedWorld: World {
 
     public func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
         guard machine.alive("launch") else { throw LaunchFault(.system, "the supervisor is dead") }
+        if let fault = machine.cannotStart { throw fault }
         if machine.draws(machine.refusesLaunch) { throw LaunchFault(.system, "no more processes can be made") }
         let sandbox = machine.addSandbox { SimulatedSandbox(id: $0, plan: plan, machine: machine) }
         sandbox.start()

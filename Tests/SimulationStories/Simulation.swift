@@ -37,6 +37,8 @@ public final class Simulation {
     public var wishes: [OperatorDesk.Wish] = []
     /// Every supervisor but the first is told to start clean.
     public var startsCleanAgain = false
+    /// An operator who restores takes one of so many newest good versions. nil: any version at all, broken ones and old ones included.
+    public var goesBackAtMost: Int?
 
     // What the parts of the harness share.
     var random: SeededRandom
