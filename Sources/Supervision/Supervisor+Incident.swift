@@ -23,9 +23,8 @@ extension Supervisor {
         let closedBefore = incident.flatMap { $0.toTell.contains(.closed) ? $0.value : nil }
         guard incident == nil || closedBefore != nil else { return }
         var value = Incident(
-            id: newIdentity(openedAt: now, notThatOf: closedBefore), agent: agent, store: request.place.store, command: spec.command, openedAt: now,
-            fault: fault,
-            origin: lastOrigin, incarnation: incarnations)
+            id: newIdentity(openedAt: now, notThatOf: closedBefore), agent: agent, store: request.place.store, command: spec.command,
+            openedAt: now, fault: fault, origin: lastOrigin, incarnation: incarnations)
         value.keep(logLines: log.lastLines)
         value.resources = lastFigures
         value.resources.storeFree = try? world.store.freeSpace()

@@ -86,7 +86,9 @@ struct Oracle {
             present[number] = Version(manifest: manifest, seal: seal, standing: standing, told: told, isGood: isGood)
         }
         for (number, version) in present where !excused.contains(number) {
-            if let before = versions[number], before.manifest != version.manifest || before.seal != version.seal { return "version \(number) is not what it was" }
+            if let before = versions[number], before.manifest != version.manifest || before.seal != version.seal {
+                return "version \(number) is not what it was"
+            }
         }
         let good = present.filter { $0.value.isGood && !excused.contains($0.key) }.keys.max()
         if let newestGood, !excused.contains(newestGood), present[newestGood] == nil, (good ?? 0) < newestGood {

@@ -201,6 +201,14 @@ public final class Simulation {
         }
     }
 
+    /// The most steps that a life had to do again.
+    var mostLost: UInt64 {
+        zip(machine.lives, machine.lives.dropFirst()).map { before, next in
+            let reached = before.reached ?? before.began ?? 0
+            return reached - min(reached, next.began ?? 0)
+        }.max() ?? 0
+    }
+
     static let facts = HostFacts(
         userID: 0, groupID: 0, kernelRelease: "simulated", hostName: "simulated", processors: 2, memory: .mebibytes(1024),
         namespaces: .available, controlGroups: .none("simulated"), sandboxInit: .available, bootID: "simulated")
