@@ -70,6 +70,9 @@ public final class Simulation {
         machine.hooks = ["after-checkpoint", "after-restore", "before-checkpoint", "before-restore", "on-incident"]
     }
 
+    /// What was to come on the machine holds it, and what is on it, for ever.
+    deinit { machine.dissolve() }
+
     public var virtualDays: Double { Double(machine.now - began) / 86_400e9 }
 
     /// Runs supervisors one after another until the agent's task is finished, or until `limit` of virtual time is over.
@@ -112,6 +115,7 @@ public final class Simulation {
             guard mayFail else { throw failure("a supervisor could not begin: \(error)") }
             return nil
         }
+        defer { supervisor.abandon() }
         while machine.now < end {
             steps += 1
             let result = supervisor.step()
