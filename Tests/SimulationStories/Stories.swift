@@ -276,7 +276,7 @@ extension Story {
             $0.goesBackAtMost = 4
             $0.wishes = [.status, .checkpoint, .checkpointAndWait, .restart, .pin, .stop, .restart, .status, .checkpointAndWait, .restore]
             $0.troubles = Trouble.allCases.map { RecurringTrouble($0, every: .seconds(86_400)) }
-        }
+        }.ending(losesLittle)
     }
 
     // MARK: Ends
@@ -294,6 +294,11 @@ extension Story {
         }
         let asides = simulation.oracle.asides
         return asides >= rollBacks ? nil : "\(rollBacks) roll-backs took steps away, and \(asides) workspaces were set aside"
+    }
+
+    /// A checkpoint an hour, four steps an hour: whatever comes together, a day's work is never begun anew.
+    private static let losesLittle: @Sendable (Simulation) -> String? = { simulation in
+        simulation.mostLost < 96 ? nil : "\(simulation.mostLost) steps were lost at once"
     }
 
     private static let neverFromForced: @Sendable (Simulation) -> String? = { simulation in
