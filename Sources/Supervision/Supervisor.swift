@@ -177,6 +177,15 @@ public final class Supervisor {
         lock.release()
     }
 
+    /// Nothing that is on its way comes to an end any more, as when its process dies: for whoever goes on in the same process, as a
+    /// simulation does. What waits for an answer would hold its supervisor for ever.
+    public func abandon() {
+        work = [:]
+        programs = [:]
+        checkpointRun = nil
+        checkpointWish = nil
+    }
+
     // MARK: Dispatch
 
     private func take(_ event: WorldEvent) {

@@ -23,6 +23,11 @@ extension Story {
         return nil
     }
 
+    /// A checkpoint an hour, four steps an hour: whatever comes together, a day's work is never begun anew.
+    static let losesLittle: @Sendable (Simulation) -> String? = { simulation in
+        simulation.mostLost < 96 ? nil : "\(simulation.mostLost) steps were lost at once"
+    }
+
     /// Whoever stops an agent, and waits for it, finds every step again.
     static let keepsEveryStep: @Sendable (Simulation) -> String? = { simulation in
         let lives = simulation.machine.lives
