@@ -34,7 +34,8 @@ import Testing
         let restart = afterAnotherWish ? try scene.ask(.restart(from: .clean)) : nil
         #expect(try scene.answer(to: .stop(checkpoint: true)) == .done("'sim' is stopped"))
         if let restart {
-            let sentence = "could not restart 'sim': stopped: the operator wants it down. Its supervisor has ended: start it with 'runner run'"
+            let sentence =
+                "could not restart 'sim': stopped: the operator wants it down. Its supervisor has ended: start it with 'runner run'"
             #expect(try scene.answer(on: restart) == .failed(code: "E-RESTART-FAILED", sentence: sentence))
         }
         #expect(scene.file == "one")
