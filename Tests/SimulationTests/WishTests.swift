@@ -97,7 +97,9 @@ import Testing
         let restart = try scene.ask(.restart(from: .clean))
         #expect(
             try scene.answer(on: stop)
-                == .failed(code: "E-STOP-FAILED", sentence: "could not stop 'sim': it was asked to run again meanwhile. Stop it again, if that still holds"))
+                == .failed(
+                    code: "E-STOP-FAILED",
+                    sentence: "could not stop 'sim': it was asked to run again meanwhile. Stop it again, if that still holds"))
         #expect(try scene.answer(on: restart) == .done("'sim' runs (incarnation 2, clean)"))
         #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("'sim' is stopped"))
     }
