@@ -232,6 +232,15 @@ extension Story {
                     RecurringTrouble(.agentKilled, every: .seconds(90)), RecurringTrouble(.supervisorKilled, every: .seconds(200)),
                 ]
             },
+            // Full, then with room for something small and not for a second ledger.
+            Story(
+                "nearly full", script(200) { $0.beatsEvery = 2000...4000 }, spec { $0.checkpoint.every = .seconds(3600) },
+                within: .seconds(86_400)
+            ) {
+                $0.machine.plan(after: .seconds(150)) { $0.store.setCapacity($0.store.used) }
+                $0.machine.plan(after: .seconds(165)) { $0.store.setCapacity(ByteCount($0.store.used.bytes + (16 << 10))) }
+                $0.machine.plan(after: .seconds(225)) { $0.store.setCapacity(nil) }
+            }.ending(warnedOnce),
             Story(
                 "troubled disk", script(60) { $0.savesEvery = 7 }, spec { $0.recovery.whenExhausted = .retry },
                 within: .seconds(20 * 86_400)
@@ -299,6 +308,11 @@ extension Story {
     /// A checkpoint an hour, four steps an hour: whatever comes together, a day's work is never begun anew.
     private static let losesLittle: @Sendable (Simulation) -> String? = { simulation in
         simulation.mostLost < 96 ? nil : "\(simulation.mostLost) steps were lost at once"
+    }
+
+    private static let warnedOnce: @Sendable (Simulation) -> String? = { simulation in
+        let warnings = simulation.machine.trace.count { $0.contains("warning: the store at") }
+        return warnings == 1 ? nil : "\(warnings) warnings of one full disk"
     }
 
     private static let neverFromForced: @Sendable (Simulation) -> String? = { simulation in
