@@ -105,11 +105,15 @@ struct ControlGroup {
         guard result == 0 else { throw LaunchFault(.setUp, "could not \(what): writing '\(path)' failed: \(sentence(errno: result))") }
     }
 
-    /// `cgroup.procs` of every directory, open for writing: whoever writes "0" to one joins.
+    /// The membership file of every directory, open for writing: whoever writes "0" to one joins.
+    ///
+    /// In version 1 that is `tasks`: a single thread that moves itself needs no lock over all processes of the host, and so does not wait
+    /// for the grace period (10 ms on an idle host) that taking that lock costs. Version 2 has no such door for a whole process.
     func openMembership() throws(LaunchFault) -> [HeldDescriptor] {
         var files: [HeldDescriptor] = []
+        let door = version == .one ? "/tasks" : "/cgroup.procs"
         for path in paths {
-            let descriptor = open(path + "/cgroup.procs", O_WRONLY | O_CLOEXEC)
+            let descriptor = open(path + door, O_WRONLY | O_CLOEXEC)
             guard descriptor >= 0 else {
                 throw LaunchFault(.setUp, "could not open the control group '\(path)': \(sentence(errno: errno))")
             }

@@ -28,8 +28,8 @@ struct Oracle {
     private var whole: [UInt64: [DiskPath: [UInt8]]] = [:]
     private var everStored: Set<UInt64> = []
     private var everForced: Set<UInt64> = []
-    /// How often a workspace was set aside.
-    private(set) var asides = 0
+    /// How many steps' results each workspace held that was set aside.
+    private(set) var asides: [UInt64] = []
     private var newestGood: UInt64?
     private var excused: Set<UInt64> = []
     private var looked = 0
@@ -78,7 +78,7 @@ struct Oracle {
             let wasStored = everStored.contains(number)
             if everStored.insert(number).inserted, let told {
                 if told.forced { everForced.insert(number) }
-                if told.kind == "aside" { asides += 1 }
+                if told.kind == "aside" { asides.append(steps(in: disk.peek(directory / name / "workspace/results"))) }
             }
             if before == nil, wasStored, !excused.contains(number) { return "number \(number) was used twice" }
             let standing = disk.peek(directory / name / "standing")
@@ -103,6 +103,8 @@ struct Oracle {
         versions = present
         return nil
     }
+
+    private func steps(in results: [UInt8]?) -> UInt64 { UInt64(results?.count { $0 == UInt8(ascii: "\n") } ?? 0) }
 
     private func isGood(_ manifest: Manifest, _ standing: [UInt8]?) -> Bool {
         guard manifest.kind == "checkpoint", !manifest.forced,

@@ -13,7 +13,7 @@ enum {
 
 // MARK: The plan, in a memfd
 
-/// Descriptors of `runner-init` at its first instruction. From SANDBOX_FD_GROUPS on: one `cgroup.procs`, open for writing, per group, then
+/// Descriptors of `runner-init` at its first instruction. From SANDBOX_FD_GROUPS on: one membership file, open for writing, per group, then
 /// the freezer's state file when `has_freezer`.
 enum {
     SANDBOX_FD_PLAN = 3,
