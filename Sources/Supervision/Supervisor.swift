@@ -136,7 +136,7 @@ public final class Supervisor {
         let home = store.directory(of: agent)
         var last: JournalEntry?
         do {
-            for folder in ["journal", "log", "effects", "incidents"] { try world.store.makeDirectories(home / folder) }
+            for folder in Self.folders { try world.store.makeDirectories(home / folder) }
             journal = try Journal(disk: world.store, directory: home / "journal", last: &last)
         } catch {
             // A full or read-only store must not keep the agent from running: go on with what can be read.
@@ -184,6 +184,16 @@ public final class Supervisor {
         programs = [:]
         checkpointRun = nil
         checkpointWish = nil
+    }
+
+    private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
+
+    /// A full disk may have refused them at the beginning; nothing can be written into what is not there. - Returns: whether all are there.
+    func makeFolders() -> Bool {
+        do throws(FileFault) {
+            for folder in Self.folders { try world.store.makeDirectories(store.directory(of: agent) / folder) }
+            return true
+        } catch { return false }
     }
 
     // MARK: Dispatch

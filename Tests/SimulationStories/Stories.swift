@@ -251,6 +251,15 @@ extension Story {
                     RecurringTrouble(.agentKilled, every: .seconds(90)), RecurringTrouble(.supervisorKilled, every: .seconds(200)),
                 ]
             },
+            // Full, then with room for something small and not for a second ledger.
+            Story(
+                "nearly full", script(200) { $0.beatsEvery = 2000...4000 }, spec { $0.checkpoint.every = .seconds(3600) },
+                within: .seconds(86_400)
+            ) {
+                $0.machine.plan(after: .seconds(150)) { $0.store.setCapacity($0.store.used) }
+                $0.machine.plan(after: .seconds(165)) { $0.store.setCapacity(ByteCount($0.store.used.bytes + (16 << 10))) }
+                $0.machine.plan(after: .seconds(225)) { $0.store.setCapacity(nil) }
+            }.ending(warnedOnce),
             Story(
                 "troubled disk", script(60) { $0.savesEvery = 7 }, spec { $0.recovery.whenExhausted = .retry },
                 within: .seconds(20 * 86_400)

@@ -38,6 +38,11 @@ extension Story {
         return nil
     }
 
+    static let warnedOnce: @Sendable (Simulation) -> String? = { simulation in
+        let warnings = simulation.machine.trace.count { $0.contains("warning: the store at") }
+        return warnings == 1 ? nil : "\(warnings) warnings of one full disk"
+    }
+
     static let neverFromForced: @Sendable (Simulation) -> String? = { simulation in
         let forced = simulation.machine.lives.compactMap(\.from).first { simulation.oracle.wasForced($0) }
         return forced.map { "the agent was started from version \($0), which is a forced cut" }
