@@ -66,6 +66,20 @@ import Testing
         #expect(scene.machine.mostAtOnce == 1)
     }
 
+    /// What a power cut may take is drawn from the seed.
+    @Test(arguments: 1...12 as ClosedRange<UInt64>) func aReportOutlivesAPowerCut(_ seed: UInt64) throws {
+        let scene = try Scene(seed: seed)
+        try scene.runUntilUp()
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        let opened = try #require(scene.supervisor.incident?.value.id)
+        #expect(scene.machine.store.peek(scene.home / "incidents" / opened / "incident.json") != nil)
+        scene.cutPower()
+        try scene.startSupervisor()
+        #expect(scene.supervisor.incident?.value.id == opened)
+        #expect(scene.machine.store.peekNames(scene.home / "incidents") == [opened])
+    }
+
     /// `restore --only` is said of the next launch, whoever does it.
     @Test(arguments: [(true, false), (false, true)], Left.allCases)
     func aPartialRestoreStaysPartial(_ parts: (workspace: Bool, state: Bool), _ left: Left) throws {

@@ -31,11 +31,11 @@ final class Scene {
     private let readiness = Counter()
 
     /// The first supervisor has begun on return.
-    init(_ change: (inout AgentSpec) -> Void = { _ in }, before: (SimulatedMachine) -> Void = { _ in }) throws {
+    init(seed: UInt64 = 11, _ change: (inout AgentSpec) -> Void = { _ in }, before: (SimulatedMachine) -> Void = { _ in }) throws {
         var script = AgentScript(steps: 1)
         script.cooperative = false
         script.stepTime = 1_000_000_000...1_000_000_000
-        machine = SimulatedMachine(seed: 11, script: script)
+        machine = SimulatedMachine(seed: seed, script: script)
         guard let name = AgentName("sim") else { preconditionFailure("a constant name") }
         spec = AgentSpec(name: name, command: ["agent"], workdir: "/workspace", workspace: "/workspace")
         spec.checkpoint.every = nil
