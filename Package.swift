@@ -59,6 +59,7 @@ let targets: [Target] = [
     system("CGcrypt", "libgcrypt", "libgcrypt20-dev"),
     system("CProtobufC", "libprotobuf-c", "libprotobuf-c-dev"),
     .target(name: "CAgentMessages", dependencies: ["CProtobufC"]),
+    .target(name: "CCriuMessages", dependencies: ["CProtobufC"]),
 
     // Pure: decide, compute, parse, render.
     library("AgentModel"),
@@ -69,6 +70,7 @@ let targets: [Target] = [
     library("Schedules", ["AgentModel"]),
     library("AgentSpecs", ["AgentModel", "Recovery", "LaunchPlans", "Schedules", "CYAML"]),
     library("AgentProtocol", ["AgentModel", "CAgentMessages", "CProtobufC"]),
+    library("CriuImages", ["CCriuMessages", "CProtobufC"]),
     library("EffectLedgers", ["AgentModel", "Digests"]),
     library("Incidents", ["AgentModel", "Recovery"]),
     library("StatusViews", ["AgentModel", "Recovery", "Incidents"]),
@@ -114,6 +116,7 @@ let targets: [Target] = [
     tests("SchedulesTests", ["Schedules", "AgentModel"]),
     tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Schedules"]),
     tests("AgentProtocolTests", ["AgentProtocol", "AgentModel"]),
+    tests("CriuImagesTests", ["CriuImages"]),
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
     tests("StatusViewsTests", ["StatusViews", "AgentModel", "Recovery", "Incidents"]),
