@@ -85,8 +85,11 @@ struct EntryReader {
             if message.number("in_pagemaps") == 1 { return .bytes(ImageBlob(offset: cursor.offset, count: 0)) }
             return .bytes(try padded(message.number("size") ?? 0, to: 4))
         case .semaphores:
-            let values = try padded((message.number("nsems") ?? 0) * 2, to: 8)
-            return .semaphores(values)
+            let count = message.number("nsems") ?? 0
+            guard count <= ImageLimits.semaphores else {
+                throw ImageFault(.aboveLimit, "a set of \(count) semaphores is announced", at: cursor.offset)
+            }
+            return .semaphores(try padded(count * 2, to: 8))
         case .messageQueue: return .messages(try queue(of: message.number("qnum") ?? 0))
         }
     }

@@ -12,6 +12,8 @@ enum ImageLimits {
     static let chunk = 64 << 10
     /// Processes in one set.
     static let processes = 100_000
+    /// In one System V set; the kernel allows 32,000.
+    static let semaphores = 65_536
     /// Messages of one System V queue.
     static let queuedMessages = 1_000_000
 }
