@@ -1,6 +1,6 @@
 // SimulatedWorld: the seam's other twin. Everything follows from a seed; nothing is kind. Time is virtual.
 
-internal import AgentModel
+public import AgentModel
 public import OutsideWorld
 
 /// A machine that outlives its supervisors: time, disks, sandboxes and what is going to happen. One thread.
@@ -33,8 +33,13 @@ public final class SimulatedMachine {
     public private(set) var mostAtOnce = 0
     /// Counts the supervisors' calls to the outside; something can be planned at any of them.
     public private(set) var operations = 0
+    /// How often the supervisors wrote to each file, and what is done just after such a write, before it is synced.
+    public private(set) var writes: [DiskPath: Int] = [:]
+    public var afterWrite: (DiskPath) -> Void = { _ in }
     private var planned: [Int: (SimulatedMachine) -> Void] = [:]
     public internal(set) var supervisorCrashed = false
+    /// When each supervisor that did not end by itself died, and what its calendar showed.
+    public private(set) var lastMoment: [UInt64: (at: WallTime, calendar: WallTime)] = [:]
     /// A power cut that was planned at an operation of the store's disk takes the whole machine with it.
     public var powerFollowsStore = false
     /// How far the calendar is from where it began to count: a clock that was set. Clocks that decide do not follow it.
@@ -44,6 +49,8 @@ public final class SimulatedMachine {
     /// Chances in a million that a launch is refused, and that the agent cannot be executed.
     public var refusesLaunch = 0
     public var failsStart = 0
+    /// Every launch is refused with this.
+    public var cannotStart: LaunchFault?
     /// Executables in the hooks' directory, and every start of one with its environment.
     public var hooks: [String] = []
     public internal(set) var hookRuns: [SimulatedHookRun] = []
@@ -52,6 +59,8 @@ public final class SimulatedMachine {
     public internal(set) var messagesToAgents = 0
     /// When an agent began to hang or told its failure: what it stored just before may be doubted.
     public internal(set) var doubted: [Int64] = []
+    /// Looks at the machine just before a supervisor launches a sandbox, the first being 1.
+    public var beforeLaunch: (_ number: UInt64) -> Void = { _ in }
     /// What an agent saw that must never be.
     public internal(set) var wrongs: [String] = []
 
@@ -138,6 +147,9 @@ public final class SimulatedMachine {
     /// What the living agent says of itself: nil when none lives.
     public var livingPID: Int32? { sandboxes.values.first { $0.isRunning }?.pid }
 
+    /// Since when the living agent hangs. nil: it does not.
+    public var hangingSince: Int64? { sandboxes.values.first { $0.isRunning }?.agent?.hangsSince }
+
     /// The connection of the agent breaks, for no fault of its own.
     public func breakConnection() { for sandbox in sandboxes.values { sandbox.agent?.connectionBreaks() } }
 
@@ -160,18 +172,29 @@ public final class SimulatedMachine {
     /// Does `body` just before the supervisors' operation with this number, counted from 1 over all of them.
     public func plan(at operation: Int, _ body: @escaping (SimulatedMachine) -> Void) { planned[operation] = body }
 
+    func wrote(_ path: DiskPath) {
+        writes[path, default: 0] += 1
+        afterWrite(path)
+    }
+
     /// The supervisor dies at once; its descriptors close; its agents live on.
     public func killSupervisor(because reason: String) {
         guard !supervisorCrashed else { return }
         say("supervisor dies: \(reason)")
         supervisorCrashed = true
+        noteLastMoment()
         store.processDied()
         for sandbox in sandboxes.values { sandbox.lostSupervisor() }
+    }
+
+    private func noteLastMoment() {
+        lastMoment[supervisorEpoch] = (WallTime(nanoseconds: now), WallTime(nanoseconds: now) + calendarOffset)
     }
 
     /// Power goes: everything running is gone, and of what was not synced the seed keeps what it likes.
     public func cutPower() {
         say("power cut")
+        if !supervisorCrashed { noteLastMoment() }
         supervisorCrashed = true
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()
@@ -185,11 +208,14 @@ public final class SimulatedMachine {
 
     func addSandbox(_ make: (SandboxID) -> SimulatedSandbox) -> SimulatedSandbox {
         lastSandbox += 1
+        beforeLaunch(lastSandbox)
         let sandbox = make(SandboxID(lastSandbox))
         sandboxes[sandbox.id] = sandbox
-        mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning })
         return sandbox
     }
+
+    /// To be called when an agent has begun to run: before that its sandbox does not count.
+    func countRunning() { mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning }) }
 
     /// The sandbox of the living agent, if there is one.
     public var livingSandbox: SandboxID? { sandboxes.values.first { $0.isRunning }?.id }
@@ -220,6 +246,7 @@ public struct SimulatedHookRun: Hashable, Sendable {
     public var name: String
     /// Which supervisor started it.
     public var supervisor: UInt64
+    public var at: WallTime
     public var environment: [String]
     public func value(_ name: String) -> String? {
         environment.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }

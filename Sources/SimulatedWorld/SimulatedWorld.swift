@@ -64,6 +64,7 @@ public final class SimulatedWorld: World {
 
     public func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
         guard machine.alive("launch") else { throw LaunchFault(.system, "the supervisor is dead") }
+        if let fault = machine.cannotStart { throw fault }
         if machine.draws(machine.refusesLaunch) { throw LaunchFault(.system, "no more processes can be made") }
         let sandbox = machine.addSandbox { SimulatedSandbox(id: $0, plan: plan, machine: machine) }
         sandbox.start()
@@ -105,12 +106,12 @@ public final class SimulatedWorld: World {
     }
 
     /// A peer connects. - Returns: nil when nobody listens.
-    func peerConnects(_ door: Door, agent: SimulatedAgent?, inside: SandboxID?) -> ConnectionID? {
+    func peerConnects(_ door: Door, agent: SimulatedAgent?, inside: SandboxID?, userID: UInt32 = 0) -> ConnectionID? {
         guard isAlive, openDoors.contains(door) else { return nil }
         lastConnection += 1
         let id = ConnectionID(lastConnection)
         peers[id] = agent
-        post(.connected(id, door, PeerCredentials(pid: 1, userID: 0, isInside: inside)))
+        post(.connected(id, door, PeerCredentials(pid: 1, userID: userID, isInside: inside)))
         return id
     }
 
@@ -121,9 +122,9 @@ public final class SimulatedWorld: World {
         return id
     }
 
-    /// Somebody knocks at the agents' door and sends whatever it likes.
-    public func strangerSays(_ bytes: [UInt8], inside: SandboxID?) -> ConnectionID? {
-        guard let id = peerConnects(.agent, agent: nil, inside: inside) else { return nil }
+    /// Somebody knocks at a door and sends whatever it likes.
+    public func strangerSays(_ bytes: [UInt8], at door: Door = .agent, inside: SandboxID?, userID: UInt32 = 0) -> ConnectionID? {
+        guard let id = peerConnects(door, agent: nil, inside: inside, userID: userID) else { return nil }
         post(.received(id, bytes))
         return id
     }
@@ -167,7 +168,9 @@ public final class SimulatedWorld: World {
     public func start(_ id: WorkID, _ program: Program) {
         guard machine.alive("start program") else { return }
         machine.hookRuns.append(
-            SimulatedHookRun(name: program.arguments.first ?? "", supervisor: epoch, environment: program.environment))
+            SimulatedHookRun(
+                name: program.arguments.first ?? "", supervisor: epoch, at: WallTime(nanoseconds: machine.now),
+                environment: program.environment))
         machine.after(machine.delay(1...50), epoch: epoch) { [weak self] in
             self?.post(.programEnded(id, .ended(.exited(0), lastOutput: "")))
         }

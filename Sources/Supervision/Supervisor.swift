@@ -39,6 +39,7 @@ public final class Supervisor {
     var reason = "starting"
     var versions: [CheckpointSummary] = []
     var versionsAreStale = false
+    var versionMemory = VersionMemory()
     var incarnations: UInt64 = 0
     var restarts: UInt64 = 0
     var lastEnd: ProcessEnd?
@@ -46,6 +47,8 @@ public final class Supervisor {
     var stagnantLives = 0
     var highestStep: UInt64 = 0
     var newVersionThisLife = false
+    /// What the living agent was started with, when our spec would start it otherwise.
+    var formerSpec: AgentSpec?
 
     // On their way.
     var life: Life?
@@ -68,6 +71,8 @@ public final class Supervisor {
     var currentConnection = CurrentConnection<ConnectionID>()
     var controls: [ConnectionID: LineReader] = [:]
     var repliesOwed: [ConnectionID: OwedReply] = [:]
+    /// What operators wished of the ladder while `isBeginning`.
+    var wishes: [(ControlRequest, ConnectionID)] = []
     var complaints = Complaints()
 
     /// SIGTERM and SIGINT so far: the second one does not wait any longer.
@@ -76,13 +81,15 @@ public final class Supervisor {
     var beatingIncarnation: UInt64?
     /// An operator's `stop` said so: no last checkpoint.
     var skipCheckpointOnStop = false
-    /// An operator's `restore --only`: which parts the next launch puts back. nil: all.
-    var restoreScope: (workspace: Bool, state: Bool)?
+    /// An operator's `restore --only`, until the next launch. nil: all parts.
+    var restoreScope: RestoreScope?
     /// Whether the living incarnation is handed the state of its version.
     var restoresState = true
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
-    /// The first decision is in the journal: whoever waits for a background start goes on.
+    /// Why the last launch failed, for whoever asked for it.
+    var couldNotStart: String?
+    /// Whoever waits for a background start goes on.
     var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
     var hasStartedAgent = false
@@ -119,7 +126,6 @@ public final class Supervisor {
         spec = request.spec
         agent = request.spec.name
         startedAt = world.wallTime()
-        if !request.rollsBackWorkspace { restoreScope = (workspace: false, state: true) }
         let agent = request.spec.name
         do {
             let identity = { hexadecimalIdentity(world.randomNumber()) }
@@ -270,6 +276,12 @@ public final class Supervisor {
         if !log.say(sentence, at: world.wallTime()) { diskRefused("the agent's log") }
     }
 
+    /// As `say`, also to those who do not want to see the agent: it is why the runner ends.
+    func tell(_ sentence: String) {
+        say(sentence)
+        if !request.echo { world.show(Array("runner: \(printable(sentence))\n".utf8), on: .standardError) }
+    }
+
     func note(_ kind: String, _ text: String) {
         if !journal.append(.note(kind: kind, text: text), at: world.now(), world.wallTime()) { diskRefused("the journal") }
     }
@@ -289,7 +301,7 @@ public final class Supervisor {
 
     /// An unreadable store keeps the list we have, and is asked again before that list decides anything.
     func refreshVersions() {
-        let fresh = try? store.versions(of: agent)
+        let fresh = try? store.versions(of: agent, remembering: &versionMemory)
         versionsAreStale = fresh == nil
         if let fresh { versions = fresh }
         statusChanged = true

@@ -14,6 +14,15 @@ func anAgentsNameIsOneSafePathComponent(text: String, isName: Bool) {
 
 @Test(
     arguments: [
+        ("agent-7", "agent-7"), (String(repeating: "a", count: 40), String(repeating: "a", count: 40)),
+        (String(repeating: "a", count: 41), "aaaaaaaaaaaaaaaaaaaaaaa~78f03ca8db5a7124"),
+    ])
+func aLongNameIsShortenedWhereASocketStands(text: String, shortened: String) throws {
+    #expect(try #require(AgentName(text)).shortened == shortened)
+}
+
+@Test(
+    arguments: [
         ("2026-11-21T08:38:00Z", "2026-11-21T08:38:00.000Z"), ("2026-11-21T08:38:00.1234567Z", "2026-11-21T08:38:00.123Z"),
         ("2026-11-21T10:38:00+02:00", "2026-11-21T08:38:00.000Z"), ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500Z"),
         ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"),

@@ -56,6 +56,21 @@ import Testing
         }
     }
 
+    /// Also when it decays between its verification and its reading.
+    @Test func aDecayedStateIsHandedToNobody() throws {
+        let bench = try Deed.bench()
+        let store = try bench.open()
+        let path: DiskPath = "agents/agent-7/versions/2/state"
+        let size = try #require(bench.storeDisk.peek(path)).count
+        for offset in 0..<size {
+            bench.storeDisk.damage(path, offset: offset, bit: offset % 8)
+            let kind = try fault { _ = try store.state(agent, VersionNumber(2)) }?.kind
+            #expect(kind == .broken(part: "state", how: "its bytes are not what was stored"), "byte \(offset)")
+            bench.storeDisk.damage(path, offset: offset, bit: offset % 8)
+        }
+        #expect(try store.state(agent, VersionNumber(2)).bytes == bench.committed[VersionNumber(2)]?.state)
+    }
+
     @Test func aStrangerOrAChangedKindIsFound() throws {
         let base = try Deed.bench()
         let version: DiskPath = "agents/agent-7/versions/3"

@@ -35,11 +35,15 @@ public final class Simulation {
     /// An operator asks something this often, on average.
     public var operatorEvery: Duration?
     public var wishes: [OperatorDesk.Wish] = []
+    /// Every supervisor but the first is told to start clean.
+    public var startsCleanAgain = false
+    /// An operator who restores takes one of so many newest good versions. nil: any version at all, broken ones and old ones included.
+    public var goesBackAtMost: Int?
 
     // What the parts of the harness share.
     var random: SeededRandom
     var oracle: Oracle
-    var desk = OperatorDesk()
+    var desk: OperatorDesk
     var world: SimulatedWorld?
     var isOver = false
     var storeMayFail = false
@@ -55,6 +59,7 @@ public final class Simulation {
     public private(set) var supervisors = 0
     public private(set) var ended: [ProcessEnd] = []
     private let began: Int64
+    private(set) var supervisedSince: Int64 = 0
     private var paced = (at: Int64(0), steps: 0)
 
     public init(_ name: String, seed: UInt64, script: AgentScript, spec: AgentSpec) {
@@ -64,6 +69,7 @@ public final class Simulation {
         machine = SimulatedMachine(seed: seed, script: script)
         random = SeededRandom(seed: seed ^ 0x5eed)
         oracle = Oracle(agent: spec.name)
+        desk = OperatorDesk(agent: spec.name)
         began = machine.now
         machine.hooks = ["after-checkpoint", "after-restore", "before-checkpoint", "before-restore", "on-incident"]
     }
@@ -75,6 +81,7 @@ public final class Simulation {
     public func run(for limit: Duration) throws -> Bool {
         let end = began + limit.nanoseconds
         desk.safePointWithin = spec.checkpoint.deadline.nanoseconds
+        machine.beforeLaunch = { [unowned self] in look(beforeLaunch: $0) }
         planTroubles()
         planWishes()
         defer { isOver = true }
@@ -102,6 +109,7 @@ public final class Simulation {
         let journal = Oracle.home(spec.name) / "journal"
         let world = SimulatedWorld(on: machine, noEarlierThan: (try? JournalReading.last(disk: machine.store, directory: journal))??.at)
         self.world = world
+        supervisedSince = machine.now
         defer { self.world = nil }
         let supervisor: Supervisor
         do { supervisor = try Supervisor(request, world) } catch {
@@ -123,6 +131,8 @@ public final class Simulation {
                 if let owed = desk.unanswered(by: world).first { throw failure("the supervisor ended and left '\(owed)' unanswered") }
                 return result
             }
+            // Released with the last step: who comes next may then begin.
+            if machine.store.lockHolder(Oracle.home(spec.name) / "lock") == nil { throw failure("nobody holds the agent's lock") }
         }
         machine.killSupervisor(because: "the story ends")
         return nil
@@ -133,7 +143,8 @@ public final class Simulation {
             spec: spec, facts: Self.facts,
             place: SupervisorPlace(agent: spec.name, store: "/store", runtime: "/run/agent", noEarlierThan: nil),
             launchPlace: LaunchPlace(runtimeDirectory: "/run", storeDirectory: "/store", storeIdentity: "0123456789abcdef"),
-            startFrom: nil, echo: true, processID: Int32(truncatingIfNeeded: supervisors), ready: {})
+            startFrom: startsCleanAgain && supervisors > 1 ? .clean : nil, echo: true,
+            processID: Int32(truncatingIfNeeded: supervisors), ready: {})
     }
 
     // MARK: What must hold
@@ -147,6 +158,7 @@ public final class Simulation {
         if let wrong = oracle.look(at: machine, supervised: world != nil, storeTroubled: refusedSince != nil || storeMayFail) {
             throw failure(wrong)
         }
+        if world != nil, let wrong = hangUnseen() { throw failure(wrong) }
         if let world, let wrong = desk.look(at: world, now: machine.now) { throw failure(wrong) }
         if let wrong = complaints.first ?? machine.wrongs.first { throw failure(wrong) }
     }
@@ -166,9 +178,11 @@ public final class Simulation {
         }
         let numbers = reading.entries.map(\.sequence)
         if zip(numbers, numbers.dropFirst()).contains(where: { $0 >= $1 }) { throw failure("the journal's numbers do not grow") }
+        if let wrong = lookAtLines(numbers) { throw failure(wrong) }
         let mayTear = supervisors + struck.values.reduce(0, +)
         if reading.damagedLines > mayTear { throw failure("\(reading.damagedLines) lines of the journal are damaged") }
         if let wrong = oracle.tellings(machine.hookRuns, forgets: storeMayFail || hadRefusal) { throw failure(wrong) }
+        if !storeMayFail, !hadRefusal, let wrong = oneIncidentATime() { throw failure(wrong) }
     }
 
     private func checkFinishedTask() throws {

@@ -40,6 +40,14 @@ import Testing
         for place in keptPlaces[fault] ?? [] { try sweep.tell(at: min(place, sweep.places)) }
     }
 
+    /// Between the agent's end and the supervisor's last word: a task that is done is not begun anew. Places are counted from the end, for
+    /// their number changes with all that comes before.
+    @Test(arguments: [NamedFault.supervisorKilled, .powerCut])
+    func aFinishedTaskStaysFinished(_ fault: NamedFault) throws {
+        let sweep = try Sweep(fault)
+        for fromEnd in 0..<15 { try sweep.tell(at: sweep.places - 2 * fromEnd) }
+    }
+
     private let keptPlaces: [NamedFault: [Int]] = [
         .supervisorKilled: [2052, 2066], .powerCut: [2052, 2059], .supervisorKilledTwice: [456],
         .storeDenied: [233, 639],  // a list of versions that could not be read hid the newest one for good
