@@ -104,8 +104,8 @@ let targets: [Target] = [
     library(
         "RunnerCommands",
         [
-            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "Digests", "EffectLedgers", "Incidents", "LaunchPlans",
-            "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews", "Supervision",
+            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuImages", "Digests", "EffectLedgers", "Incidents",
+            "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews", "Supervision",
         ]),
     executable("runner", ["RunnerCommands", "LinuxWorld", "OutsideWorld"]),
 
