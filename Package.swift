@@ -130,8 +130,8 @@ let targets: [Target] = [
     tests(
         "RunnerCommandsTests",
         [
-            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "Digests", "LaunchPlans", "OutsideWorld",
-            "Recovery",
+            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuImages", "Digests", "LaunchPlans",
+            "OutsideWorld", "Recovery",
             "SimulatedWorld", "StatusViews", "Supervision",
         ]),
     tests("ContractTests", ["OutsideWorld", "SimulatedWorld", "LinuxWorld", "AgentModel", "LaunchPlans"]),
@@ -168,7 +168,9 @@ let fuzzing: [Target] =
     : [
         .executableTarget(
             name: "protocol-fuzzer", dependencies: ["AgentModel", "AgentProtocol", "EffectLedgers"],
-            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
+        .executableTarget(
+            name: "image-fuzzer", dependencies: ["CriuImages"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
     ]
 
 let package = Package(

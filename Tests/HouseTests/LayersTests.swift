@@ -13,11 +13,11 @@ private let layers: [String: Layer] = [
     "OutsideWorld": .seam,
     "SimulatedWorld": .twin, "LinuxWorld": .twin, "Checkpoints": .effect, "Supervision": .conductor, "RunnerCommands": .front,
     "runner": .executable,
-    "protocol-fuzzer": .executable,
+    "protocol-fuzzer": .executable, "image-fuzzer": .executable,
 ]
 
 /// Modules that may touch the platform itself.
-private let reachesOutside = ["LinuxWorld", "AgentKit", "runner", "protocol-fuzzer"]
+private let reachesOutside = ["LinuxWorld", "AgentKit", "runner", "protocol-fuzzer", "image-fuzzer"]
 
 /// The SDK is a world of its own: it runs inside agents.
 private let standalone = ["AgentKit"]

@@ -37,7 +37,14 @@ struct ImageCheckCommand: Command {
         } else {
             try bench.answer(findings.map { FindingRow($0) }, as: format)
         }
-        return findings.contains { $0.severity == .error } ? .badData : .ok
+        let errors = findings.count { $0.severity == .error }
+        guard errors > 0 else { return .ok }
+        let fault = CommandFault(
+            .imageDamaged,
+            "could not trust '\(images.name)': \(errors) \(errors == 1 ? "error" : "errors") in its images. Restore another version, or dump anew"
+        )
+        bench.talk(fault.sentence)
+        return .ours(fault.status)
     }
 }
 
