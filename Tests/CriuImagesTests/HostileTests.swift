@@ -89,7 +89,8 @@ func aLengthThatCannotBeIsRefused(name: String, hex: String, kind: ImageFault.Ki
 
 @Test(
     arguments: [
-        ("{}", "a name is missing (at byte 1)"), (#"{"magic": "FS"}"#, "'entries' is missing (at byte 15)"), (#"{"entries": []}"#, "'entries' comes before 'magic' (at byte 11)"),
+        ("{}", "a name is missing (at byte 1)"), (#"{"magic": "FS"}"#, "'entries' is missing (at byte 15)"),
+        (#"{"entries": []}"#, "'entries' comes before 'magic' (at byte 11)"),
         (#"{"magic": "NEWS", "entries": []}"#, "'NEWS' is no kind of image (at byte 16)"),
         (#"{"magic": "FS", "entries": [{"cwd_id": 1}]}"#, "entry 0: 'fs_entry' has no 'root_id' (at byte 28)"),
         (#"{"magic": "FS", "entries": [{"cwd_id": 1, "root_id": -1}]}"#, "entry 0: -1 is no value of 'root_id' (at byte 28)"),
