@@ -41,7 +41,7 @@ private func hexadecimal(_ fields: String...) -> [String: Presentation] {
 }
 
 /// By message and field; what is not here is plain.
-private let presentations: [String: [String: Presentation]] = [
+let presentations: [String: [String: Presentation]] = [
     "bpfmap_file_entry": ["flags": .flags(FlagWords.openFlags)],
     "fanotify_file_entry": hexadecimal("flags", "faflags", "evflags"),
     "fanotify_mark_entry": hexadecimal("mflags", "mask", "ignored_mask").merging(["s_dev": .device]) { $1 },

@@ -64,6 +64,12 @@ extension Check {
                 .error, "core-\(thread).img", "it is of a machine of kind '\(core.architecture)', and this one is '\(architecture)'",
                 "registers of one kind mean nothing on another")
         }
+        if let group = core.thread?.number("cg_set") ?? core.task?.number("cg_set"), let known = facts.controlGroupSets,
+            !known.contains(group),
+            group != facts.inventory?.controlGroupSet
+        {
+            add(.error, "core-\(thread).img", "it names control group set \(group), which cgroup.img does not have", "CRIU stops at it")
+        }
         guard let state = core.thread, state.number("seccomp_mode") == 2 else { return }
         let filter = state.number("seccomp_filter") ?? 0
         if let known = facts.seccompFilters, filter >= known {

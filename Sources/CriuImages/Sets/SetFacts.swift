@@ -33,6 +33,8 @@ struct SetFacts: Sendable {
         var version: UInt64
         var hasDescriptorsPerID: Bool
         var closesTCP: Bool
+        /// The set of control groups that CRIU itself was in; it is in no file.
+        var controlGroupSet: UInt64?
         var root: ImageMessage?
     }
     struct Task: Sendable {

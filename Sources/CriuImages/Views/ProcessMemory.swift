@@ -93,6 +93,8 @@ public struct ProcessMemory: Sendable {
             at: range.lowerBound, count: min(range.upperBound - range.lowerBound, 64 << 10))
         guard var words else { return [] }
         if words.last == 0 { words.removeLast() }
+        // A process may have wiped them.
+        guard words.contains(where: { $0 != 0 }) else { return [] }
         return words.split(separator: 0, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
     }
 }
