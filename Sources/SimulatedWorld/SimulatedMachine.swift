@@ -153,6 +153,13 @@ public final class SimulatedMachine {
     /// The connection of the agent breaks, for no fault of its own.
     public func breakConnection() { for sandbox in sandboxes.values { sandbox.agent?.connectionBreaks() } }
 
+    /// Nothing will happen on it any more.
+    public func dissolve() {
+        coming = []
+        planned = [:]
+        sandboxes = [:]
+    }
+
     // MARK: Supervisors
 
     /// Counts a call of the supervisor to the outside. - Returns: false once it is dead: the call must do nothing.

@@ -130,6 +130,17 @@ extension Supervisor {
         return true
     }
 
+    /// Takes away the torn end that a refused write left, which needs room for the whole ledger: a disk that takes something small may refuse
+    /// this, and no effect can be written before it is done. - Returns: whether there is none.
+    func mendLedger() -> Bool {
+        guard ledgerEndsTorn else { return true }
+        do throws(FileFault) {
+            try cutTornEnd()
+            ledgerEndsTorn = false
+            return true
+        } catch { return false }
+    }
+
     /// Removes what was written in part and never answered for; left there it would count as damage.
     private func cutTornEnd() throws(FileFault) {
         guard try world.store.entry(at: ledgerPath) != nil else { return }

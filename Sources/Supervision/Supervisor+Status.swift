@@ -204,7 +204,7 @@ extension Supervisor {
     }
 
     func diskAgain() {
-        guard journal.flush(), diskFault() == nil else { return lookAtDiskLater() }
+        guard makeFolders(), journal.flush(), mendLedger(), diskFault() == nil else { return lookAtDiskLater() }
         guard checkpointMissed, case .running = recovery.phase else { return diskTakesWritesAgain() }
         // What was missed is made good now, not at the next round of the schedule; only that shows that there is space for it.
         if beginCheckpoint(.schedule) == nil { diskTakesWritesAgain() }

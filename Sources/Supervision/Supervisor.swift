@@ -136,7 +136,7 @@ public final class Supervisor {
         let home = store.directory(of: agent)
         var last: JournalEntry?
         do {
-            for folder in ["journal", "log", "effects", "incidents"] { try world.store.makeDirectories(home / folder) }
+            for folder in Self.folders { try world.store.makeDirectories(home / folder) }
             journal = try Journal(disk: world.store, directory: home / "journal", last: &last)
         } catch {
             // A full or read-only store must not keep the agent from running: go on with what can be read.
@@ -175,6 +175,25 @@ public final class Supervisor {
         hasLeft = true
         note(Journal.endNote, "supervisor \(request.processID) ended")
         lock.release()
+    }
+
+    /// Nothing that is on its way comes to an end any more, as when its process dies: for whoever goes on in the same process, as a
+    /// simulation does. What waits for an answer would hold its supervisor for ever.
+    public func abandon() {
+        work = [:]
+        programs = [:]
+        checkpointRun = nil
+        checkpointWish = nil
+    }
+
+    private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
+
+    /// A full disk may have refused them at the beginning; nothing can be written into what is not there. - Returns: whether all are there.
+    func makeFolders() -> Bool {
+        do throws(FileFault) {
+            for folder in Self.folders { try world.store.makeDirectories(store.directory(of: agent) / folder) }
+            return true
+        } catch { return false }
     }
 
     // MARK: Dispatch

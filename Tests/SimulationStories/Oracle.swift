@@ -34,6 +34,8 @@ struct Oracle {
     private var excused: Set<UInt64> = []
     private var looked = 0
     private var statusWrongSince: Int64?
+    /// Whose status file that is: the next supervisor is not behind by what the last one left.
+    private var statusOf: UInt64 = 0
 
     init(agent: AgentName) { self.agent = agent }
 
@@ -49,12 +51,15 @@ struct Oracle {
     mutating func look(at machine: SimulatedMachine, supervised: Bool, storeTroubled: Bool) -> String? {
         if machine.mostAtOnce > 1 { return "\(machine.mostAtOnce) incarnations ran at once" }
         looked += 1
-        guard looked % 16 == 0 else { return nil }
-        if !supervised || storeTroubled {
+        let isRound = looked % 16 == 0
+        if !supervised || storeTroubled || statusOf != machine.supervisorEpoch {
             statusWrongSince = nil
-        } else if let wrong = lookAtStatus(machine) {
+            statusOf = machine.supervisorEpoch
+        } else if isRound || statusWrongSince != nil, let wrong = lookAtStatus(machine) {
+            // What is wrong is looked at with every step until it is right: wrong twice is not wrong all the time.
             return wrong
         }
+        guard isRound else { return nil }
         return lookAtVersions(machine.store)
     }
 

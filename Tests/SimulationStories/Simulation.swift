@@ -74,6 +74,9 @@ public final class Simulation {
         machine.hooks = ["after-checkpoint", "after-restore", "before-checkpoint", "before-restore", "on-incident"]
     }
 
+    /// What was to come on the machine holds it, and what is on it, for ever.
+    deinit { machine.dissolve() }
+
     public var virtualDays: Double { Double(machine.now - began) / 86_400e9 }
 
     /// Runs supervisors one after another until the agent's task is finished, or until `limit` of virtual time is over.
@@ -118,6 +121,7 @@ public final class Simulation {
             guard mayFail else { throw failure("a supervisor could not begin: \(error)") }
             return nil
         }
+        defer { supervisor.abandon() }
         while machine.now < end {
             steps += 1
             let result = supervisor.step()
@@ -211,6 +215,14 @@ public final class Simulation {
             durable = max(began, life.committed ?? 0)
             before = life
         }
+    }
+
+    /// The most steps that a life had to do again.
+    var mostLost: UInt64 {
+        zip(machine.lives, machine.lives.dropFirst()).map { before, next in
+            let reached = before.reached ?? before.began ?? 0
+            return reached - min(reached, next.began ?? 0)
+        }.max() ?? 0
     }
 
     static let facts = HostFacts(

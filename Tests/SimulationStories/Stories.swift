@@ -251,6 +251,15 @@ extension Story {
                     RecurringTrouble(.agentKilled, every: .seconds(90)), RecurringTrouble(.supervisorKilled, every: .seconds(200)),
                 ]
             },
+            // Full, then with room for something small and not for a second ledger.
+            Story(
+                "nearly full", script(200) { $0.beatsEvery = 2000...4000 }, spec { $0.checkpoint.every = .seconds(3600) },
+                within: .seconds(86_400)
+            ) {
+                $0.machine.plan(after: .seconds(150)) { $0.store.setCapacity($0.store.used) }
+                $0.machine.plan(after: .seconds(165)) { $0.store.setCapacity(ByteCount($0.store.used.bytes + (16 << 10))) }
+                $0.machine.plan(after: .seconds(225)) { $0.store.setCapacity(nil) }
+            }.ending(warnedOnce),
             Story(
                 "troubled disk", script(60) { $0.savesEvery = 7 }, spec { $0.recovery.whenExhausted = .retry },
                 within: .seconds(20 * 86_400)
@@ -295,6 +304,6 @@ extension Story {
             $0.goesBackAtMost = 4
             $0.wishes = [.status, .checkpoint, .checkpointAndWait, .restart, .pin, .stop, .restart, .status, .checkpointAndWait, .restore]
             $0.troubles = Trouble.allCases.map { RecurringTrouble($0, every: .seconds(86_400)) }
-        }
+        }.ending(losesLittle)
     }
 }

@@ -23,6 +23,11 @@ extension Story {
         return nil
     }
 
+    /// A checkpoint an hour, four steps an hour: whatever comes together, a day's work is never begun anew.
+    static let losesLittle: @Sendable (Simulation) -> String? = { simulation in
+        simulation.mostLost < 96 ? nil : "\(simulation.mostLost) steps were lost at once"
+    }
+
     /// Whoever stops an agent, and waits for it, finds every step again.
     static let keepsEveryStep: @Sendable (Simulation) -> String? = { simulation in
         let lives = simulation.machine.lives
@@ -31,6 +36,11 @@ extension Story {
             return "incarnation \(before.incarnation) was stopped at step \(before.reached ?? 0), and the next began at \(next.began ?? 0)"
         }
         return nil
+    }
+
+    static let warnedOnce: @Sendable (Simulation) -> String? = { simulation in
+        let warnings = simulation.machine.trace.count { $0.contains("warning: the store at") }
+        return warnings == 1 ? nil : "\(warnings) warnings of one full disk"
     }
 
     static let neverFromForced: @Sendable (Simulation) -> String? = { simulation in
