@@ -25,11 +25,8 @@ enum Presentation: Hashable, Sendable {
     static func of(_ field: String, in message: String) -> Presentation { presentations[message]?[field] ?? .plain }
 }
 
-private let registers: [String: Presentation] = [
-    "clear_tid_addr": .hexadecimal, "gpregs": .hexadecimal, "fpregs": .hexadecimal, "vxrs_low": .hexadecimal, "vxrs_high": .hexadecimal,
-    "gs_cb": .hexadecimal, "gs_bc": .hexadecimal, "ri_cb": .hexadecimal,
-]
-private let generalRegisters: [String: Presentation] = ["clear_tid_addr": .hexadecimal, "gpregs": .hexadecimal]
+private let registers = hexadecimal("clear_tid_addr", "gpregs", "fpregs")
+private let generalRegisters = hexadecimal("clear_tid_addr", "gpregs")
 private let hexadecimalFlags: [String: Presentation] = ["flags": .hexadecimal]
 private let socket: [String: Presentation] = [
     "family": .names(SocketWords.families), "type": .names(SocketWords.types), "proto": .names(SocketWords.protocols),
@@ -70,7 +67,8 @@ let presentations: [String: [String: Presentation]] = [
     "tcp_stream_entry": hexadecimal("opt_mask"),
     "thread_info_aarch64": generalRegisters, "thread_info_arm": generalRegisters, "thread_info_ppc64": generalRegisters,
     "thread_info_riscv64": generalRegisters, "thread_info_x86": generalRegisters,
-    "thread_info_loongarch64": registers, "thread_info_mips": registers, "thread_info_s390": registers,
+    "thread_info_loongarch64": registers, "thread_info_mips": registers,
+    "thread_info_s390": registers.merging(hexadecimal("vxrs_low", "vxrs_high", "gs_cb", "gs_bc", "ri_cb")) { $1 },
     "timerfd_entry": hexadecimal("flags", "settime_flags"),
     "tty_file_entry": hexadecimalFlags,
     "tun_link_entry": hexadecimalFlags,
