@@ -64,6 +64,7 @@ let targets: [Target] = [
     system("CGcrypt", "libgcrypt", "libgcrypt20-dev"),
     system("CProtobufC", "libprotobuf-c", "libprotobuf-c-dev"),
     .target(name: "CAgentMessages", dependencies: ["CProtobufC"]),
+    .target(name: "CCriuMessages", dependencies: ["CProtobufC"]),
 
     // Pure: decide, compute, parse, render.
     library("AgentModel"),
@@ -74,6 +75,7 @@ let targets: [Target] = [
     library("Schedules", ["AgentModel"]),
     library("AgentSpecs", ["AgentModel", "Recovery", "LaunchPlans", "Schedules", "CYAML"]),
     library("AgentProtocol", ["AgentModel", "CAgentMessages", "CProtobufC"]),
+    library("CriuImages", ["CCriuMessages", "CProtobufC"]),
     library("EffectLedgers", ["AgentModel", "Digests"]),
     library("Incidents", ["AgentModel", "Recovery"]),
     library("StatusViews", ["AgentModel", "Recovery", "Incidents"]),
@@ -102,8 +104,8 @@ let targets: [Target] = [
     library(
         "RunnerCommands",
         [
-            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "Digests", "EffectLedgers", "Incidents", "LaunchPlans",
-            "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews", "Supervision",
+            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuImages", "Digests", "EffectLedgers", "Incidents",
+            "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews", "Supervision",
         ]),
     executable("runner", ["RunnerCommands", "LinuxWorld", "OutsideWorld"]),
 
@@ -119,6 +121,7 @@ let targets: [Target] = [
     tests("SchedulesTests", ["Schedules", "AgentModel"]),
     tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Schedules"]),
     tests("AgentProtocolTests", ["AgentProtocol", "AgentModel"]),
+    tests("CriuImagesTests", ["CriuImages"]),
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
     tests("StatusViewsTests", ["StatusViews", "AgentModel", "Recovery", "Incidents"]),
@@ -127,8 +130,8 @@ let targets: [Target] = [
     tests(
         "RunnerCommandsTests",
         [
-            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "Digests", "LaunchPlans", "OutsideWorld",
-            "Recovery",
+            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuImages", "Digests", "LaunchPlans",
+            "OutsideWorld", "Recovery",
             "SimulatedWorld", "StatusViews", "Supervision",
         ]),
     tests("ContractTests", ["OutsideWorld", "SimulatedWorld", "LinuxWorld", "AgentModel", "LaunchPlans"]),
@@ -165,7 +168,9 @@ let fuzzing: [Target] =
     : [
         .executableTarget(
             name: "protocol-fuzzer", dependencies: ["AgentModel", "AgentProtocol", "EffectLedgers"],
-            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])])
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
+        .executableTarget(
+            name: "image-fuzzer", dependencies: ["CriuImages"], swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]),
     ]
 
 let package = Package(

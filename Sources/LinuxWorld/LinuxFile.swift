@@ -1,3 +1,4 @@
+internal import CLinuxShims
 internal import Glibc
 internal import OutsideWorld
 
@@ -18,6 +19,18 @@ final class LinuxFile: DiskFile {
         case .success(let bytes): return bytes
         case .failure(let error): throw fault(error.errno, "read")
         }
+    }
+
+    func read(_ count: Int, at offset: UInt64) throws(FileFault) -> [UInt8] {
+        guard let offset = Int(exactly: offset) else { return [] }
+        var failure: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            let result = uninterrupted { pread(descriptor, buffer.baseAddress, count, offset) }
+            filled = max(0, result)
+            failure = Int32(max(0, -result))
+        }
+        if failure != 0 { throw fault(failure, "read") }
+        return bytes
     }
 
     func write(_ bytes: [UInt8]) throws(FileFault) {

@@ -47,6 +47,7 @@ public final class LinuxMachine: Machine {
 
     public private(set) var outputLoss: OutputLoss?
 
+    public func write(_ bytes: [UInt8], to stream: OutputStream) { streams.write(bytes, to: stream) }
     public func write(_ text: String, to stream: OutputStream) {
         let refused = streams.write(Array(text.utf8), to: stream)
         guard refused != 0, stream == .standardOutput, outputLoss == nil else { return }

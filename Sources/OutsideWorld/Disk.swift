@@ -135,6 +135,8 @@ public struct FileFault: Error, Hashable, Sendable {
 public protocol DiskFile: AnyObject {
     /// Reads on from where the last read or write ended, at most `count` bytes; empty at the end of the file.
     func read(_ count: Int) throws(FileFault) -> [UInt8]
+    /// Reads from `offset` on, at most `count` bytes; empty at the end of the file. Where `read` goes on does not change.
+    func read(_ count: Int, at offset: UInt64) throws(FileFault) -> [UInt8]
     /// Writes all of `bytes` where the last read or write ended, or at the end in append mode; on a fault some may have been written.
     func write(_ bytes: [UInt8]) throws(FileFault)
     /// On return the content is on stable storage. See fsync(2).

@@ -43,6 +43,8 @@ public protocol Machine: Clock, Randomness {
     var userID: UInt32 { get }
 
     func write(_ text: String, to stream: OutputStream)
+    /// Bytes that need not be text.
+    func write(_ bytes: [UInt8], to stream: OutputStream)
     /// The first part of the answer that standard output did not take; nil: it took all of it.
     var outputLoss: OutputLoss? { get }
     func isTerminal(_ stream: OutputStream) -> Bool

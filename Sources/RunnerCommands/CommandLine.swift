@@ -11,6 +11,8 @@ func allCommands() -> [any Command.Type] {
         CheckpointCommand.self, VersionsCommand.self, ShowCommand.self, RestoreCommand.self, VerifyCommand.self, PinCommand.self,
         UnpinCommand.self, PruneCommand.self,
         WhyCommand.self, PlanCommand.self, ReplayCommand.self, SettleCommand.self, ConfigCommand.self, DoctorCommand.self,
+        ImageShowCommand.self, ImageCheckCommand.self, ImageDiffCommand.self, ImageDecodeCommand.self, ImageEncodeCommand.self,
+        ImagePagesCommand.self, ImageStringsCommand.self, ImageCatCommand.self,
         ExplainCommand.self, HelpCommand.self, CompletionsCommand.self, VersionCommand.self,
     ]
 }
@@ -57,6 +59,7 @@ private struct CommandLine {
             machine.write(overviewText(allCommands().map(describe)), to: .standardError)
             return ExitStatus.usage.rawValue
         case .help(nil): machine.write(overviewText(allCommands().map(describe)), to: .standardOutput)
+        case .familyHelp(let word): machine.write(familyText(word, allCommands().map(describe)), to: .standardOutput)
         case .help(let command?): machine.write(helpText(describe(command)), to: .standardOutput)
         case .command(let command, let common):
             try command.validate()

@@ -26,15 +26,19 @@ final class SimulatedFile: DiskFile {
     }
 
     func read(_ count: Int) throws(FileFault) -> [UInt8] {
-        let (life, node, start) = (life, node, position)
-        let bytes = try disk.perform("read", path, changes: false) { state throws(Refusal) in
+        let bytes = try read(count, at: UInt64(position))
+        position += bytes.count
+        return bytes
+    }
+
+    func read(_ count: Int, at offset: UInt64) throws(FileFault) -> [UInt8] {
+        let (life, node, start) = (life, node, Int(clamping: offset))
+        return try disk.perform("read", path, changes: false) { state throws(Refusal) in
             guard state.life == life, let content = state.tree.nodes[node]?.content else { throw .system(5) }
             // A large read is shorter than asked for, at times: a reader that takes that for the end is wrong.
             let most = count >= 4096 && state.random.number(below: 8) == 0 ? count / 2 : count
-            return Array(content[min(start, content.count)..<min(start + most, content.count)])
+            return Array(content[min(start, content.count)..<min(min(start, content.count) + most, content.count)])
         }
-        position += bytes.count
-        return bytes
     }
 
     func write(_ bytes: [UInt8]) throws(FileFault) {

@@ -103,6 +103,10 @@ private final class SupervisedFile: DiskFile {
         try check("read")
         return try file.read(count)
     }
+    func read(_ count: Int, at offset: UInt64) throws(FileFault) -> [UInt8] {
+        try check("read")
+        return try file.read(count, at: offset)
+    }
     func write(_ bytes: [UInt8]) throws(FileFault) {
         try check("write")
         try file.write(bytes)

@@ -48,6 +48,16 @@ enum Errno {
 // MARK: Files
 
 private let filePromises: [DiskPromise] = [
+    DiskPromise("a file is read at any place, and reading goes on where it was") { disk in
+        try disk.make("a", "one two")
+        let file = try disk.open("a", .read)
+        #expect(try file.read(3) == bytes("one"))
+        #expect(try file.read(9, at: 4) == bytes("two"))
+        #expect(try file.read(1, at: 0) == bytes("o"))
+        #expect(try file.read(1, at: 7) == [])
+        #expect(try file.read(1, at: .max) == [])
+        #expect(try file.read(9) == bytes(" two"))
+    },
     DiskPromise("a file holds what was written, in order") { disk in
         let file = try disk.open("a", .createNew(mode: 0o640))
         try file.write(bytes("one "))

@@ -9,21 +9,21 @@ private enum Layer: Int {
 private let layers: [String: Layer] = [
     "AgentModel": .pure, "Digests": .pure, "LaunchPlans": .pure, "Recovery": .pure, "Retention": .pure, "Schedules": .pure,
     "AgentSpecs": .pure,
-    "AgentProtocol": .pure, "EffectLedgers": .pure, "Incidents": .pure, "StatusViews": .pure, "ControlSocket": .effect,
+    "AgentProtocol": .pure, "CriuImages": .pure, "EffectLedgers": .pure, "Incidents": .pure, "StatusViews": .pure, "ControlSocket": .effect,
     "OutsideWorld": .seam,
     "SimulatedWorld": .twin, "LinuxWorld": .twin, "Checkpoints": .effect, "Supervision": .conductor, "RunnerCommands": .front,
     "runner": .executable,
-    "protocol-fuzzer": .executable,
+    "protocol-fuzzer": .executable, "image-fuzzer": .executable,
 ]
 
 /// Modules that may touch the platform itself.
-private let reachesOutside = ["LinuxWorld", "AgentKit", "runner", "protocol-fuzzer"]
+private let reachesOutside = ["LinuxWorld", "AgentKit", "runner", "protocol-fuzzer", "image-fuzzer"]
 
 /// The SDK is a world of its own: it runs inside agents.
 private let standalone = ["AgentKit"]
 
 /// C that only computes; allowed in pure modules.
-private let computing = ["CYAML", "CGcrypt", "CProtobufC", "CAgentMessages", "FoundationEssentials", "Synchronization"]
+private let computing = ["CYAML", "CGcrypt", "CProtobufC", "CAgentMessages", "CCriuMessages", "FoundationEssentials", "Synchronization"]
 
 private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 

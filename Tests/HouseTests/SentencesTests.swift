@@ -117,8 +117,11 @@ private func names(in file: String) throws -> [String: String] {
     let pages = try files(below: "docs/commands", [".md"]).compactMap { $0.path.split(separator: "/").last }
     let commands = Set(pages.map { String($0.dropLast(3)) })
     for (path, text) in try files(below: "Sources", [".swift"]) + files(below: "sdk/python/src", [".py"]) {
-        for match in text.matches(of: #/'runner ([a-z]+)/#) {
-            #expect(commands.contains(String(match.output.1)), "\(path) advises 'runner \(match.output.1)'")
+        for match in text.matches(of: #/'runner ([a-z]+)(?: ([a-z]+|--help))?/#) {
+            let first = String(match.output.1)
+            let both = "\(first)-\(match.output.2 ?? "")"
+            let isFamily = match.output.2 == "--help" && commands.contains { $0.hasPrefix(first + "-") }
+            #expect(commands.contains(first) || commands.contains(both) || isFamily, "\(path) advises '\(match.output.0)'")
         }
     }
 }

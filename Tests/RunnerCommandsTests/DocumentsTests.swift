@@ -6,7 +6,7 @@ import Testing
 /// Pages of docs/ that are made from the code, and what they must hold. `make golden` writes them.
 private let pages: [(path: String, text: String)] = {
     let commands = allCommands().map(describe)
-    return commands.map { ("docs/commands/\($0.name).md", Documents.page($0)) } + [
+    return commands.map { ("docs/commands/\($0.pageName).md", Documents.page($0)) } + [
         ("docs/commands/README.md", Documents.index(commands)), ("docs/commands/exit-codes.md", Documents.exitCodes()),
         ("docs/errors.md", Documents.errors()),
     ]

@@ -35,6 +35,8 @@ final class FakeMachine: Machine {
     var held: [any DiskLock] = []
 
     private(set) var output = ""
+    /// What was written as bytes.
+    private(set) var outputBytes: [UInt8] = []
     private(set) var errors = ""
     private(set) var asked: [ControlRequest] = []
     private(set) var startedDetached: [[String]] = []
@@ -63,6 +65,10 @@ final class FakeMachine: Machine {
         case .standardOutput: output += text
         case .standardError: errors += text
         }
+    }
+    func write(_ bytes: [UInt8], to stream: OutputStream) {
+        if stream == .standardOutput { outputBytes += bytes }
+        write(String(decoding: bytes, as: UTF8.self), to: stream)
     }
     func isTerminal(_ stream: OutputStream) -> Bool { terminals.contains(stream) }
     func width(of stream: OutputStream) -> Int? { columns }

@@ -118,6 +118,10 @@ let fileFailures: [Failure] = [
 /// Talk at the end of an answer that was given all the same.
 let remarks: [Failure] = [
     Failure(
+        "image check /dump -q", 65, "E-IMAGE-DAMAGED",
+        "could not trust '/dump': 1 error in its images. Restore another version, or dump anew"
+    ) { stage in stage.machine.disks["/dump"] = try imageDisk("older", without: ["mm-1001.img"]) },
+    Failure(
         "replay agent-7", 1, "E-REPLAY-DIFFERS",
         "could not decide all again as the journal of 'agent-7' has it: 1 differ, shown above. 'runner explain E-REPLAY-DIFFERS' tells what that means"
     ) { stage in try stage.write(journal: stage.strangeJournal()) },

@@ -35,11 +35,16 @@ struct CompletionsCommand: Command {
 /// The scripts, made of the same descriptions as the help.
 private enum Completions {
     static func bash(_ commands: [CommandDescription]) -> String {
-        let cases = commands.map { command in
-            let words = command.options.map { "--\($0.long)" }.joined(separator: " ")
-            let agents = takesAgent(command) ? " $(runner ls -q 2>/dev/null)" : command.name == "help" ? " \(names(commands))" : ""
-            return "        \(command.name)) words=\"\(words)\(agents)\" ;;"
-        }
+        let cases =
+            families(commands).map { family in
+                let words = family.members.flatMap { ["\($0.name.dropFirst(family.name.count + 1))"] + $0.options.map { "--\($0.long)" } }
+                return "        \(family.name)) words=\"\(unique(words).joined(separator: " "))\" ;;"
+            }
+            + commands.filter { !$0.name.contains(" ") }.map { command in
+                let words = command.options.map { "--\($0.long)" }.joined(separator: " ")
+                let agents = takesAgent(command) ? " $(runner ls -q 2>/dev/null)" : command.name == "help" ? " \(names(commands))" : ""
+                return "        \(command.name)) words=\"\(words)\(agents)\" ;;"
+            }
         return """
             # runner: completion for bash, printed by 'runner completions bash'
             _runner() {
@@ -61,8 +66,15 @@ private enum Completions {
     static func fish(_ commands: [CommandDescription]) -> String {
         var lines = ["# runner: completion for fish, printed by 'runner completions fish'"]
         for command in commands {
-            let here = "-n '__fish_seen_subcommand_from \(command.name)'"
-            lines.append("complete -c runner -n __fish_use_subcommand -f -a \(command.name) -d \(quoted(command.summary))")
+            let here = "-n '__fish_seen_subcommand_from \(command.name.split(separator: " ").last ?? "")'"
+            let words = command.name.split(separator: " ")
+            if words.count == 1 {
+                lines.append("complete -c runner -n __fish_use_subcommand -f -a \(command.name) -d \(quoted(command.summary))")
+            } else {
+                lines.append("complete -c runner -n __fish_use_subcommand -f -a \(words[0])")
+                let family = "-n '__fish_seen_subcommand_from \(words[0])'"
+                lines.append("complete -c runner \(family) -f -a \(words[1]) -d \(quoted(command.summary))")
+            }
             for option in command.options {
                 let short = option.short.map { " -s \($0)" } ?? ""
                 lines.append(
@@ -75,7 +87,21 @@ private enum Completions {
 
     // MARK: Parts
 
-    private static func names(_ commands: [CommandDescription]) -> String { commands.map(\.name).joined(separator: " ") }
+    private static func names(_ commands: [CommandDescription]) -> String {
+        unique(commands.map { String($0.name.prefix { $0 != " " }) }).joined(separator: " ")
+    }
+
+    /// Commands whose names share their first word.
+    private static func families(_ commands: [CommandDescription]) -> [(name: String, members: [CommandDescription])] {
+        unique(commands.filter { $0.name.contains(" ") }.map { String($0.name.prefix { $0 != " " }) }).map { name in
+            (name, commands.filter { $0.name.hasPrefix(name + " ") })
+        }
+    }
+
+    private static func unique(_ words: [String]) -> [String] {
+        var seen: Set<String> = []
+        return words.filter { seen.insert($0).inserted }
+    }
 
     private static func takesAgent(_ command: CommandDescription) -> Bool { command.arguments.contains { $0.name.hasPrefix("AGENT") } }
 

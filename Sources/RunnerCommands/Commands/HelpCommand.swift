@@ -1,5 +1,5 @@
 struct HelpCommand: Command {
-    var command: String?
+    var command: [String] = []
     var json = false
     var markdown = false
 
@@ -15,12 +15,17 @@ struct HelpCommand: Command {
     static var options: [Option<Self>] {
         [.json(\.json), .flag("markdown", nil, \.markdown, "With COMMAND: its page of docs/commands.")]
     }
-    static var operands: [Operand<Self>] { [.optional("COMMAND", \.command, "Which; the overview when none is named.")] }
+    static var operands: [Operand<Self>] { [.many("COMMAND", \.command, "Which; the overview when none is named.")] }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let all = allCommands().map(describe)
-        guard let command else {
+        let command = command.joined(separator: " ")
+        guard !command.isEmpty else {
             if json { try bench.answer(json: HelpManifest(all)) } else { bench.answer(overviewText(all)) }
+            return .ok
+        }
+        if !json, all.contains(where: { $0.name.hasPrefix(command + " ") }) {
+            bench.answer(familyText(command, all))
             return .ok
         }
         guard let found = all.first(where: { $0.name == command }) else {

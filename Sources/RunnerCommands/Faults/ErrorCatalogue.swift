@@ -12,6 +12,7 @@ extension ErrorCode {
         case .specFile, .specInvalid, .runFailed: runEntry
         case .launchNotFound, .launchNotExecutable, .launchSetUp, .launchSystem, .launchUser, .launchWorkspace, .launchPath: launchEntry
         case .fileMissing, .fileDenied, .fileFull, .fileReadOnly, .fileTooLarge, .fileIO: fileEntry
+        case .imageUnknown, .imageRaw, .imageDamaged, .imageText, .imagePlace, .imageSet: imageEntry
         case .statusBroken, .journalBroken, .replayDiffers: recordEntry
         }
     }

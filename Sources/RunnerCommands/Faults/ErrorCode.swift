@@ -56,6 +56,13 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case fileTooLarge = "E-FILE-TOO-LARGE"
     case fileIO = "E-FILE-IO"
 
+    case imageUnknown = "E-IMAGE-UNKNOWN"
+    case imageRaw = "E-IMAGE-RAW"
+    case imageDamaged = "E-IMAGE-DAMAGED"
+    case imageText = "E-IMAGE-TEXT"
+    case imagePlace = "E-IMAGE-PLACE"
+    case imageSet = "E-IMAGE-SET"
+
     case statusBroken = "E-STATUS-BROKEN"
     case journalBroken = "E-JOURNAL-BROKEN"
     case replayDiffers = "E-REPLAY-DIFFERS"

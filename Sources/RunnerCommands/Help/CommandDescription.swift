@@ -66,4 +66,9 @@ struct CommandDescription: Encodable {
     }
 }
 
+extension CommandDescription {
+    /// Of its page and its manual: "image-decode".
+    var pageName: String { String(name.map { $0 == " " ? "-" : $0 }) }
+}
+
 func describe(_ type: any Command.Type) -> CommandDescription { CommandDescription(type) }

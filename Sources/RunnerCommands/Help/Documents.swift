@@ -45,7 +45,7 @@ enum Documents {
         for group in Manual.Group.allCases {
             text += "\n## \(group.rawValue)\n\n| command | what it does |\n|---|---|\n"
             for command in commands where command.group == group.rawValue {
-                text += "| [\(command.name)](\(command.name).md) | \(command.summary) |\n"
+                text += "| [\(command.name)](\(command.pageName).md) | \(command.summary) |\n"
             }
         }
         return text + "\n[Exit codes](exit-codes.md) · [errors](../errors.md)\n"

@@ -13,6 +13,17 @@ func helpText(_ command: CommandDescription) -> String {
     return text + "\nEXIT STATUS\n" + twoColumns(command.exits.map { (String($0.status), $0.meaning) })
 }
 
+/// Help for commands whose names share their first word.
+func familyText(_ word: String, _ commands: [CommandDescription]) -> String {
+    let members = commands.filter { $0.name.hasPrefix(word + " ") }
+    var text = "runner \(word): \(members.count) commands\n\nEXAMPLES\n"
+    for example in members.prefix(2).compactMap(\.examples.first) {
+        text += "  \(example.line)\n      \(wrapped(example.effect, width: 78, indent: 6))\n"
+    }
+    text += "\nCOMMANDS\n" + twoColumns(members.map { ($0.name, $0.summary) })
+    return text + "\n'runner \(word) COMMAND --help' tells more of each.\n"
+}
+
 /// The whole program's help.
 func overviewText(_ commands: [CommandDescription]) -> String {
     var text = """

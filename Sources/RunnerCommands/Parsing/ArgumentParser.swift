@@ -4,6 +4,8 @@ enum Invocation {
     case command(any Command, CommonOptions)
     /// nil: the whole program's.
     case help((any Command.Type)?)
+    /// Of the commands whose names begin with this word: "image decode", "image encode".
+    case familyHelp(String)
     case version
 }
 
@@ -37,14 +39,30 @@ struct ArgumentParser {
             case _ where word.hasPrefix("-"):
                 throw UsageFault.unknown("option", word, near: ["--help", "--version", "--store"], command: nil)
             default:
-                guard let type = commands.first(where: { $0.manual.name == word }) else {
-                    throw UsageFault.unknown("command", word, near: commands.map { $0.manual.name }, command: nil)
-                }
                 common.commandIndex = index
+                if commands.contains(where: { $0.manual.name.hasPrefix(word + " ") }) {
+                    return try parse(family: word, words[(index + 1)...], common)
+                }
+                guard let type = commands.first(where: { $0.manual.name == word }) else {
+                    let names = commands.map { String($0.manual.name.prefix { $0 != " " }) }
+                    throw UsageFault.unknown("command", word, near: names, command: nil)
+                }
                 return try parse(type, words[(index + 1)...], common)
             }
         }
         return .help(nil)
+    }
+
+    /// A command whose name is two words, of which `family` is the first.
+    private func parse(family: String, _ words: ArraySlice<String>, _ common: CommonOptions) throws(UsageFault) -> Invocation {
+        let members = commands.filter { $0.manual.name.hasPrefix(family + " ") }
+        let names = members.map { String($0.manual.name.dropFirst(family.count + 1)) }
+        guard let word = words.first else { throw UsageFault("say what to do: \(names.joined(separator: ", "))", command: family) }
+        if word == "-h" || word == "--help" { return .familyHelp(family) }
+        guard let position = names.firstIndex(of: word) else {
+            throw UsageFault.unknown("command", "\(family) \(word)", near: members.map { $0.manual.name }, command: family)
+        }
+        return try parse(members[position], words.dropFirst(), common)
     }
 
     private func parse<C: Command>(_ type: C.Type, _ words: ArraySlice<String>, _ common: CommonOptions) throws(UsageFault) -> Invocation {

@@ -33,6 +33,7 @@ struct Manual: Sendable {
         case look = "See what they do"
         case keep = "Keep and restore versions"
         case explain = "Understand and check"
+        case images = "Look into CRIU's images"
     }
     var name: String
     var group: Group

@@ -25,6 +25,9 @@ struct Workbench {
         if !text.isEmpty { machine.write(text, to: .standardOutput) }
     }
 
+    /// An answer that is no text.
+    func answer(_ bytes: [UInt8]) { machine.write(bytes, to: .standardOutput) }
+
     /// Talk for a person: one line beginning with the program's name.
     func talk(_ sentence: String) { machine.write("runner: \(printable(sentence))\n", to: .standardError) }
 

@@ -1,0 +1,81 @@
+internal import AgentModel
+internal import CriuImages
+internal import OutsideWorld
+
+/// Images of CRIU as commands meet them: files and directories that a person names.
+extension Workbench {
+    /// One file. Nothing of it is read yet.
+    func image(_ path: String) throws(CommandFault) -> ImageFile {
+        let whole = Places.absolute(path, from: machine.workingDirectory)
+        let parts = whole.split(separator: "/").map(String.init)
+        guard let name = parts.last, let file = DiskPath(name) else {
+            throw CommandFault(.usage, "'\(path)' names no file. See 'runner image --help'")
+        }
+        let disk = try openDirectory("/" + parts.dropLast().joined(separator: "/"))
+        do throws(FileFault) {
+            guard let entry = try disk.entry(at: file) else { throw FileFault(.missing, doing: "read", what: path) }
+            return Self.image(file, entry, on: disk)
+        } catch { throw CommandFault(error) }
+    }
+
+    /// A set of images, with the older ones it leans on.
+    /// - Throws: `E-IMAGE-SET` when there are no images in the directory.
+    func images(_ path: String) throws(CommandFault) -> ImageDirectory {
+        let whole = Places.absolute(path, from: machine.workingDirectory)
+        let directory: ImageDirectory
+        do { directory = try images(at: whole, named: path, depth: 0) } catch { throw CommandFault(error) }
+        guard directory.files.keys.contains(where: { $0.hasSuffix(".img") }) else {
+            throw CommandFault(.imageSet, "could not look into '\(path)': there are no images in it. Name the directory CRIU dumped into")
+        }
+        return directory
+    }
+
+    private func images(at path: String, named name: String, depth: Int) throws(FileFault) -> ImageDirectory {
+        let disk = try machine.disk(at: path, create: false)
+        var files: [ImageFile] = []
+        var parent = ImageDirectory.Parent.none
+        for name in try disk.names(in: nil) {
+            guard let file = DiskPath(name), let entry = try disk.entry(at: file) else { continue }
+            switch entry.kind {
+            case .file: files.append(Self.image(file, entry, on: disk))
+            case .symbolicLink(let target) where name == ImageDirectory.parentLink && depth < ImageDirectory.longestChain:
+                let older = Places.absolute(target, from: path)
+                do { parent = .set(try images(at: older, named: target, depth: depth + 1)) } catch { parent = .missing(target: target) }
+            case .symbolicLink, .directory, .other: continue
+            }
+        }
+        return ImageDirectory(name: name, files: files, parent: parent)
+    }
+
+    /// Opened for every piece that is read: a set of many processes has more files than may be open at once.
+    private static func image(_ path: DiskPath, _ entry: DiskEntry, on disk: any Disk) -> ImageFile {
+        ImageFile(name: path.name, size: entry.size) { (offset, count) throws(ImageFault) in
+            do throws(FileFault) {
+                let file = try disk.open(path, .read)
+                var bytes: [UInt8] = []
+                while bytes.count < count {
+                    let piece = try file.read(count - bytes.count, at: offset + UInt64(bytes.count))
+                    if piece.isEmpty { break }
+                    bytes += piece
+                }
+                guard bytes.count == count else { throw FileFault(.busy, doing: "read", what: path.name) }
+                return bytes
+            } catch { throw ImageFault(.unreadable, error.because) }
+        }
+    }
+
+    private func openDirectory(_ path: String) throws(CommandFault) -> any Disk {
+        do { return try machine.disk(at: path, create: false) } catch { throw CommandFault(error) }
+    }
+
+    /// What CRIU calls this machine's architecture; nil: it has no name for it.
+    static var architecture: String? {
+        #if arch(x86_64)
+            "X86_64"
+        #elseif arch(arm64)
+            "AARCH64"
+        #else
+            nil
+        #endif
+    }
+}
