@@ -1,15 +1,22 @@
+internal import LaunchPlans
 internal import OutsideWorld
 
 /// A table of sandboxes that can also say whose process knocks at a door.
 protocol LocatingSandboxTable: SandboxTable {
     /// The sandbox that a process is in, by the host's count; nil: in none of ours, or it is gone already.
     func sandbox(of pid: Int32) -> SandboxID?
+    /// A sandbox of this table as work from outside needs it; nil when it is gone.
+    func living(_ id: SandboxID) -> Sandbox?
+    func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID
+    func finishRestore(in id: SandboxID)
 }
 
 /// Makes the sandboxes of one world over its loop.
 typealias SandboxMaker = (EventLoop, SupervisorPlace) -> any LocatingSandboxTable
 
 extension LinuxSandboxes: LocatingSandboxTable {
+    func living(_ id: SandboxID) -> Sandbox? { sandboxes[id] }
+
     /// Every process of a sandbox descends from its init, which adopts the orphans, so the way up from any of them ends there. Nothing a
     /// process can say about itself is asked.
     func sandbox(of pid: Int32) -> SandboxID? {
