@@ -3,16 +3,21 @@ import PackageDescription
 
 // MARK: Settings
 
+/// Set by dev/fuzz: libFuzzer's sanitizers do not go with static executables.
+let isFuzzing = Context.environment["FUZZ"] != nil
+
+/// Libraries too: what the static Foundation itself needs is linked only if its static module was imported.
+let staticLibraries: [SwiftSetting] = [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]
+
 /// What every Swift target is held to. `_GNU_SOURCE` makes the Linux calls visible to the importer.
-let strict: [SwiftSetting] = [
-    .treatAllWarnings(as: .error),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
-    // Libraries too: what the static Foundation itself needs is linked only if its static module was imported.
-    .unsafeFlags(["-static-stdlib"], .when(configuration: .release)),
-]
+let strict: [SwiftSetting] =
+    [
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .unsafeFlags(["-Xcc", "-D_GNU_SOURCE"]),
+    ] + (isFuzzing ? [] : staticLibraries)
 
 /// Executables are static in a release: one file to copy, one to four milliseconds to start.
 let staticRelease: [SwiftSetting] = [.unsafeFlags(["-static-executable"], .when(configuration: .release))]
@@ -139,7 +144,12 @@ let targets: [Target] = [
         ],
         path: "Tests/SimulationStories", swiftSettings: strict),
     executable("simulate", ["SimulationStories"], path: "Tests/SimulateCommand"),
-    tests("SimulationTests", ["SimulationStories", "SimulatedWorld", "AgentModel", "AgentSpecs", "OutsideWorld"]),
+    tests(
+        "SimulationTests",
+        [
+            "SimulationStories", "SimulatedWorld", "AgentModel", "AgentSpecs", "OutsideWorld", "AgentProtocol", "Checkpoints",
+            "ControlSocket", "LaunchPlans", "Recovery", "Supervision",
+        ]),
     tests("AgentKitTests", ["AgentKit", "AgentProtocol", "AgentModel"]),
     tests(
         "MachineTests",
@@ -153,7 +163,7 @@ let targets: [Target] = [
 
 /// libFuzzer brings its own main, so this target links only under `--sanitize fuzzer`: dev/fuzz asks for it.
 let fuzzing: [Target] =
-    Context.environment["FUZZ"] == nil
+    !isFuzzing
     ? []
     : [
         .executableTarget(

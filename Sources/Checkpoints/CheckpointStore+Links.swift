@@ -14,16 +14,27 @@ extension CheckpointStore {
     /// - Returns: the links that said something else.
     @discardableResult
     func refreshLinks(_ agent: AgentName, leaving: VersionNumber? = nil, _ errand: Errand) throws(StoreFault) -> [String] {
-        let checkpoints = try list(agent, errand).filter { $0.kind == .checkpoint && $0.version != leaving }
-        let wanted = [
-            (StoreLayout.latest, checkpoints.last?.version), (StoreLayout.knownGood, checkpoints.last(where: \.isKnownGood)?.version),
-        ]
+        let newest = try newest(agent, leaving: leaving, errand)
+        let wanted = [(StoreLayout.latest, newest.latest), (StoreLayout.knownGood, newest.knownGood)]
         return try errand.inStore { () throws(FileFault) in
             var moved: [String] = []
             for (link, version) in wanted where try setLink(agent, link, to: version) { moved.append(link) }
             if !moved.isEmpty { try disk.syncDirectory(StoreLayout.agent(agent)) }
             return moved
         }
+    }
+
+    /// Looked for from the newest down: the one or two that matter are nearly always the first.
+    private func newest(
+        _ agent: AgentName, leaving: VersionNumber?, _ errand: Errand
+    ) throws(StoreFault) -> (latest: VersionNumber?, knownGood: VersionNumber?) {
+        var latest: VersionNumber?
+        for version in try numbers(agent, errand).reversed() where version != leaving {
+            guard let summary = try summary(agent, version, errand), summary.kind == .checkpoint else { continue }
+            latest = latest ?? version
+            if summary.isKnownGood { return (latest, version) }
+        }
+        return (latest, nil)
     }
 
     /// - Returns: whether it had to be changed.

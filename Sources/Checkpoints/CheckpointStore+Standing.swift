@@ -52,8 +52,15 @@ extension CheckpointStore {
     // MARK: The file
 
     func standing(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> StandingRecord {
+        try standing(from: try standingBytes(agent, version, errand), errand)
+    }
+
+    func standingBytes(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> [UInt8] {
         let path = VersionLayout(directory: StoreLayout.version(agent, version)).standing
-        let bytes = try errand.reading("standing") { () throws(FileFault) in try disk.read(path, limit: CheckedLine.limit) }
+        return try errand.reading("standing") { () throws(FileFault) in try disk.read(path, limit: CheckedLine.limit) }
+    }
+
+    func standing(from bytes: [UInt8], _ errand: Errand) throws(StoreFault) -> StandingRecord {
         guard let record = CheckedLine.decode(StandingRecord.self, from: bytes) else {
             throw errand.fault(.broken(part: "standing", how: "it does not match its checksum"))
         }

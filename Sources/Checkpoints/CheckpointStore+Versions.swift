@@ -10,6 +10,13 @@ extension CheckpointStore {
         return try list(agent, errand)
     }
 
+    /// The same, for one who asks again and again: what is byte for byte as it was the last time is read, and not taken apart anew.
+    public func versions(of agent: AgentName, remembering memory: inout VersionMemory) throws(StoreFault) -> [CheckpointSummary] {
+        let errand = Errand("list the versions of", agent.text)
+        try require(agent, errand)
+        return try list(agent, remembering: &memory, errand)
+    }
+
     /// What the version is. The bytes are as sealed at its commit.
     public func manifest(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> Manifest {
         let errand = Errand("read", agent, version)
@@ -41,36 +48,69 @@ extension CheckpointStore {
     // MARK: Reading with suspicion
 
     func list(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> [CheckpointSummary] {
-        let names = try errand.inStore { () throws(FileFault) in try disk.names(in: StoreLayout.versions(agent)) }
+        var nothing = VersionMemory()
+        return try list(agent, remembering: &nothing, errand)
+    }
+
+    private func list(
+        _ agent: AgentName, remembering memory: inout VersionMemory, _ errand: Errand
+    ) throws(StoreFault) -> [CheckpointSummary] {
         var summaries: [CheckpointSummary] = []
-        for version in names.compactMap({ StoreLayout.number(Substring($0)) }).sorted() {
-            if let summary = try summary(agent, version, errand) { summaries.append(summary) }
+        var seen = VersionMemory()
+        for version in try numbers(agent, errand) {
+            guard let (summary, record) = try look(at: version, of: agent, knowing: memory, errand) else { continue }
+            summaries.append(summary)
+            seen[agent, version] = record
         }
+        memory = seen
         return summaries
     }
 
+    /// Of all versions, ascending.
+    func numbers(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> [VersionNumber] {
+        let names = try errand.inStore { () throws(FileFault) in try disk.names(in: StoreLayout.versions(agent)) }
+        return names.compactMap { StoreLayout.number(Substring($0)) }.sorted()
+    }
+
     /// nil: removed while we looked.
-    private func summary(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> CheckpointSummary? {
+    func summary(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> CheckpointSummary? {
+        try look(at: version, of: agent, knowing: VersionMemory(), errand)?.summary
+    }
+
+    private func look(
+        at version: VersionNumber, of agent: AgentName, knowing memory: VersionMemory, _ errand: Errand
+    ) throws(StoreFault) -> (summary: CheckpointSummary, record: VersionMemory.Record?)? {
         do throws(StoreFault) {
-            var summary = try sealedManifest(agent, version, errand).summary
+            let sealed = try sealedBytes(agent, version, errand)
+            let known = memory[agent, version]
+            var summary: CheckpointSummary
+            if let known, known.sealed == sealed {
+                summary = known.summary  // its standing is looked at below
+            } else {
+                summary = try unsealed(sealed, agent, version, errand).summary
+            }
             do throws(StoreFault) {
-                let record = try standing(agent, version, errand)
+                let bytes = try standingBytes(agent, version, errand)
+                if let known, known.sealed == sealed, known.standing == bytes { return (known.summary, known) }
+                let record = try standing(from: bytes, errand)
                 summary.standing = record.standing
                 summary.note = record.because
                 summary.pinned = record.pinned
+                return (summary, VersionMemory.Record(sealed: sealed, standing: bytes, summary: summary))
             } catch {
                 summary.standing = .broken
                 summary.note = try damage(error)
                 summary.pinned = true  // nobody can tell that it was not
             }
-            return summary
+            return (summary, nil)
         } catch {
             let note = try damage(error)
             guard let entry = try errand.inStore({ () throws(FileFault) in try disk.entry(at: StoreLayout.version(agent, version)) })
             else { return nil }
-            return CheckpointSummary(
+            let summary = CheckpointSummary(
                 version: version, parts: VersionParts(), standing: .broken, reason: .operator, takenAt: entry.modifiedAt,
                 size: ByteCount(0), pinned: (try? standing(agent, version, errand))?.pinned ?? true, note: note)
+            return (summary, nil)
         }
     }
 
@@ -81,11 +121,23 @@ extension CheckpointStore {
     }
 
     func sealedManifest(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> Manifest {
+        try unsealed(try sealedBytes(agent, version, errand), agent, version, errand)
+    }
+
+    private func sealedBytes(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> SealedBytes {
         let layout = VersionLayout(directory: StoreLayout.version(agent, version))
         let bytes = try errand.reading("manifest.json") { () throws(FileFault) in try disk.read(layout.manifest, limit: Manifest.limit) }
         let seal = try errand.reading("seal") { () throws(FileFault) in try disk.read(layout.seal, limit: .kibibytes(1)) }
-        guard seal == Manifest.seal(bytes) else { throw errand.fault(.broken(part: "manifest.json", how: "it does not match its seal")) }
-        guard let manifest = try? JSONText.decode(Manifest.self, from: bytes), manifest.format == Manifest.currentFormat else {
+        return SealedBytes(manifest: bytes, seal: seal)
+    }
+
+    private func unsealed(
+        _ sealed: SealedBytes, _ agent: AgentName, _ version: VersionNumber, _ errand: Errand
+    ) throws(StoreFault) -> Manifest {
+        guard sealed.seal == Manifest.seal(sealed.manifest) else {
+            throw errand.fault(.broken(part: "manifest.json", how: "it does not match its seal"))
+        }
+        guard let manifest = try? JSONText.decode(Manifest.self, from: sealed.manifest), manifest.format == Manifest.currentFormat else {
             throw errand.fault(.broken(part: "manifest.json", how: "it is not a manifest of format \(Manifest.currentFormat)"))
         }
         guard manifest.agent == agent, manifest.version == version else {

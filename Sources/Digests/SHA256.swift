@@ -30,14 +30,23 @@ public struct SHA256: ~Copyable {
     }
 
     public static func digest(of bytes: [UInt8]) -> [UInt8] {
-        let running = SHA256()
-        running.update(bytes)
-        return running.finish()
+        precondition(isInitialized, "libgcrypt could not be initialized")
+        return [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
+            bytes.withUnsafeBytes { gcry_md_hash_buffer(Int32(GCRY_MD_SHA256.rawValue), digest.baseAddress, $0.baseAddress, $0.count) }
+            count = 32
+        }
     }
 }
 
 /// Lower-case hexadecimal, two digits a byte.
 public func hexadecimal(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    String(unsafeUninitializedCapacity: 2 * bytes.count) { text in
+        for (index, byte) in bytes.enumerated() {
+            text[2 * index] = digit(byte >> 4)
+            text[2 * index + 1] = digit(byte & 15)
+        }
+        return 2 * bytes.count
+    }
 }
+
+private func digit(_ value: UInt8) -> UInt8 { value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10 }

@@ -38,12 +38,11 @@ public struct LedgerRecord: Hashable, Sendable {
 
     /// A line without its newline; nil when it is not one, or not what was written.
     public init?(line: some Collection<UInt8>) {
-        let line = Array(line)
-        guard line.count > 17, line[16] == UInt8(ascii: " ") else { return nil }
-        let json = Array(line[17...])
-        guard Array(line[..<16]) == Self.checksum(json), let fields = try? JSONText.decode(Fields.self, from: json),
-            let record = fields.record
-        else { return nil }
+        guard line.count > 17, line.dropFirst(16).first == UInt8(ascii: " ") else { return nil }
+        let json = Array(line.dropFirst(17))
+        guard line.prefix(16).elementsEqual(Self.checksum(json)) else { return nil }
+        let fields = FlatObject(json[...]).flatMap(Fields.init) ?? (try? JSONText.decode(Fields.self, from: json))
+        guard let record = fields?.record else { return nil }
         self = record
     }
 
@@ -95,6 +94,29 @@ private struct Fields: Codable {
             event = "compacted"
             self.position = position
         }
+    }
+
+    /// nil: anything that the reader of JSON is to judge.
+    init?(_ object: FlatObject) {
+        var (event, at): (String?, WallTime?) = (nil, nil)
+        for field in object.fields {
+            switch (field.name, field.value) {
+            case ("event", .text(let text)): event = text
+            case ("at", .text(let text)): at = WallTime(rfc3339: text)
+            case ("key", .text(let text)): key = text
+            case ("description", .text(let text)): description = text
+            case ("idempotent", .truth(let truth)): idempotent = truth
+            case ("incarnation", .count(let count)): incarnation = count
+            case ("request", .count(let count)): request = count
+            case ("result", .text(let text)): result = text
+            case ("resultHex", .text(let text)): resultHex = text
+            case ("by", .text(let text)): by = text
+            case ("position", .count(let count)): position = count
+            default: return nil
+            }
+        }
+        guard let event, let at else { return nil }
+        (self.event, self.at) = (event, at)
     }
 
     private mutating func set(_ bytes: [UInt8]) {

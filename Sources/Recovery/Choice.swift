@@ -56,6 +56,12 @@ extension Draft {
         state.passedOver = spans
     }
 
+    /// The newest known-good version that only the clean starts of the open trouble passed over, with nothing usable since.
+    func leftInThisTrouble() -> CheckpointSummary? {
+        guard let before = state.passedOverBefore else { return nil }
+        return newest(of: versions.filter { version in version.isKnownGood && !before.contains { $0.contains(version.version) } })
+    }
+
     // MARK: Parts
 
     private func newestTrusted(of candidates: [CheckpointSummary]) -> CheckpointSummary? {

@@ -6,7 +6,8 @@ public struct JournalEntry: Hashable, Sendable, Codable {
     public enum Content: Hashable, Sendable, Codable {
         /// `decide(before, on: event, at:, versions:, settings:, chance:)` gave `decision`.
         case decision(
-            before: RecoveryState, event: AgentEvent, versions: [CheckpointSummary], settings: RecoverySettings, chance: UInt64, Decision)
+            before: RecoveryState, event: AgentEvent, versions: [CheckpointSummary], settings: RecoverySettings, chance: UInt64,
+            taken: Decision)
         /// Something else worth knowing later. `kind` is a stable word: "checkpoint", "forced", "warning", "hook", "effect", "start".
         case note(kind: String, text: String)
     }

@@ -14,7 +14,8 @@ public struct RecoverySettings: Hashable, Sendable, Codable {
     public enum Exhausted: String, Hashable, Sendable, Codable, CaseIterable {
         /// The agent stays down until a person says otherwise.
         case park
-        /// A clean start every `retryEvery` (the same version again when it was the launch that failed).
+        /// A start every `retryEvery`: of the same version again when it was the launch that failed, else of the newest known-good one that
+        /// has not failed in this trouble, else a clean one.
         case retry
     }
     /// Of whom a first sign of life is asked within `startWithin` of a launch.

@@ -121,6 +121,8 @@ public struct RecoveryState: Hashable, Sendable, Codable {
     public var soundUpTo: VersionNumber?
     /// Futures that were left, lowest first, bounded: the ladder does not jump back into them.
     public var passedOver: [VersionSpan] = []
+    /// The futures that had been left already when the open trouble began. What the ladder itself left since then, a person may go back to.
+    public var passedOverBefore: [VersionSpan]?
     public init() {}
 }
 
@@ -146,5 +148,6 @@ extension RecoveryState {
         watched = try values.decodeIfPresent([StoredVersion].self, forKey: .watched) ?? watched
         soundUpTo = try values.decodeIfPresent(VersionNumber.self, forKey: .soundUpTo)
         passedOver = try values.decodeIfPresent([VersionSpan].self, forKey: .passedOver) ?? passedOver
+        passedOverBefore = try values.decodeIfPresent([VersionSpan].self, forKey: .passedOverBefore)
     }
 }

@@ -77,10 +77,11 @@ extension Draft {
         return .act(launchAfterPause(because: "the cool-down is over"))
     }
 
-    /// A person was called and has not come: a clean start once in a while, as the settings say.
+    /// A person was called and has not come: a start once in a while, as the settings say. What nothing speaks against goes before a clean
+    /// start, which would begin the task anew.
     mutating func retryWhenDue(at due: Moment?) -> Answer {
         guard let due, now >= due else { return look() }
-        return .act(launch(unblamedOrigin() ?? .clean, because: "a person was called, this is the next try"))
+        return .act(launchAfterPause(because: "a person was called, this is the next try"))
     }
 
     private mutating func callIfOverdue() -> Bool {

@@ -7,6 +7,7 @@ extension Draft {
     mutating func openTrouble(_ fault: Fault) {
         guard state.troubleSince == nil else { return }
         state.troubleSince = now
+        state.passedOverBefore = state.passedOver
         actions.append(.openIncident(fault))
     }
 
@@ -19,6 +20,7 @@ extension Draft {
         state.lastCoolDown = nil
         state.escalated = false
         state.exhausted = false
+        state.passedOverBefore = nil
         guard state.troubleSince != nil else { return }
         state.troubleSince = nil
         actions.append(.closeIncident(because: reason))

@@ -69,13 +69,17 @@ extension Draft {
         state.cleanStarts = 0
     }
 
-    /// The operator's word, else the newest known-good, else clean. A run that ended well is not continued: its task is done.
+    /// The operator's word, else the newest known-good, else the newest the ladder left behind in this trouble, else clean. A run that ended
+    /// well is not continued: its task is done.
     private func chosenStart(_ from: Origin?) -> (Origin, why: String) {
         if let from { return (from, "the operator asked for it") }
         if case .stopped(finished: .some(.exited(0))) = state.phase { return (.clean, "its last run ended well, this is a new one") }
         switch choose(doubting: false, forgetting: true) {
         case .restore(let version): return (.version(version.version), "the operator wants it up")
-        case .clean: return (.clean, "the operator wants it up and there is no version to go on from")
+        case .clean:
+            // Nobody mends the cause and asks for a restart in order to begin from nothing.
+            guard let left = leftInThisTrouble() else { return (.clean, "the operator wants it up and there is no version to go on from") }
+            return (.version(left.version), "the operator wants it up, and the ladder had passed it over")
         }
     }
 }

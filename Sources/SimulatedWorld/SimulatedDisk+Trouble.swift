@@ -115,7 +115,7 @@ extension SimulatedDisk {
             guard case .some(.some(let number)) = try? state.tree.find(path), let node = state.tree.nodes[number], node.kind == .file else {
                 return nil
             }
-            return node.now.content
+            return node.content
         }
     }
 
@@ -170,8 +170,9 @@ extension SimulatedDisk {
     private func spoil(_ path: DiskPath, _ change: @Sendable (inout [UInt8]) -> Bool) -> Bool {
         state.withLock { state in
             guard let found = try? state.tree.find(path), var node = state.tree.nodes[found], node.kind == .file else { return false }
-            guard change(&node.now.content) else { return false }
-            node.safe.content = node.now.content
+            var content = node.content
+            guard change(&content) else { return false }
+            node.holdSafely(content)
             state.tree.nodes[found] = node
             state.tree.recount()
             return true
@@ -197,7 +198,7 @@ public struct SimulatedContent: Hashable, Sendable {
         modifiedAt = node.now.modifiedAt
         kind =
             switch node.kind {
-            case .file: .file(node.now.content)
+            case .file: .file(node.content)
             case .directory: .directory
             case .other: .other
             case .link(let target): .link(target: target)

@@ -62,12 +62,11 @@ public final class SimulatedDisk: Disk {
         _ body: (inout State) throws(Refusal) -> Result
     ) throws(FileFault) -> Result {
         let now = clock?()
-        let what = path.map { "\(rootName)/\($0)" } ?? rootName
         return try state.withLock { (state: inout State) throws(FileFault) -> Result in
             do throws(Refusal) {
                 return try Self.run(&state, at: now, DiskOperation(name: name, path: path?.text ?? ".", changes: changes), partial, body)
             } catch {
-                throw FileFault(error.kind, doing: name, what: what)
+                throw FileFault(error.kind, doing: name, what: path.map { "\(rootName)/\($0)" } ?? rootName)
             }
         }
     }
@@ -158,7 +157,7 @@ public final class SimulatedDisk: Disk {
             case .link(let target): .symbolicLink(target: target)
             }
         return DiskEntry(
-            kind: kind, size: UInt64(node.now.content.count), mode: node.now.mode, modifiedAt: node.now.modifiedAt, owner: node.now.owner)
+            kind: kind, size: UInt64(node.content.count), mode: node.now.mode, modifiedAt: node.now.modifiedAt, owner: node.now.owner)
     }
 
     public func names(in directory: DiskPath?) throws(FileFault) -> [String] {

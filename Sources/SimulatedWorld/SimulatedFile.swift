@@ -28,7 +28,7 @@ final class SimulatedFile: DiskFile {
     func read(_ count: Int) throws(FileFault) -> [UInt8] {
         let (life, node, start) = (life, node, position)
         let bytes = try disk.perform("read", path, changes: false) { state throws(Refusal) in
-            guard state.life == life, let content = state.tree.nodes[node]?.now.content else { throw .system(5) }
+            guard state.life == life, let content = state.tree.nodes[node]?.content else { throw .system(5) }
             // A large read is shorter than asked for, at times: a reader that takes that for the end is wrong.
             let most = count >= 4096 && state.random.number(below: 8) == 0 ? count / 2 : count
             return Array(content[min(start, content.count)..<min(start + most, content.count)])
@@ -48,7 +48,7 @@ final class SimulatedFile: DiskFile {
                 let fitting = Int(min(state.free, UInt64(bytes.count)))
                 state.tree.append(bytes.prefix(fitting), to: node, at: state.time)
                 if fitting < bytes.count { throw .full }
-                return state.tree.nodes[node]?.now.content.count ?? 0
+                return state.tree.nodes[node]?.content.count ?? 0
             })
         position = end
     }
@@ -95,7 +95,7 @@ extension SimulatedDisk {
                 try state.needRoom()
                 node = try state.tree.add(SimulatedNode(.file, mode: 0o600, at: state.time, owner: state.user), at: path)
             }
-            state.tree.nodes[node]?.now.content = Array(holder.utf8)
+            state.tree.nodes[node]?.replaceContent(with: Array(holder.utf8))
             state.nextToken += 1
             state.locks[path] = (holder, state.nextToken)
             return state.nextToken

@@ -1,6 +1,6 @@
 // SimulatedWorld: the seam's other twin. Everything follows from a seed; nothing is kind. Time is virtual.
 
-internal import AgentModel
+public import AgentModel
 public import OutsideWorld
 
 /// A machine that outlives its supervisors: time, disks, sandboxes and what is going to happen. One thread.
@@ -44,6 +44,8 @@ public final class SimulatedMachine {
     /// Chances in a million that a launch is refused, and that the agent cannot be executed.
     public var refusesLaunch = 0
     public var failsStart = 0
+    /// Every launch is refused with this.
+    public var cannotStart: LaunchFault?
     /// Executables in the hooks' directory, and every start of one with its environment.
     public var hooks: [String] = []
     public internal(set) var hookRuns: [SimulatedHookRun] = []
@@ -198,9 +200,11 @@ public final class SimulatedMachine {
         lastSandbox += 1
         let sandbox = make(SandboxID(lastSandbox))
         sandboxes[sandbox.id] = sandbox
-        mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning })
         return sandbox
     }
+
+    /// To be called when an agent has begun to run: before that its sandbox does not count.
+    func countRunning() { mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning }) }
 
     /// The sandbox of the living agent, if there is one.
     public var livingSandbox: SandboxID? { sandboxes.values.first { $0.isRunning }?.id }
@@ -231,6 +235,7 @@ public struct SimulatedHookRun: Hashable, Sendable {
     public var name: String
     /// Which supervisor started it.
     public var supervisor: UInt64
+    public var at: WallTime
     public var environment: [String]
     public func value(_ name: String) -> String? {
         environment.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }

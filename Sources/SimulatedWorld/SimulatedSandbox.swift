@@ -40,6 +40,7 @@ final class SimulatedSandbox {
             machine.say("\(id) starts incarnation \(plan.incarnation) (\(plan.origin))")
             let agent = SimulatedAgent(sandbox: self, machine: machine)
             self.agent = agent
+            machine.countRunning()
             tell(.started(pid: pid))
             agent.begin()
         }

@@ -7,16 +7,20 @@ struct SimulatedNode: Sendable {
         case file, directory, other
         case link(target: String)
     }
-    /// What fsync makes safe of it.
+    /// What fsync makes safe of it, besides its content.
     struct Facts: Hashable, Sendable {
         var mode: UInt32
         var modifiedAt: WallTime
         var owner: FileOwner
-        var content: [UInt8] = []
     }
     let kind: Kind
     var now: Facts
     var safe: Facts
+    private(set) var content: [UInt8] = []
+    /// Files grow at their end, so that what is safe of one is a beginning of what it holds: no copy of it need be kept.
+    private var safeLength = 0
+    /// What is safe of a file whose content was replaced.
+    private var safeInstead: [UInt8]?
     /// Of a directory. Keys are single components.
     var entries: [DiskPath: Int] = [:]
     var safeEntries: [DiskPath: Int] = [:]
@@ -26,6 +30,31 @@ struct SimulatedNode: Sendable {
         self.kind = kind
         now = Facts(mode: mode, modifiedAt: time, owner: owner)
         safe = now
+    }
+
+    // MARK: Content
+
+    var safeContent: ArraySlice<UInt8> { safeInstead?[...] ?? content[..<safeLength] }
+    var isSafe: Bool { now == safe && (safeInstead.map { $0 == content } ?? (safeLength == content.count)) }
+
+    mutating func append(_ bytes: ArraySlice<UInt8>) { content += bytes }
+
+    mutating func replaceContent(with bytes: [UInt8]) {
+        safeInstead = Array(safeContent)
+        content = bytes
+    }
+
+    /// It holds this now, and would after a power cut.
+    mutating func holdSafely(_ bytes: [UInt8]) {
+        content = bytes
+        safeLength = bytes.count
+        safeInstead = nil
+    }
+
+    mutating func makeSafe() {
+        safe = now
+        safeLength = content.count
+        safeInstead = nil
     }
 }
 
@@ -37,6 +66,11 @@ struct SimulatedTree: Sendable {
         var name: DiskPath
         var node: Int?
     }
+    /// One name in one directory.
+    private struct Place: Hashable {
+        var directory: Int
+        var name: DiskPath
+    }
     /// Edits that happen together or not at all: one, or the two of a rename.
     typealias NameChange = [NameEdit]
 
@@ -47,6 +81,8 @@ struct SimulatedTree: Sendable {
     private var pending: [NameChange] = []
     private var nextNode = 1
     private var collectAt = 4096
+    /// Where directories were found, until a directory goes or moves: most of what is asked for lies in the few of one agent.
+    private var found: [DiskPath: Int] = [:]
 
     init(at time: WallTime, owner: FileOwner) {
         nodes = [Self.root: SimulatedNode(.directory, mode: 0o700, at: time, owner: owner)]
@@ -55,20 +91,23 @@ struct SimulatedTree: Sendable {
     // MARK: Looking
 
     /// The node at `path`; nil: nothing is there, though its directory is.
-    func find(_ path: DiskPath) throws(Refusal) -> Int? {
+    mutating func find(_ path: DiskPath) throws(Refusal) -> Int? {
         nodes[try directory(path.parent)]?.entries[Self.component(path)]
     }
 
     /// The directory `path`, nil being the root. No link is followed.
-    func directory(_ path: DiskPath?) throws(Refusal) -> Int {
+    mutating func directory(_ path: DiskPath?) throws(Refusal) -> Int {
+        guard let path else { return Self.root }
+        if let number = found[path] { return number }
         var current = Self.root
-        for part in path?.text.utf8.split(separator: UInt8(ascii: "/")) ?? [] {
+        for part in path.text.utf8.split(separator: UInt8(ascii: "/")) {
             guard let name = DiskPath(String(decoding: part, as: UTF8.self)), let next = nodes[current]?.entries[name] else {
                 throw .missing
             }
             guard nodes[next]?.kind == .directory else { throw .notDirectory }
             current = next
         }
+        found[path] = current
         return current
     }
 
@@ -99,7 +138,8 @@ struct SimulatedTree: Sendable {
         case (.directory, true): guard node.entries.isEmpty else { throw .notEmpty }
         case (.file, false), (.link, false), (.other, false): break
         }
-        used -= UInt64(node.now.content.count)
+        if wantsDirectory { found = [:] }
+        used -= UInt64(node.content.count)
         change([NameEdit(directory: try directory(path.parent), name: Self.component(path), node: nil)], at: time)
     }
 
@@ -115,17 +155,18 @@ struct SimulatedTree: Sendable {
             case (false, true): throw .system(21)  // EISDIR
             case (false, false): break
             }
-            used -= UInt64(old.now.content.count)
+            used -= UInt64(old.content.count)
         }
         let edits = [
             NameEdit(directory: try directory(source.parent), name: Self.component(source), node: nil),
             NameEdit(directory: try directory(target.parent), name: Self.component(target), node: moved),
         ]
+        if movedKind == .directory { found = [:] }
         change(edits, at: time)
     }
 
     mutating func append(_ bytes: ArraySlice<UInt8>, to number: Int, at time: WallTime) {
-        nodes[number]?.now.content += bytes
+        nodes[number]?.append(bytes)
         nodes[number]?.now.modifiedAt = time
         used += UInt64(bytes.count)
     }
@@ -142,8 +183,7 @@ struct SimulatedTree: Sendable {
     // MARK: Making safe
 
     mutating func sync(file number: Int) {
-        guard let node = nodes[number] else { return }
-        nodes[number]?.safe = node.now
+        nodes[number]?.makeSafe()
     }
 
     mutating func sync(directory number: Int) {
@@ -162,13 +202,13 @@ struct SimulatedTree: Sendable {
     private mutating func settle(where chosen: (NameChange) -> Bool) {
         var kept: [NameChange] = []
         var settled: [NameChange] = []
-        var touched: Set<[Int: DiskPath]> = []
+        var touched: Set<Place> = []
         for change in pending.reversed() {
-            let keys = change.map { [$0.directory: $0.name] }
+            let places = change.map { Place(directory: $0.directory, name: $0.name) }
             // Asked always, so that the seed is used up evenly.
-            if chosen(change) || !touched.isDisjoint(with: keys) {
+            if chosen(change) || places.contains(where: touched.contains) {
                 settled.append(change)
-                touched.formUnion(keys)
+                touched.formUnion(places)
             } else {
                 kept.append(change)
             }
@@ -182,12 +222,12 @@ struct SimulatedTree: Sendable {
     /// Forgets what was not safe, or half of it, or nothing, as `random` says.
     mutating func powerCut(_ random: inout SeededRandom) {
         var generator = random
+        found = [:]
         settle { _ in generator.coin() }
         pending = []
         for number in nodes.keys.sorted() {
             guard var node = nodes[number] else { continue }
-            node.safe = Self.survivor(of: node, &generator)
-            node.now = node.safe
+            Self.survive(&node, &generator)
             node.entries = node.safeEntries
             node.openHandles = 0
             nodes[number] = node
@@ -199,25 +239,26 @@ struct SimulatedTree: Sendable {
 
     mutating func recount() {
         let named = Set(nodes.values.flatMap(\.entries.values))
-        used = named.reduce(0) { $0 + UInt64(nodes[$1]?.now.content.count ?? 0) }
+        used = named.reduce(0) { $0 + UInt64(nodes[$1]?.content.count ?? 0) }
     }
 
     /// What is safe survives; of the bytes written since then none, all, some, or some followed by zeros.
-    private static func survivor(of node: SimulatedNode, _ random: inout SeededRandom) -> SimulatedNode.Facts {
-        guard node.now != node.safe else { return node.safe }
+    private static func survive(_ node: inout SimulatedNode, _ random: inout SeededRandom) {
+        guard !node.isSafe else { return }
         var facts = node.safe
         if random.coin() { facts.mode = node.now.mode }
         if random.coin() { facts.modifiedAt = node.now.modifiedAt }
         if node.now.owner != node.safe.owner, random.coin() { facts.owner = node.now.owner }
-        let (old, new) = (node.safe.content.count, node.now.content.count)
-        let arrived = old + random.number(below: new - old + 1)
+        let (old, new) = (node.safeContent.count, node.content.count)
+        let arrived = min(new, old + random.number(below: max(0, new - old) + 1))
         switch random.number(below: 4) {
-        case 0: break
-        case 1: facts.content = node.now.content
-        case 2: facts.content = Array(node.now.content[..<arrived])
-        default: facts.content = node.now.content[..<arrived] + [UInt8](repeating: 0, count: new - arrived)
+        case 0: node.holdSafely(Array(node.safeContent))
+        case 1: node.holdSafely(node.content)
+        case 2: node.holdSafely(Array(node.content[..<arrived]))
+        default: node.holdSafely(node.content[..<arrived] + [UInt8](repeating: 0, count: new - arrived))
         }
-        return facts
+        node.now = facts
+        node.safe = facts
     }
 
     /// Forgets nodes that no name, no change and no open file leads to.

@@ -64,6 +64,7 @@ public final class SimulatedWorld: World {
 
     public func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
         guard machine.alive("launch") else { throw LaunchFault(.system, "the supervisor is dead") }
+        if let fault = machine.cannotStart { throw fault }
         if machine.draws(machine.refusesLaunch) { throw LaunchFault(.system, "no more processes can be made") }
         let sandbox = machine.addSandbox { SimulatedSandbox(id: $0, plan: plan, machine: machine) }
         sandbox.start()
@@ -167,7 +168,9 @@ public final class SimulatedWorld: World {
     public func start(_ id: WorkID, _ program: Program) {
         guard machine.alive("start program") else { return }
         machine.hookRuns.append(
-            SimulatedHookRun(name: program.arguments.first ?? "", supervisor: epoch, environment: program.environment))
+            SimulatedHookRun(
+                name: program.arguments.first ?? "", supervisor: epoch, at: WallTime(nanoseconds: machine.now),
+                environment: program.environment))
         machine.after(machine.delay(1...50), epoch: epoch) { [weak self] in
             self?.post(.programEnded(id, .ended(.exited(0), lastOutput: "")))
         }

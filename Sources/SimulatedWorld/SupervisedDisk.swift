@@ -18,11 +18,11 @@ final class SupervisedDisk: Disk, @unchecked Sendable {
     var rootName: String { disk.rootName }
 
     private func check(_ doing: String, _ path: DiskPath?) throws(FileFault) {
-        let what = path.map { "\(disk.rootName)/\($0)" } ?? disk.rootName
-        guard machine.supervisorEpoch == epoch, machine.alive("\(doing) \(what)") else {
-            throw FileFault(.system(5), doing: doing, what: what)
+        guard machine.supervisorEpoch == epoch, machine.alive("\(doing) \(name(path))") else {
+            throw FileFault(.system(5), doing: doing, what: name(path))
         }
     }
+    private func name(_ path: DiskPath?) -> String { path.map { "\(disk.rootName)/\($0)" } ?? disk.rootName }
 
     func open(_ path: DiskPath, _ mode: OpenMode) throws(FileFault) -> any DiskFile {
         try check("open", path)

@@ -108,14 +108,34 @@ private struct JournalEnd {
     }
 
     private mutating func look(backThrough bytes: [UInt8]) {
-        for line in bytes.split(separator: UInt8(ascii: "\n")).reversed() {
-            guard lastDecision == nil, line.count > 17, let entry = JournalReading.entry(Array(line)) else { continue }
+        for line in LinesFromTheEnd(bytes) {
+            guard lastDecision == nil else { return }
+            guard line.count > 17, let entry = JournalReading.entry(Array(line)) else { continue }
             lastSequence = max(lastSequence, entry.sequence)
             switch entry.content {
             case .decision: lastDecision = entry
             case .note(let kind, _): isInPeace = isInPeace || kind == Journal.endNote
             }
         }
+    }
+}
+
+/// The lines of a text, the last first, none of them empty. Only what is asked for is looked at: the end of a long journal is all a start needs.
+struct LinesFromTheEnd: Sequence, IteratorProtocol {
+    private var rest: ArraySlice<UInt8>
+    init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+    mutating func next() -> ArraySlice<UInt8>? {
+        while let last = rest.last {
+            guard last != UInt8(ascii: "\n") else {
+                rest.removeLast()
+                continue
+            }
+            let start = rest.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? rest.startIndex
+            defer { rest = rest[..<start] }
+            return rest[start...]
+        }
+        return nil
     }
 }
 

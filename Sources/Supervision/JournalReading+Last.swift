@@ -7,7 +7,7 @@ extension JournalReading {
     public static func last(disk: any Disk, directory: DiskPath) throws(FileFault) -> JournalEntry? {
         let current = directory / "current.jsonl"
         guard try disk.entry(at: current) != nil else { return nil }
-        for line in try disk.read(current, limit: .mebibytes(64)).split(separator: UInt8(ascii: "\n")).reversed() where line.count > 17 {
+        for line in LinesFromTheEnd(try disk.read(current, limit: .mebibytes(64))) where line.count > 17 {
             if let entry = entry(Array(line)) { return entry }
         }
         return nil

@@ -70,12 +70,18 @@ struct CheckpointWish {
     var completion: [(CheckpointSummary?) -> Void]
 }
 
+/// Which parts of its version one launch puts back: all, unless an operator said otherwise of it.
+struct RestoreScope: Codable {
+    let origin: Origin
+    var workspace = true
+    var state = true
+}
+
 /// A launch on its way, before there is a sandbox.
 struct LaunchRun {
     let number: UInt64
     let origin: Origin
-    /// Which parts of a version an operator wants put back; all, unless he said otherwise for this launch.
-    let scope: (workspace: Bool, state: Bool)
+    let scope: RestoreScope
     /// The operator or the ladder changed its mind: do not start.
     var cancelled = false
 }

@@ -26,24 +26,28 @@ extension Supervisor {
         do throws(ControlFault) {
             let lines = try reader.push(bytes)
             controls[id] = reader
-            if let first = lines.first { obey(try ControlCodec.request(first), id) }
+            if let first = lines.first { take(try ControlCodec.request(first), id) }
         } catch {
             reply(.failed(code: "E-CONTROL-BAD", sentence: "could not take the request: \(error.sentence)"), to: id)
         }
     }
 
-    private func obey(_ wish: ControlRequest, _ id: ConnectionID) {
+    private func take(_ wish: ControlRequest, _ id: ConnectionID) {
         // Asking is no news: a watched agent would fill its journal.
         if wish != .status { note("operator", wish.words) }
+        if isBeginning, wish.owed != nil { wishes.append((wish, id)) } else { obey(wish, id) }
+    }
+
+    func obey(_ wish: ControlRequest, _ id: ConnectionID) {
+        repliesOwed[id] = wish.owed
         switch wish {
         case .status: reply(.status(statusText()), to: id)
         case .checkpoint(let wait): operatorCheckpoint(id, wait: wait)
         case .stop(let checkpoint):
-            repliesOwed[id] = .stop
             if !checkpoint { skipCheckpointOnStop = true }
             inbox.append(.wantedStopped)
         case .restart(let origin):
-            repliesOwed[id] = .launch
+            restoreScope = nil  // of a restore that is overruled by this
             inbox.append(.wantedRestart(from: origin))
         case .restore(let version, let workspace, let state): operatorRestore(id, version, workspace: workspace, state: state)
         case .pin(let version, let pinned):
@@ -75,8 +79,8 @@ extension Supervisor {
                 "could not restore '\(agent)@\(version)': it is broken (\(summary.note ?? "its bytes are not what was stored")). "
             return reply(.failed(code: "E-VERSION-BROKEN", sentence: sentence + "Choose another from 'runner versions \(agent)'"), to: id)
         }
-        restoreScope = (workspace, state)
-        repliesOwed[id] = .launch
+        restoreScope = RestoreScope(origin: .version(version), workspace: workspace, state: state)
+        writeMemory()  // the launch it is said of may be the next supervisor's
         inbox.append(.wantedRestart(from: .version(version)))
     }
 
@@ -106,7 +110,23 @@ extension Supervisor {
         for (id, owed) in repliesOwed where owed == .launch { reply(answer, to: id) }
     }
 
-    func answerAllOwed(_ answer: ControlReply) {
-        for id in Array(repliesOwed.keys) { reply(answer, to: id) }
+    /// The supervisor ends, and the agent is down.
+    func answerAllOwed() {
+        for (wish, id) in wishes { repliesOwed[id] = wish.owed }
+        wishes = []
+        let why = startImpossible?.why ?? "could not start '\(agent)': \(reason)"
+        answerOwedLaunch(.failed(code: "E-RESTART-FAILED", sentence: why))
+        for id in Array(repliesOwed.keys) { reply(.done("\(agent) is stopped"), to: id) }
+    }
+}
+
+extension ControlRequest {
+    /// What an operator waits for who wishes this. nil: the answer comes at once, or from the checkpoint.
+    var owed: OwedReply? {
+        switch self {
+        case .stop: .stop
+        case .restart, .restore: .launch
+        case .status, .checkpoint, .settleEffect, .pin, .mark: nil
+        }
     }
 }

@@ -13,9 +13,10 @@ extension Supervisor {
     func begin(after last: JournalEntry?) throws(SupervisionFault) {
         if case .decision(_, _, _, _, _, let decision)? = last?.content { recovery = decision.state }
         readMemory()
+        if let from = request.startFrom { restoreScope = RestoreScope(origin: from, workspace: request.rollsBackWorkspace) }
         // A disk that takes nothing must not hide the versions that are there.
         do { for sentence in try store.recover(agent) { note("start", sentence) } } catch { try beginOnTroubledDisk(error) }
-        do { versions = try store.versions(of: agent) } catch { try beginOnTroubledDisk(error) }
+        do { versions = try store.versions(of: agent, remembering: &versionMemory) } catch { try beginOnTroubledDisk(error) }
         if recovery.troubleSince != nil, incident == nil {
             // The report was lost between two writes; the trouble was not.
             openIncident(recovery.deaths.last?.fault ?? .lost)
@@ -73,25 +74,34 @@ extension Supervisor {
         isBeginning = true
         finishInterruptedRestore { [self] in
             isBeginning = false
-            // What was wished meanwhile comes after what is found.
-            let wished = inbox
+            // What was wished meanwhile comes after what is found; each wish is decided before the next one is looked at.
+            let signalled = inbox
             inbox = []
-            defer { inbox += wished }
-            let phase = recovery.phase
-            if case .stopped(let end?) = phase, !journal.endedInPeace, request.startFrom == nil {
-                // The former supervisor died between this end and telling it; beginning anew would do the task a second time.
-                say("'\(agent)' was finished when the last supervisor died; 'runner run' again starts it anew")
-                finish(end)
-            } else if let from = request.startFrom {
-                // A restart ends what the journal takes for alive before it begins; nothing lives, so that is at once.
-                inbox.append(phase.isLive ? .wantedRestart(from: from) : .wantedRunning(from: from))
-            } else if phase.isLive {
-                // Told to stop when the former supervisor went: whoever starts this one wants it up again.
-                if recovery.wanted == .stopped { inbox.append(.wantedRunning(from: nil)) }
-                inbox.append(.foundLost)
-            } else {
-                beginFromRest(phase)
+            goOn(from: recovery.phase)
+            inbox += signalled
+            drainInbox()
+            while finished == nil, !wishes.isEmpty {
+                let (wish, id) = wishes.removeFirst()
+                obey(wish, id)
+                drainInbox()
             }
+        }
+    }
+
+    private func goOn(from phase: Phase) {
+        if case .stopped(let end?) = phase, !journal.endedInPeace, request.startFrom == nil {
+            // The former supervisor died between this end and telling it; beginning anew would do the task a second time.
+            say("'\(agent)' was finished when the last supervisor died; 'runner run' again starts it anew")
+            finish(end)
+        } else if let from = request.startFrom {
+            // A restart ends what the journal takes for alive before it begins; nothing lives, so that is at once.
+            inbox.append(phase.isLive ? .wantedRestart(from: from) : .wantedRunning(from: from))
+        } else if phase.isLive {
+            // Told to stop when the former supervisor went: whoever starts this one wants it up again.
+            if recovery.wanted == .stopped { inbox.append(.wantedRunning(from: nil)) }
+            inbox.append(.foundLost)
+        } else {
+            beginFromRest(phase)
         }
     }
 
@@ -109,7 +119,8 @@ extension Supervisor {
     // MARK: Deciding
 
     func drainInbox() {
-        while !inbox.isEmpty, finished == nil, !isBeginning { decideNow(inbox.removeFirst()) }
+        guard !isBeginning else { return }
+        while !inbox.isEmpty, finished == nil { decideNow(inbox.removeFirst()) }
         guard finished == nil, !repliesOwed.isEmpty else { return }
         if recovery.wanted == .running {
             for (id, owed) in repliesOwed where owed == .stop {
@@ -130,7 +141,7 @@ extension Supervisor {
         let now = world.now()
         let decision = decide(before, on: event, at: now, versions: versions, settings: spec.recovery, chance: chance)
         let content = JournalEntry.Content.decision(
-            before: before, event: event, versions: versions, settings: spec.recovery, chance: chance, decision)
+            before: before, event: event, versions: versions, settings: spec.recovery, chance: chance, taken: decision)
         if !journal.append(content, at: now, world.wallTime()) { diskRefused("the journal") }
         recovery = decision.state
         if before.phase != recovery.phase || !decision.actions.isEmpty {
@@ -190,7 +201,7 @@ extension Supervisor {
     private func finish(_ end: ProcessEnd) {
         if memoryIsBehind { writeMemory() }
         if deadlines[.report] != nil { writeReport() }
-        answerAllOwed(.done("\(agent) is stopped"))
+        answerAllOwed()
         writeStatus()
         finished = startImpossible?.end ?? end
         for id in controls.keys.sorted() { world.close(id) }

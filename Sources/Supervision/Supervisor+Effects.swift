@@ -75,12 +75,17 @@ extension Supervisor {
     /// A second program in the same incarnation (a shell that starts it again) counts its requests from 1, too: they are other questions.
     private func numbered(_ request: UInt64) -> UInt64 { speaker << 32 | request }
 
-    /// A program introduced itself that was not welcomed before in this incarnation.
-    func newSpeaker() { speaker += 1 }
+    /// A program introduced itself that was not welcomed before in this incarnation. There is rarely more than one, so only more than one
+    /// are worth a write.
+    func newSpeaker() {
+        speaker += 1
+        if speaker > 1 { writeMemory() }
+    }
 
-    /// The numbers used before in an incarnation that was taken over.
+    /// The program that is resumed after a take-over is the last one that introduced itself, whether it asked for anything yet or not.
     func resumeSpeaker(of incarnation: UInt64) {
-        speaker = ledger.entries.values.filter { $0.incarnation == incarnation }.map { $0.request >> 32 }.max() ?? 0
+        let inLedger = ledger.entries.values.filter { $0.incarnation == incarnation }.map { $0.request >> 32 }.max() ?? 0
+        speaker = max(speaker, inLedger, 1)
     }
 
     private var unknownRule: UnknownRule {

@@ -23,7 +23,7 @@ extension Supervisor {
         let closedBefore = incident.flatMap { $0.toTell.contains(.closed) ? $0.value : nil }
         guard incident == nil || closedBefore != nil else { return }
         var value = Incident(
-            id: Incident.identity(openedAt: now), agent: agent, store: request.place.store, command: spec.command, openedAt: now,
+            id: newIdentity(openedAt: now, notThatOf: closedBefore), agent: agent, store: request.place.store, command: spec.command, openedAt: now,
             fault: fault,
             origin: lastOrigin, incarnation: incarnations)
         value.keep(logLines: log.lastLines)
@@ -31,6 +31,18 @@ extension Supervisor {
         value.resources.storeFree = try? world.store.freeSpace()
         incident = IncidentDesk(value: value, toTell: [.opened], closedBefore: closedBefore)
         memoryIsBehind = true
+    }
+
+    /// Two troubles may begin in one moment, and a calendar that was set back comes by the same moment again.
+    private func newIdentity(openedAt time: WallTime, notThatOf former: Incident?) -> String {
+        var time = time
+        while true {
+            let id = Incident.identity(openedAt: time)
+            // A disk that cannot be read says nothing of older ones: going on.
+            let isTaken = id == former?.id || ((try? world.store.entry(at: folder(id))) ?? nil) != nil
+            if !isTaken { return id }
+            time = time + .milliseconds(1)
+        }
     }
 
     func escalate() { incident?.toTell.append(.escalated) }

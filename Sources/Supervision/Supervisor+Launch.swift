@@ -14,7 +14,8 @@ extension Supervisor {
     // MARK: Launching
 
     func beginLaunch(_ origin: Origin) {
-        let run = LaunchRun(number: nextNumber(), origin: origin, scope: restoreScope ?? (workspace: true, state: true))
+        let wished = restoreScope.flatMap { $0.origin == origin ? $0 : nil }
+        let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
         restoreScope = nil
         timesAskedToStop = 0
         launchRun = run
@@ -85,6 +86,7 @@ extension Supervisor {
         launchRun = nil
         if incarnations > 0, recovery.troubleSince != nil { restarts += 1 }
         incarnations += 1
+        speaker = 0
         writeMemory()
         clearStaging()
         do throws(PlanFault) {
@@ -103,7 +105,6 @@ extension Supervisor {
             life?.cutStep = cutStep(of: plan.origin)
             life?.restored = restored
             life?.userID = plan.userID
-            speaker = 0
             tellUnknown()
             newVersionThisLife = false
             lastLaunchFault = nil

@@ -123,7 +123,7 @@ extension Supervisor {
         switch recovery.phase {
         case .waiting(let origin, let until): AgentStatus.Next(what: "start \(origin.words)", at: calendar(until))
         case .coolingDown(let until): AgentStatus.Next(what: "start clean after the cool-down", at: calendar(until))
-        case .calledForHelp(_, .some(let at)): AgentStatus.Next(what: "retry clean", at: calendar(at))
+        case .calledForHelp(_, .some(let at)): AgentStatus.Next(what: "try again", at: calendar(at))
         case .running: nextCheckpointAt.map { AgentStatus.Next(what: "checkpoint", at: $0) }
         case .stopped, .launching, .starting, .ending, .calledForHelp: nil
         }
@@ -140,6 +140,9 @@ extension Supervisor {
         var highestStep: UInt64
         var incident: String?
         var beatingIncarnation: UInt64?
+        var speaker: UInt64?
+        var restoreScope: RestoreScope?
+        var restoresState: Bool?
     }
 
     func readMemory() {
@@ -152,6 +155,9 @@ extension Supervisor {
         stagnantLives = counters.stagnantLives
         highestStep = counters.highestStep
         beatingIncarnation = counters.beatingIncarnation
+        speaker = counters.speaker ?? 0
+        restoreScope = counters.restoreScope
+        restoresState = counters.restoresState ?? true
         if let id = counters.incident { readIncident(id) }
     }
 
@@ -159,7 +165,8 @@ extension Supervisor {
         memoryIsBehind = false
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
-            incident: incident?.value.id, beatingIncarnation: beatingIncarnation)
+            incident: incident?.value.id, beatingIncarnation: beatingIncarnation, speaker: speaker, restoreScope: restoreScope,
+            restoresState: restoresState)
         guard let bytes = try? JSONText.encode(counters) else { return }
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch { diskRefused("the counters") }
     }

@@ -39,6 +39,7 @@ public final class Supervisor {
     var reason = "starting"
     var versions: [CheckpointSummary] = []
     var versionsAreStale = false
+    var versionMemory = VersionMemory()
     var incarnations: UInt64 = 0
     var restarts: UInt64 = 0
     var lastEnd: ProcessEnd?
@@ -68,6 +69,8 @@ public final class Supervisor {
     var currentConnection = CurrentConnection<ConnectionID>()
     var controls: [ConnectionID: LineReader] = [:]
     var repliesOwed: [ConnectionID: OwedReply] = [:]
+    /// What operators wished of the ladder while `isBeginning`.
+    var wishes: [(ControlRequest, ConnectionID)] = []
     var complaints = Complaints()
 
     /// SIGTERM and SIGINT so far: the second one does not wait any longer.
@@ -76,13 +79,13 @@ public final class Supervisor {
     var beatingIncarnation: UInt64?
     /// An operator's `stop` said so: no last checkpoint.
     var skipCheckpointOnStop = false
-    /// An operator's `restore --only`: which parts the next launch puts back. nil: all.
-    var restoreScope: (workspace: Bool, state: Bool)?
+    /// An operator's `restore --only`, until the next launch. nil: all parts.
+    var restoreScope: RestoreScope?
     /// Whether the living incarnation is handed the state of its version.
     var restoresState = true
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
-    /// The first decision is in the journal: whoever waits for a background start goes on.
+    /// Whoever waits for a background start goes on.
     var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
     var hasStartedAgent = false
@@ -119,7 +122,6 @@ public final class Supervisor {
         spec = request.spec
         agent = request.spec.name
         startedAt = world.wallTime()
-        if !request.rollsBackWorkspace { restoreScope = (workspace: false, state: true) }
         let agent = request.spec.name
         do {
             let identity = { hexadecimalIdentity(world.randomNumber()) }
@@ -290,7 +292,7 @@ public final class Supervisor {
 
     /// An unreadable store keeps the list we have, and is asked again before that list decides anything.
     func refreshVersions() {
-        let fresh = try? store.versions(of: agent)
+        let fresh = try? store.versions(of: agent, remembering: &versionMemory)
         versionsAreStale = fresh == nil
         if let fresh { versions = fresh }
         statusChanged = true

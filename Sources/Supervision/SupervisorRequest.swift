@@ -20,7 +20,8 @@ public struct SupervisorRequest {
     public var echo: Bool
     /// Our own process number, for status files and lock holders.
     public var processID: Int32
-    /// Called once the doors are open and the first launch was begun: whoever waits for a background start goes on.
+    /// Called once: when the agent was started, or when what comes first may be long and is written down (a restore, a pause). Whoever waits
+    /// for a background start goes on.
     public var ready: () -> Void
 
     public init(

@@ -96,7 +96,14 @@ static struct fault search_and_execute(const char **arguments, const char **vari
     return worst;
 }
 
-static _Noreturn void become_agent(const struct plan *plan, int channel) {
+/// Without a pid namespace the kernel does not end the agent with its init. Who kills both init and the supervisor would leave it unwatched.
+static void end_with_init(const struct plan *plan, pid_t init, int channel) {
+    if (plan->head.namespaces) return;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) fail(channel, SANDBOX_STEP_FORK, errno, 0);
+    if (getppid() != init) _exit(127);
+}
+
+static _Noreturn void become_agent(const struct plan *plan, pid_t init, int channel) {
     join_groups(plan, channel);
     char go;
     if (read(channel, &go, 1) != 1) _exit(127);  // the sandbox could not be made; init tells why
@@ -106,6 +113,7 @@ static _Noreturn void become_agent(const struct plan *plan, int channel) {
     struct rlimit limit = {plan->head.open_file_limit, plan->head.open_file_limit};
     if (limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(channel, SANDBOX_STEP_OPEN_FILES, errno, 0);
     become_user(plan, channel);
+    end_with_init(plan, init, channel);  // after the user, whose change would take it back
     if (chdir(plan->working_directory) != 0) fail(channel, SANDBOX_STEP_DIRECTORY, errno, 0);
     umask(022);
 
@@ -125,10 +133,11 @@ static _Noreturn void become_agent(const struct plan *plan, int channel) {
 struct fault agent_fork(struct init *init) {
     int channel[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0) return (struct fault){SANDBOX_STEP_FORK, errno, 0};
+    pid_t self = getpid();
     pid_t agent = fork();
     if (agent == 0) {
         close(channel[0]);
-        become_agent(&init->plan, channel[1]);
+        become_agent(&init->plan, self, channel[1]);
     }
     int error = errno;
     close(channel[1]);

@@ -72,6 +72,16 @@ struct SandboxAdoptionTests {
         #expect(KernelFiles.names(in: fixture.place.runtime) == ["doors"])
     }
 
+    /// Supervisor and init both killed, and nobody comes: the agent must not go on unwatched.
+    @Test(arguments: Shape.possible)
+    func theAgentEndsWithItsInit(shape: Shape) throws {
+        let fixture = try SandboxFixture()
+        let agent = try orphan(fixture, fixture.plan(shape, script: "trap '' 1 2 15; while :; do sleep 0.02; done"))
+        let record = try #require(SandboxRecord.read(fixture.place.runtime + "/sandbox"))
+        Glibc.kill(try #require(record.initProcess?.pid), SIGKILL)
+        #expect(ProcessLook.hasEnded(handle: agent.handle.number, within: 20_000))
+    }
+
     /// Supervisor and init both killed: where no namespace ends the agent with its init, adoption must.
     @Test(arguments: Shape.possible, [true, false])
     func whatIsLeftWithoutInitIsEndedByAdoption(shape: Shape, hasRecord: Bool) throws {

@@ -268,6 +268,40 @@ import Testing
     #expect(scene.last.reason == "starting clean in 1 s: no version is left to try (1 passed over); it was killed by signal 11")
 }
 
+/// The cause is mended, and the work is wanted back: what the ladder's clean starts passed over is not lost for that.
+@Test(arguments: [
+    (from: Origin?.none, "launching(v40 +0 ms) | close launch(v40) timer(-)"),
+    (from: .clean, "launching(clean +0 ms) | close launch(clean) timer(-)"),
+]) func aPersonGetsBackWhatTheLadderLeftBehind(_ from: Origin?, _ expected: String) {
+    var settings = RecoverySettings()
+    settings.restoreAttempts = 1
+    settings.coolDownsBeforeEscalation = 0
+    settings.flappingDeaths = 3
+    var scene = Scene([version(40, .proven), version(41)], settings: settings)
+    scene.take(.wantedRunning(from: nil))
+    scene.comeUp()
+    #expect(scene.take(killed, after: 1) == "waiting(clean +1 s) | open(ended) suspect(v41) timer(+1 s)")
+    while case .waiting = scene.state.phase {
+        #expect(scene.fireTimer() == "launching(clean +0 ms) | launch(clean) timer(-)")
+        scene.comeUp()
+        scene.take(killed, after: 1)
+    }
+    guard case .calledForHelp = scene.state.phase else { return #expect(Bool(false), "\(scene.state.phase)") }
+    #expect(scene.take(.wantedRestart(from: from)) == expected)
+}
+
+/// What was left before the trouble stays left: a finished task is not begun again because the next one failed.
+@Test func aPersonDoesNotGetBackAFinishedTask() {
+    var scene = Scene([version(1)])
+    scene.take(.wantedRunning(from: nil))
+    scene.comeUp()
+    scene.take(.ended(.exited(0), done: true), after: 1)
+    scene.take(.wantedRunning(from: nil))
+    scene.comeUp()
+    scene.take(killed, after: 1)
+    #expect(scene.take(.wantedRunning(from: nil)) == "launching(clean +0 ms) | close launch(clean) timer(-)")
+}
+
 @Test func anAgentThatIsRetriedCallsOnlyOnce() {
     var settings = RecoverySettings()
     settings.coolDownsBeforeEscalation = 0

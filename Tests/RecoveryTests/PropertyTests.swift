@@ -43,7 +43,7 @@ private struct RandomLife {
             JournalEntry(
                 sequence: UInt64(journal.count), at: scene.now, time: WallTime(seconds: 0),
                 content: .decision(
-                    before: before, event: event, versions: scene.versions, settings: scene.settings, chance: draw, decision)))
+                    before: before, event: event, versions: scene.versions, settings: scene.settings, chance: draw, taken: decision)))
         scene.state = decision.state
         if !decision.doesNothing { scene.last = decision }
         applyMarks(decision)
@@ -153,7 +153,7 @@ private func survivesTheJournal(_ life: RandomLife, seed: UInt64) throws {
         return
     }
     decision.reason += "!"
-    life.journal[20].content = .decision(before: before, event: event, versions: versions, settings: settings, chance: chance, decision)
+    life.journal[20].content = .decision(before: before, event: event, versions: versions, settings: settings, chance: chance, taken: decision)
     life.journal.append(JournalEntry(sequence: 99, at: at(0), time: WallTime(seconds: 0), content: .note(kind: "hook", text: "ran")))
     let mismatches = replay(life.journal)
     #expect(mismatches.map(\.sequence) == [20] && mismatches.first?.recorded == decision)

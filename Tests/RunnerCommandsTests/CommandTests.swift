@@ -124,7 +124,7 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
         state: after, actions: [.openIncident(.ended(end)), .setTimer(machine.now() + .seconds(1))],
         reason: "starting clean in 1 s: it was killed by signal 9")
     let content = JournalEntry.Content.decision(
-        before: before, event: .ended(end, done: false), versions: [], settings: RecoverySettings(), chance: 0, decision)
+        before: before, event: .ended(end, done: false), versions: [], settings: RecoverySettings(), chance: 0, taken: decision)
     return [JournalEntry(sequence: 1, at: machine.now(), time: machine.wallTime(), content: content)]
 }
 

@@ -81,6 +81,7 @@ extension Simulation {
         machine.say("operator: \(wish)")
         let versions = machine.store.peekNames(Oracle.versions(spec.name)).compactMap(UInt64.init)
         let version = VersionNumber(versions.isEmpty ? 1 : versions[random.number(below: versions.count)])
+        let target = goesBackAtMost.flatMap { some($0) } ?? version
         let request: ControlRequest =
             switch wish {
             case .status: .status
@@ -88,11 +89,17 @@ extension Simulation {
             case .checkpointAndWait: .checkpoint(wait: true)
             case .restart: .restart(from: nil)
             case .restartClean: .restart(from: .clean)
-            case .restore: .restore(version, workspace: true, state: true)
+            case .restore: .restore(target, workspace: true, state: true)
             case .pin: .pin(version, pinned: random.coin())
             case .stop: .stop(checkpoint: random.coin())
             }
         desk.ask(request, of: world, now: machine.now)
+    }
+
+    /// One of the newest good versions.
+    private func some(_ count: Int) -> VersionNumber? {
+        let newest = oracle.goodVersions.suffix(count)
+        return newest.isEmpty ? nil : VersionNumber(newest[newest.startIndex + random.number(below: newest.count)])
     }
 
     /// A person looks up in the service's own books what became of a call, and says so.

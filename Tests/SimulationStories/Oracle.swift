@@ -6,7 +6,11 @@ import SimulatedWorld
 /// used twice; the newest good version never goes; the status file tells what is.
 struct Oracle {
     private struct Version {
-        var sealed: [UInt8]
+        var manifest: [UInt8]
+        var seal: [UInt8]
+        var standing: [UInt8]?
+        /// What its manifest says. nil: nothing that can be read.
+        var told: Manifest?
         var isGood: Bool
     }
     private struct Manifest: Decodable {
@@ -63,16 +67,26 @@ struct Oracle {
             guard let number = UInt64(name), let manifest = disk.peek(directory / name / "manifest.json"),
                 let seal = disk.peek(directory / name / "seal")
             else { continue }
+            let before = versions[number]
+            // Most are as they were the last time: only what changed is taken apart anew.
+            let told = before?.manifest == manifest ? before?.told : try? JSONText.decode(Manifest.self, from: manifest)
             let wasStored = everStored.contains(number)
-            if everStored.insert(number).inserted, let told = try? JSONText.decode(Manifest.self, from: manifest) {
+            if everStored.insert(number).inserted, let told {
                 if told.forced { everForced.insert(number) }
                 if told.kind == "aside" { asides += 1 }
             }
-            if versions[number] == nil, wasStored, !excused.contains(number) { return "number \(number) was used twice" }
-            present[number] = Version(sealed: manifest + seal, isGood: isGood(manifest, disk.peek(directory / name / "standing")))
+            if before == nil, wasStored, !excused.contains(number) { return "number \(number) was used twice" }
+            let standing = disk.peek(directory / name / "standing")
+            let isGood: Bool
+            if let before, before.manifest == manifest, before.standing == standing {
+                isGood = before.isGood
+            } else {
+                isGood = told.map { self.isGood($0, standing) } ?? false
+            }
+            present[number] = Version(manifest: manifest, seal: seal, standing: standing, told: told, isGood: isGood)
         }
         for (number, version) in present where !excused.contains(number) {
-            if let before = versions[number], before.sealed != version.sealed { return "version \(number) is not what it was" }
+            if let before = versions[number], before.manifest != version.manifest || before.seal != version.seal { return "version \(number) is not what it was" }
         }
         let good = present.filter { $0.value.isGood && !excused.contains($0.key) }.keys.max()
         if let newestGood, !excused.contains(newestGood), present[newestGood] == nil, (good ?? 0) < newestGood {
@@ -83,13 +97,16 @@ struct Oracle {
         return nil
     }
 
-    private func isGood(_ manifest: [UInt8], _ standing: [UInt8]?) -> Bool {
-        guard let manifest = try? JSONText.decode(Manifest.self, from: manifest), manifest.kind == "checkpoint", !manifest.forced,
+    private func isGood(_ manifest: Manifest, _ standing: [UInt8]?) -> Bool {
+        guard manifest.kind == "checkpoint", !manifest.forced,
             let line = standing, line.count > 18,
             let standing = try? JSONText.decode(Standing.self, from: Array(line[17..<(line.count - 1)]))
         else { return false }
         return !["suspect", "broken"].contains(standing.standing)
     }
+
+    /// Checkpoints that can be gone on from, the newest last.
+    var goodVersions: [UInt64] { versions.filter { $0.value.isGood && !excused.contains($0.key) }.keys.sorted() }
 
     /// A forced cut holds no state: nobody is ever started from it.
     func wasForced(_ version: UInt64) -> Bool { everForced.contains(version) }
@@ -134,13 +151,14 @@ struct Oracle {
 
     /// Each moment of each incident is told at most once; by each supervisor, when `forgets` says that its memory could not be stored.
     func tellings(_ runs: [SimulatedHookRun], forgets: Bool) -> String? {
-        var told: Set<String> = []
+        var told: [String: SimulatedHookRun] = [:]
         for run in runs where run.name == "on-incident" {
             guard let moment = run.value("RUNNER_MOMENT"), let incident = run.value("RUNNER_INCIDENT_ID") else {
                 return "the hook 'on-incident' was told no moment or no incident"
             }
-            guard told.insert("\(incident) \(moment) \(forgets ? run.supervisor : 0)").inserted else {
-                return "incident '\(incident)' was told as \(moment) twice"
+            if let before = told.updateValue(run, forKey: "\(incident) \(moment) \(forgets ? run.supervisor : 0)") {
+                return "incident '\(incident)' was told as \(moment) twice: by supervisor \(before.supervisor) at \(before.at), "
+                    + "by \(run.supervisor) at \(run.at)"
             }
         }
         return nil

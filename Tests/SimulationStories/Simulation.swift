@@ -35,6 +35,8 @@ public final class Simulation {
     /// An operator asks something this often, on average.
     public var operatorEvery: Duration?
     public var wishes: [OperatorDesk.Wish] = []
+    /// An operator who restores takes one of so many newest good versions. nil: any version at all, broken ones and old ones included.
+    public var goesBackAtMost: Int?
 
     // What the parts of the harness share.
     var random: SeededRandom

@@ -272,6 +272,8 @@ extension Story {
             $0.machine.repeatsNews = 20_000
             $0.desk.patience = .seconds(900)
             $0.operatorEvery = .seconds(43_200)
+            // Any version would at times be one of weeks ago: a task of months that is begun anew every week is never finished.
+            $0.goesBackAtMost = 4
             $0.wishes = [.status, .checkpoint, .checkpointAndWait, .restart, .pin, .stop, .restart, .status, .checkpointAndWait, .restore]
             $0.troubles = Trouble.allCases.map { RecurringTrouble($0, every: .seconds(86_400)) }
         }

@@ -1,0 +1,223 @@
+import AgentModel
+import AgentProtocol
+import AgentSpecs
+import ControlSocket
+import OutsideWorld
+import Recovery
+import Testing
+
+@testable import SimulatedWorld
+@testable import Supervision
+
+/// What a supervisor finds that another one left, and what it says of its own beginning.
+@Suite struct NextSupervisorTests {
+    // MARK: Interrupted work
+
+    @Test(arguments: [ControlRequest.restart(from: nil), .restart(from: .clean), .restore(VersionNumber(1), workspace: true, state: true)])
+    func aWishDuringAnInterruptedRollBackLaunchesOnce(_ wish: ControlRequest) throws {
+        let scene = try Scene.withInterruptedRollBack()
+        try scene.startSupervisor()
+        #expect(scene.supervisor.isBeginning)
+        let reply = try scene.answer(to: wish)
+        guard case .done = reply else { throw Scene.Lost(what: "a launch: \(reply)", trace: scene.machine.trace) }
+        try scene.run(for: .seconds(30))
+        #expect(scene.machine.mostAtOnce == 1)
+        #expect(scene.file == "one")
+        #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("sim is stopped"))
+    }
+
+    /// The last word counts.
+    @Test(arguments: [false, true]) func aStopDuringAnInterruptedRollBackIsGranted(afterAnotherWish: Bool) throws {
+        let scene = try Scene.withInterruptedRollBack()
+        try scene.startSupervisor()
+        #expect(scene.supervisor.isBeginning)
+        let restart = afterAnotherWish ? try scene.ask(.restart(from: .clean)) : nil
+        #expect(try scene.answer(to: .stop(checkpoint: true)) == .done("sim is stopped"))
+        if let restart {
+            let sentence = "could not start 'sim': stopped: the operator wants it down"
+            #expect(try scene.answer(on: restart) == .failed(code: "E-RESTART-FAILED", sentence: sentence))
+        }
+        #expect(scene.file == "one")
+        #expect(scene.machine.livingSandbox == nil)
+    }
+
+    enum Left: CaseIterable { case living, gone }
+
+    /// Whoever starts a supervisor wants the agent up, also when it was on its way down.
+    @Test(arguments: [ControlRequest.stop(checkpoint: true), .restart(from: nil)], Left.allCases)
+    func anInterruptedStopBecomesARestart(_ wish: ControlRequest, _ left: Left) throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        let program = try scene.program()
+        program.step = 3
+        scene.machine.script.ignoresStop = true
+        _ = try scene.ask(wish)
+        try scene.run(until: "it was asked to end") { scene.supervisor.deadlines[.stopped] != nil }
+        switch left {
+        case .living: scene.killSupervisor()
+        case .gone: scene.cutPower()
+        }
+        scene.machine.script.ignoresStop = false
+        try scene.startSupervisor()
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == .version(VersionNumber(1)))
+        #expect(scene.supervisor.recovery.wanted == .running)
+        #expect(scene.machine.mostAtOnce == 1)
+    }
+
+    /// `restore --only` is said of the next launch, whoever does it.
+    @Test(arguments: [(true, false), (false, true)], Left.allCases)
+    func aPartialRestoreStaysPartial(_ parts: (workspace: Bool, state: Bool), _ left: Left) throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        scene.file = "one"
+        var program = try scene.program()
+        program.step = 3
+        try scene.checkpoint()
+        scene.file = "two"
+        scene.machine.workspace.syncAll()
+        _ = try scene.ask(.restore(VersionNumber(1), workspace: parts.workspace, state: parts.state))
+        switch left {
+        case .gone:
+            try scene.run(until: "it was asked to end") { scene.supervisor.deadlines[.stopped] != nil }
+            scene.cutPower()
+        case .living:
+            try scene.runUntilUp(2)
+            scene.killSupervisor()
+        }
+        try scene.startSupervisor()
+        try scene.runUntilUp(2)
+        #expect(scene.file == (parts.workspace ? "one" : "two"))
+        program = try scene.program()
+        #expect(program.welcome?.restoredFrom == VersionNumber(1))
+        #expect(program.welcome?.state == (parts.state ? .inline(Array("3".utf8)) : nil))
+    }
+
+    /// It was remembered, and the supervisor died before it was decided: what is restored then is another version, whole.
+    @Test func aPartialRestoreThatWasNeverDecidedIsOfNoOtherVersion() throws {
+        let scene = try Scene.withTwoVersions()
+        let counters = scene.home / "counters.json"
+        scene.machine.planWhen({ String(decoding: $0.store.peek(counters) ?? [], as: UTF8.self).contains("restoreScope") }) {
+            $0.killSupervisor(because: "kill -9 between remembering and deciding")
+        }
+        _ = try scene.ask(.restore(VersionNumber(1), workspace: false, state: true))
+        try? scene.run(until: "it is remembered") { scene.machine.supervisorCrashed }
+        try scene.startSupervisor()
+        try scene.runUntilUp(1)
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == .version(VersionNumber(2)))
+        #expect(scene.file == "two")
+    }
+
+    // MARK: A troubled disk
+
+    @Test(arguments: [false, true]) func aDiskThatTakesNothingHidesNoVersion(isReadOnly: Bool) throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        scene.file = "one"
+        _ = try scene.program()
+        try scene.checkpoint()
+        scene.cutPower()
+        // Something that a start would put in order, if it could.
+        try scene.machine.store.removeFile(scene.home / "latest")
+        try scene.machine.store.makeDirectory("staging/sim@left", mode: 0o700)
+        // Without its lock a supervisor would not begin at all.
+        let store = scene.machine.store
+        let lock = scene.home / "lock"
+        scene.machine.planWhen({ _ in store.lockHolder(lock) != nil }) { _ in
+            if isReadOnly { store.setReadOnly(true) } else { store.setCapacity(store.used) }
+        }
+        try scene.startSupervisor()
+        #expect(scene.supervisor.versions.map(\.version) == [VersionNumber(1)])
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == .version(VersionNumber(1)))
+    }
+
+    // MARK: A trouble that was told before
+
+    @Test func aReportThatWasLostIsOpenedAgain() throws {
+        let scene = try Scene {
+            $0.recovery.cleanStartsBeforeEscalation = 3
+        } before: {
+            $0.hooks = ["on-incident"]
+            $0.script.diesAfterCleanStart = .seconds(1)
+        }
+        try scene.run(until: "the trouble is told") { !scene.machine.hookRuns.isEmpty }
+        scene.cutPower()
+        try scene.machine.store.removeTree(scene.home / "incidents")
+        try scene.startSupervisor()
+        try scene.run(until: "a call for help", within: .seconds(7200)) { scene.moments.contains("escalated") }
+        #expect(scene.moments == ["opened", "opened", "escalated"])
+        let identity = try #require(scene.machine.hookRuns.last?.value("RUNNER_INCIDENT_ID"))
+        #expect(scene.machine.store.peek(scene.home / "incidents/\(identity)/report.md") != nil)
+    }
+
+    // MARK: Ready
+
+    enum Start: CaseIterable { case clean, fromVersion, refused, noSuchCommand }
+
+    /// In the background nobody sees a terminal: whoever waits is let go when there is nothing to wait for, and not before.
+    @Test(arguments: Start.allCases) func readyIsSaidWhenNothingIsToBeWaitedFor(_ start: Start) throws {
+        let scene = try Scene { _ in
+        } before: { machine in
+            switch start {
+            case .refused: machine.refusesLaunch = 1_000_000
+            case .noSuchCommand: machine.cannotStart = LaunchFault(.commandNotFound, "'agent' is not there")
+            case .clean, .fromVersion: break
+            }
+        }
+        switch start {
+        case .clean:
+            #expect(scene.timesReady == 0)
+            try scene.runUntilUp()
+        case .fromVersion:
+            try scene.runUntilUp()
+            _ = try scene.program()
+            try scene.checkpoint()
+            scene.cutPower()
+            #expect(scene.timesReady == 1)
+            try scene.startSupervisor()
+            #expect(scene.supervisor.life == nil)
+            #expect(scene.timesReady == 2)
+            return
+        case .refused: break
+        case .noSuchCommand:
+            try scene.run(until: "the end") { scene.end != nil }
+            #expect(scene.end == .exited(127))
+            #expect(scene.timesReady == 0)
+            return
+        }
+        #expect(scene.timesReady == 1)
+    }
+}
+
+extension Scene {
+    /// Power went while the workspace was being rolled back to version 1, which holds "one".
+    fileprivate static func withInterruptedRollBack() throws -> Scene {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        scene.file = "one"
+        _ = try scene.program()
+        try scene.checkpoint()
+        scene.file = "two"
+        scene.machine.killAgent()
+        scene.programs = []
+        let marker = scene.home / "restoring"
+        scene.machine.planWhen({ $0.store.peek(marker) != nil }) { $0.killSupervisor(because: "kill -9 in a roll-back") }
+        try? scene.run(until: "the roll-back is cut off") { scene.machine.supervisorCrashed }
+        #expect(scene.machine.store.peek(marker) != nil)
+        return scene
+    }
+
+    fileprivate var moments: [String] { machine.hookRuns.compactMap { $0.value("RUNNER_MOMENT") } }
+}
+
+extension SimulatedMachine {
+    /// Does `body` at the first operation of a supervisor before which `condition` holds.
+    fileprivate func planWhen(_ condition: @escaping (SimulatedMachine) -> Bool, _ body: @escaping (SimulatedMachine) -> Void) {
+        plan(at: operations + 1) { machine in
+            if condition(machine) { body(machine) } else { machine.planWhen(condition, body) }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import AgentModel
+import AgentSpecs
+import Checkpoints
+import ControlSocket
+import OutsideWorld
+import Recovery
+import Testing
+
+@testable import SimulatedWorld
+@testable import Supervision
+
+/// What operators wish at awkward moments.
+@Suite struct WishTests {
+    // MARK: What a wish is about
+
+    enum Overruled: CaseIterable { case byCleanStart, byAnotherVersion, byTheSameWhole, byRemoval }
+
+    /// `restore --only state` is said of one launch. Whatever is started instead, and all that comes after, is put back whole.
+    @Test(arguments: Overruled.allCases)
+    func aPartialRestoreThatWasOverruledLeavesNothingBehind(_ overruled: Overruled) throws {
+        let scene = try Scene.withTwoVersions()
+        let partial = VersionNumber(1)
+        _ = try scene.ask(.restore(partial, workspace: false, state: true))
+        let origin: Origin
+        let file: String
+        switch overruled {
+        case .byCleanStart, .byRemoval: (origin, file) = (.clean, "three")
+        case .byAnotherVersion: (origin, file) = (.version(VersionNumber(2)), "two")
+        case .byTheSameWhole: (origin, file) = (.version(partial), "one")
+        }
+        if overruled == .byRemoval {
+            try scene.run(until: "it is being ended") { scene.supervisor.restoreScope != nil }
+            try scene.supervisor.store.remove(scene.spec.name, partial)
+            scene.supervisor.refreshVersions()
+        } else {
+            _ = try scene.ask(.restart(from: origin))
+        }
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == origin)
+        #expect(scene.file == file)
+
+        scene.programs = []
+        _ = try scene.program()
+        scene.file = "four"
+        let newest = try scene.checkpoint().version
+        scene.file = "five"
+        scene.machine.killAgent()
+        try scene.runUntilUp(3)
+        #expect(scene.supervisor.life?.origin == .version(newest))
+        #expect(scene.file == "four")
+    }
+
+    @Test func aPartialRestoreIsOfOneLaunch() throws {
+        let scene = try Scene.withTwoVersions()
+        _ = try scene.ask(.restore(VersionNumber(1), workspace: false, state: true))
+        try scene.runUntilUp(2)
+        #expect(scene.file == "three")
+        scene.machine.killAgent()
+        try scene.runUntilUp(3)
+        #expect(scene.supervisor.life?.origin == .version(VersionNumber(1)))
+        #expect(scene.file == "one")
+    }
+
+    // MARK: Checkpoints that are joined
+
+    enum Stage: CaseIterable { case hook, preparing, cutting, committing }
+    enum Wish: CaseIterable { case checkpoint, stop }
+
+    /// Before the cut one checkpoint serves all; after it the agent has worked on, and who asks then gets the next one.
+    @Test(arguments: Stage.allCases, Wish.allCases)
+    func aVersionHoldsWhatWasDoneBeforeItWasAskedFor(_ stage: Stage, _ wish: Wish) throws {
+        let scene = try Scene(before: { $0.hooks = ["before-checkpoint"] })
+        try scene.runUntilUp()
+        let program = try scene.program()
+        program.step = 1
+        _ = try scene.ask(.checkpoint(wait: false))
+        try scene.run(until: "\(stage)") { scene.isCheckpoint(at: stage) }
+        program.step = 2
+        let answer = try scene.answer(to: wish == .stop ? .stop(checkpoint: true) : .checkpoint(wait: true))
+        let versions = try scene.versions()
+        #expect(versions.last?.step == 2)
+        #expect(versions.count == (stage == .hook || stage == .preparing ? 1 : 2))
+        switch wish {
+        case .checkpoint: #expect(answer == versions.last.map(ControlReply.stored))
+        case .stop:
+            #expect(answer == .done("sim is stopped"))
+            #expect(versions.last?.reason == .stop)
+        }
+    }
+
+    // MARK: Wishes that contradict each other
+
+    @Test func aStopThatWasOverruledIsToldSo() throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        let stop = try scene.ask(.stop(checkpoint: false))
+        let restart = try scene.ask(.restart(from: .clean))
+        #expect(
+            try scene.answer(on: stop)
+                == .failed(code: "E-STOP-FAILED", sentence: "could not stop 'sim': it was asked to run again meanwhile"))
+        #expect(try scene.answer(on: restart) == .done("sim runs (incarnation 2, clean)"))
+        #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("sim is stopped"))
+    }
+
+    /// The second SIGTERM kills; one of an earlier life is not the first.
+    @Test func aSignalOfAnEarlierLifeIsUsedUp() throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        scene.world.signalSupervisor(15)
+        _ = try scene.ask(.restart(from: nil))
+        try scene.runUntilUp(2)
+        let program = try scene.program()
+        program.step = 5
+        scene.world.signalSupervisor(15)
+        try scene.run(until: "the end") { scene.end != nil }
+        #expect(scene.end == .exited(0))
+        #expect(scene.said("asked again: killing sim") == 0)
+        #expect(try scene.versions().last?.step == 5)
+    }
+
+    @Test func theSignalAfterARestartCounts() throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        scene.world.signalSupervisor(15)
+        _ = try scene.ask(.restart(from: nil))
+        scene.world.signalSupervisor(15)
+        try scene.run(until: "the end") { scene.end != nil }
+        #expect(scene.end == .signaled(9, outOfMemory: false))
+        #expect(scene.supervisor.incarnations == 1)
+    }
+}
+
+extension Scene {
+    /// Version 1 holds "one", version 2 "two", and the workspace "three".
+    static func withTwoVersions() throws -> Scene {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        _ = try scene.program()
+        for text in ["one", "two"] {
+            scene.file = text
+            try scene.checkpoint()
+        }
+        scene.file = "three"
+        return scene
+    }
+
+    fileprivate func isCheckpoint(at stage: WishTests.Stage) -> Bool {
+        switch (stage, supervisor.checkpointRun?.stage) {
+        case (.hook, .hook), (.preparing, .preparing), (.cutting, .cutting), (.committing, .committing): true
+        default: false
+        }
+    }
+}
