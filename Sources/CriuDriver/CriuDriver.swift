@@ -56,7 +56,7 @@ public struct DumpRequest: Hashable, Sendable {
     public var agent: Int32
     /// Absolute path of an empty directory with mode 0700. What a failed dump leaves in it is worthless.
     public var images: String
-    /// Whether the agent goes on afterwards; else it is gone.
+    /// Whether the agent goes on afterwards; else its sandbox is killed, and no instruction of it runs after the cut.
     public var leavesRunning: Bool
     public var tcp: TCPHandling
     /// The tree is not kept standing longer than this.

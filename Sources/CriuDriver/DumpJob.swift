@@ -5,7 +5,7 @@ public import OutsideWorld
 public enum DumpNews: Hashable, Sendable {
     /// The tree stands still and its images are complete: the moment for the rest of the cut. `goOn` ends it.
     case standsStill(DumpedTree)
-    /// The agent runs again (or is gone, where it was not to go on), and the images count.
+    /// The agent runs again (or is being killed, where it was not to go on), and the images count.
     case dumped(Dump)
     /// It will not come about, and the agent runs as before, except where the fault says that CRIU died.
     case failed(CriuFault)
@@ -140,6 +140,7 @@ public final class DumpJob {
     private func finish(_ end: ProcessEnd, _ output: String) -> DumpNews {
         // It may have been done in the very moment it was called off. Its own record is written last, so it alone tells that all is there.
         if let result, result.succeeded, let statistics = readStatistics() {
+            if !request.leavesRunning { world.kill(request.sandbox) }
             return .dumped(Dump(tree: tree, statistics: statistics, took: world.now() - began))
         }
         let log = world.criuLog(CriuLogName.dump, in: request.images)

@@ -22,6 +22,7 @@ extension CriuCause {
         case .locked: "files are locked. Release the locks before a checkpoint"
         case .systemVSharedMemory:
             "System V shared memory is attached, which needs an ipc namespace in the image. Use POSIX shared memory (/dev/shm)"
+        case .secretMemory: "a process holds secret memory (memfd_secret), which nobody else can read. Close it"
         case .outsideTerminal: "the agent uses a terminal from outside the sandbox. Start it without one"
         case .traced(let process): "process \(process) is traced by a debugger or by strace. End the tracer"
         case .nestedNamespace(let kind, let process):
@@ -34,6 +35,8 @@ extension CriuCause {
         case .processNumberTaken(let number):
             "the process number \(number.map(String.init) ?? "of one of its threads") is taken. Restore into a fresh sandbox"
         case .connectionNotGiven: "a socket to the outside was not given anew. This is a fault of the runner: tell its makers"
+        case .unacceptedConnection:
+            "the image holds a connection that its other side had not yet taken. Use another version"
         case .tcpNotClosed: "the image was made with 'tcp: close' and is restored without. Use the setting it was made with"
         case .portTaken: "another process uses the port the agent listened on. Free the port"
         case .fileSizeDiffers(let path, let found, let expected):
@@ -41,7 +44,8 @@ extension CriuCause {
         case .fileModeDiffers(let path): "the file '\(path)' has another mode than when the image was made. Roll the workspace back with it"
         case .fileMissing(let path): "the file '\(path)' is gone. Roll the workspace back with the image"
         case .terminalNotGiven: "the image has a terminal and none was given. Start the agent without one"
-        case .childInOtherNetwork: "a child has a network namespace of its own: such an image can be made and never be restored"
+        case .nestedNamespaceInImage(let kind):
+            "a child has a \(kind) namespace of its own: such an image can be made and never be restored. Use another version"
         case .processorDiffers: "this processor lacks what the one had that the image was made on. Restore on a machine like it"
         case .damagedImage(let what): "the images are damaged: \(what). Use an older version"
         case .dirtyTrackingMissing: "this kernel does not track written pages. Make full dumps"

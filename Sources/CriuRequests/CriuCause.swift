@@ -16,6 +16,7 @@ public enum CriuCause: Hashable, Sendable {
     case linkLost(path: String)
     case locked
     case systemVSharedMemory
+    case secretMemory
     case outsideTerminal
     case traced(process: Int32)
     case nestedNamespace(kind: String, process: Int32)
@@ -27,13 +28,16 @@ public enum CriuCause: Hashable, Sendable {
     // What the restore found.
     case processNumberTaken(Int32?)
     case connectionNotGiven
+    /// At the dump the other side had not yet taken it.
+    case unacceptedConnection
     case tcpNotClosed
     case portTaken
     case fileSizeDiffers(path: String, is: UInt64, was: UInt64)
     case fileModeDiffers(path: String)
     case fileMissing(path: String)
     case terminalNotGiven
-    case childInOtherNetwork
+    /// Such an image can be made and never be restored.
+    case nestedNamespaceInImage(kind: String)
     case processorDiffers
     case damagedImage(String)
 
@@ -73,9 +77,10 @@ extension CriuCause {
             return .deletedFileTooLarge(path: path, bytes: bytes)
         }
         if let path = line.text(between: "Can't create link remap for ", and: ". ") { return .linkLost(path: path) }
-        if let path = line.text(between: "Can't link ", and: " ->") { return .linkLost(path: path) }
+        if line.has("Can't link "), let path = line.text(between: " -> ", and: ": ") { return .linkLost(path: absolute(path)) }
         if line.has("Some file locks are hold") { return .locked }
         if line.has("SysVIPC shmem map") { return .systemVSharedMemory }
+        if line.has("/secretmem") { return .secretMemory }
         if line.has("Found slave peer index") || line.has("without correspond master peer") { return .outsideTerminal }
         if let process = line.number(after: "Unseizable non-zombie ") { return .traced(process: Int32(clamping: process)) }
         if let kind = line.text(between: "Can't dump nested ", and: " namespace"), let process = line.number(after: "namespace for ") {
@@ -91,6 +96,7 @@ extension CriuCause {
         if let pid = line.number(after: "Can't fork for "), line.has("File exists") { return .processNumberTaken(Int32(clamping: pid)) }
         if line.has("Unable to create a thread: -17") { return .processNumberTaken(nil) }
         if line.has("External socket found in image") { return .connectionNotGiven }
+        if line.has("FATAL: Peer "), line.has(" unresolved for ") { return .unacceptedConnection }
         if line.has("Need to set the --tcp-close") { return .tcpNotClosed }
         if line.has("Can't bind inet socket"), line.has("already in use") { return .portTaken }
         if let path = line.text(between: "File ", and: " has bad size "), let found = line.number(after: " has bad size "),
@@ -101,7 +107,9 @@ extension CriuCause {
         if let path = line.text(between: "File ", and: " has bad mode ") { return .fileModeDiffers(path: absolute(path)) }
         if let path = line.text(between: "Can't open file ", and: " on restore: No such file") { return .fileMissing(path: absolute(path)) }
         if line.has("Don't have tty to inherit") || line.has("ptmx with specified index") { return .terminalNotGiven }
-        if line.has("Can't restore sub-task in NS") { return .childInOtherNetwork }
+        if let flags = line.text(between: "Can't restore sub-task in NS (cflags ", and: ")") {
+            return .nestedNamespaceInImage(kind: namespace(flags: flags))
+        }
         if line.has("CPU instruction capabilities do not match") { return .processorDiffers }
         return damage(line).map { .damagedImage($0) }
     }
@@ -120,7 +128,7 @@ extension CriuCause {
         if let path = line.text(between: "while ", and: " expected from ").flatMap({ _ in line.text(after: " expected from ") }) {
             return "'\(lastName(path))' is cut short"
         }
-        if let name = line.text(after: "Magic doesn't match for ") { return "'\(lastName(name))' is no image of its kind" }
+        if let name = line.text(after: "agic doesn't match for ") { return "'\(lastName(name))' is no image of its kind" }
         if line.has("Unexpected EOF on") { return "an image file is missing or empty" }
         if line.has("Failed unpacking object") { return "an image file holds what is no image" }
         if line.has("No IDS for root task") { return "the root's ids are missing" }
@@ -129,14 +137,30 @@ extension CriuCause {
         if line.has("Not supported images version") { return "they were made by a CRIU of another format" }
         if line.has("ELF header magic mismatch") { return "they were made by a newer CRIU" }
         if line.has("Core task state data missed") { return "a task's core image is incomplete" }
-        if line.has("stopped by signal 11") { return "a file, memory or mount image is missing or wrong" }
+        // A restored process that died without a word of its own.
+        if line.has("by signal 11") { return "a file, memory or directory image is missing or wrong" }
+        if line.has("exited, status=1") { return "a memory image is missing or wrong" }
         return nil
+    }
+
+    /// CLONE_… of clone(2), in hexadecimal.
+    private static func namespace(flags: String) -> String {
+        switch flags {
+        case "20000": "mount"
+        case "40000000": "network"
+        case "8000000": "ipc"
+        case "4000000": "uts"
+        default: "second"
+        }
     }
 
     /// CRIU names files relative to the root.
     private static func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "/" + path }
 
-    private static func lastName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+    /// Of an image file; after it may follow what the system said.
+    private static func lastName(_ path: String) -> String {
+        path.split(separator: "/").last.map { String($0.prefix { $0 != ":" }) } ?? path
+    }
 }
 
 /// A line of a log with the few ways it is searched.

@@ -76,7 +76,7 @@ extension Criu__Rpc__CriuOpts {
         lowerCommon(images: dump.images, log: CriuLogName.dump, in: memory)
         lowerWork(tcp: dump.tcp)
         (has_pid, pid) = (1, dump.root)
-        (has_leave_running, leave_running) = (1, dump.leavesRunning ? 1 : 0)
+        if dump.leavesRunning { (has_leave_running, leave_running) = (1, 1) } else { (has_leave_stopped, leave_stopped) = (1, 1) }
         (has_ghost_limit, ghost_limit) = (1, dump.deletedFileLimit)
         (has_timeout, timeout) = (1, dump.stopWithin)
         if let freezer = dump.freezer { freeze_cgroup = memory.text(freezer) }

@@ -32,7 +32,8 @@ public struct CriuDump: Hashable, Sendable {
     public var images: Int32
     /// As the sandbox counts.
     public var root: Int32
-    /// Whether the tree goes on afterwards; else it is gone.
+    /// Whether the tree goes on afterwards; else it stands still. It is never ended by CRIU: the sandbox's init would see its agent dead and
+    /// end everything with it, CRIU included, before that has said its last word.
     public var leavesRunning: Bool
     /// Keys of what lies outside the tree, such as `unix[1234]`.
     public var external: [String]

@@ -22,6 +22,13 @@ def test_doctor_as_root(stage):
     assert "What to do next" in text or "All is well. Next: 'runner run agent.yaml'." in text
 
 
+@pytest.mark.criu
+def test_doctor_tells_which_criu_is_used(stage):
+    found = findings(stage.ask("doctor", "--json"))
+    assert found["criu"]["verdict"] == "works" and found["criu"]["what"].startswith("CRIU 4."), found["criu"]
+    assert found["images"]["what"]
+
+
 def test_doctor_without_root_says_what_is_limited_and_what_to_do(stages, nobody):
     stage = stages("plain", nobody)
     answer = stage.ask("doctor", "--json")
@@ -30,6 +37,7 @@ def test_doctor_without_root_says_what_is_limited_and_what_to_do(stages, nobody)
     assert found["user"]["verdict"] == "limited" and found["user"]["what"].startswith(f"user {nobody.effective_uid}, not root: ")
     assert found["namespaces"]["verdict"] == "limited" and found["namespaces"]["what"].startswith("agents see the host's processes")
     assert found["runner-init"]["verdict"] == "works"
+    assert found["criu"]["verdict"] == "limited" and "need root" in found["criu"]["what"]
     text = " ".join(stage.ask("doctor").stdout.split())
     assert "What to do next 1. Run as root for namespaces and hard limits: 'sudo runner run …'." in text
 

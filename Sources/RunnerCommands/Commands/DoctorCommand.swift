@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import CriuDriver
 internal import LaunchPlans
 internal import OutsideWorld
 internal import StatusViews
@@ -19,7 +20,10 @@ struct DoctorCommand: Command {
     static var options: [Option<Self>] { [.json(\.json)] }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
-        let report = DoctorReport(bench.machine.facts, places: bench.places, store: storeFinding(on: bench))
+        let facts = bench.machine.facts
+        let probe = CriuProbe(bench.machine, kernelRelease: facts.kernelRelease, memory: bench.places.machineDirectory)
+        let images = ImageFacts(criu: probe.find(), support: bench.machine.imageSupport)
+        let report = DoctorReport(facts, images: images, store: storeFinding(on: bench))
         if json { try bench.answer(json: report) } else { bench.answer(report.text(on: bench.paper)) }
         return report.canRun ? .ok : .failed
     }

@@ -52,6 +52,9 @@ struct Places: Hashable, Sendable {
         return candidates.first { $0.utf8.count + rest <= 107 } ?? candidates[candidates.count - 1]
     }
 
+    /// What was found out about this machine, until it is restarted.
+    var machineDirectory: String { runtimeBases.first ?? "/run/runner" }
+
     /// The runtime directory of `agent`'s supervisor.
     func runtime(storeID: String, agent: AgentName) -> String { "\(runtimeDirectory(storeID: storeID))/\(agent)" }
 

@@ -20,13 +20,17 @@ struct DoctorReport: Encodable {
     }
     var findings: [Finding]
     var facts: HostFacts
+    var images: ImageFacts
 
-    init(_ facts: HostFacts, places: Places, store: Finding) {
+    init(_ facts: HostFacts, images: ImageFacts, store: Finding) {
         self.facts = facts
+        self.images = images
         findings = [
             Self.user(facts), Self.kernel(facts), Self.machine(facts), Self.sandboxInit(facts), Self.namespaces(facts), Self.limits(facts),
-            store,
+            Self.criu(images.criu, userID: facts.userID),
         ]
+        if let more = Self.images(images) { findings.append(more) }
+        findings.append(store)
     }
 
     var canRun: Bool { !findings.contains { $0.verdict == .missing } }

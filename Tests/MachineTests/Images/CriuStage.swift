@@ -25,6 +25,8 @@ final class CriuStage {
     let fixture: SandboxFixture
     let driver: CriuDriver
     private(set) var text: [OutputStream: [UInt8]] = [:]
+    /// Who connected to the agents' door.
+    private(set) var peers: [PeerCredentials] = []
     private var images = 0
 
     init() throws {
@@ -43,11 +45,17 @@ final class CriuStage {
     func wait<Picked>(_ why: String, _ pick: (WorldEvent) throws -> Picked?) throws -> Picked {
         let end = world.now() + .seconds(30)
         while let event = world.next(until: end) {
-            if case .output(_, let stream, let bytes) = event { text[stream, default: []] += bytes }
+            note(event)
             if let picked = try pick(event) { return picked }
         }
+        print("waited in vain for \(why); output \(lines.suffix(3)), errors \(errors.suffix(600))")
         Issue.record("waited in vain for \(why); output \(lines.suffix(3)), errors \(errors.suffix(600))")
         throw NothingCame()
+    }
+
+    private func note(_ event: WorldEvent) {
+        if case .output(_, let stream, let bytes) = event { text[stream, default: []] += bytes }
+        if case .connected(_, .agent, let peer) = event { peers.append(peer) }
     }
 
     /// Whole lines of the standard output so far.
@@ -113,7 +121,7 @@ final class CriuStage {
                 job.timePassed()
                 continue
             }
-            if case .output(_, let stream, let bytes) = event { text[stream, default: []] += bytes }
+            note(event)
             switch job.take(event) {
             case .restored(let restored): return restored
             case .failed(let fault): throw fault
