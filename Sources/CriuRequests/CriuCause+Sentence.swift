@@ -38,7 +38,9 @@ extension CriuCause {
         case .unacceptedConnection:
             "the image holds a connection that its other side had not yet taken. Use another version"
         case .tcpNotClosed: "the image was made with 'tcp: close' and is restored without. Use the setting it was made with"
-        case .portTaken: "another process uses the port the agent listened on. Free the port"
+        case .portTaken:
+            "the port the agent listened on is in use, by another process or by old connections, which linger for a minute. Free it, or let the "
+                + "program set SO_REUSEADDR"
         case .fileSizeDiffers(let path, let found, let expected):
             "the file '\(path)' has \(found) bytes, and had \(expected) when the image was made. Roll the workspace back with it"
         case .fileModeDiffers(let path): "the file '\(path)' has another mode than when the image was made. Roll the workspace back with it"
