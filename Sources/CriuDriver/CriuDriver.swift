@@ -37,7 +37,7 @@ public struct CriuDriver {
 
     /// What would keep the sandbox's tree from being dumped now; empty: nothing that can be seen from outside.
     public func blockers(in sandbox: SandboxID) -> [Blocker] {
-        world.look(into: sandbox).map { findBlockers(in: $0, version: program.version, kernel: kernel) } ?? []
+        world.look(into: sandbox, for: .blockers).map { findBlockers(in: $0, version: program.version, kernel: kernel) } ?? []
     }
 
     /// Begins a dump.

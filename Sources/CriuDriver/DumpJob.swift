@@ -45,7 +45,8 @@ public final class DumpJob {
     init(_ request: DumpRequest, driver: CriuDriver) throws(CriuFault) {
         self.request = request
         (world, program, kernel) = (driver.world, driver.program, driver.kernel)
-        guard let sight = world.look(into: request.sandbox), let root = sight.processes.first(where: { $0.hostPid == request.agent })
+        guard let sight = world.look(into: request.sandbox, for: .blockers),
+            let root = sight.processes.first(where: { $0.hostPid == request.agent })
         else { throw CriuFault(.dump, .refused(.noSuchProcess)) }
         let blockers = findBlockers(in: sight, version: program.version, kernel: kernel)
         guard blockers.isEmpty else { throw CriuFault(.dump, .blocked(blockers)) }
@@ -115,11 +116,10 @@ public final class DumpJob {
         return nil
     }
 
-    /// The tree stands still now, so what it holds is what will be dumped.
+    /// The tree stands still now, so what it holds is what will be dumped. Every millisecond here is one of the agent's pause.
     private func nameConnections() {
-        guard let sight = world.look(into: request.sandbox) else { return answer(false) }
-        // By now CRIU itself traces every process.
-        let blockers = findBlockers(in: sight, version: program.version, kernel: kernel).filter { $0.kind != .traced }
+        guard let sight = world.look(into: request.sandbox, for: .connections) else { return answer(false) }
+        let blockers = findBlockers(in: sight, version: program.version, kernel: kernel)
         guard blockers.isEmpty else {
             calledOff = .blocked(blockers)
             return answer(false)

@@ -6,9 +6,9 @@ internal import OutsideWorld
 extension Sandbox {
     func raiseProcessNumbers(above pid: Int32) -> Bool { shim_raise_pids(initHandle.number, pid) == 0 }
 
-    func look() -> TreeSight? {
+    func look(for purpose: LookPurpose) -> TreeSight? {
         guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
-        var sight = TreeLook(initPid: pid).sight()
+        var sight = TreeLook(initPid: pid, for: purpose).sight()
         for (stream, pipe) in streams {
             var status = stat()
             // Both ends of a pipe have one inode.

@@ -6,18 +6,20 @@ internal import OutsideWorld
 struct TreeLook {
     /// Host number of the sandbox's init, which is not part of the tree.
     private let root: Int32
+    private let purpose: LookPurpose
     private let ownNamespaces: [ProcessSight.Namespace: String]
 
-    init(initPid: Int32) {
+    init(initPid: Int32, for purpose: LookPurpose) {
         root = initPid
-        ownNamespaces = Self.namespaces(of: initPid)
+        self.purpose = purpose
+        ownNamespaces = purpose == .blockers ? Self.namespaces(of: initPid) : [:]
     }
 
     func sight() -> TreeSight {
         TreeSight(processes: descendants().compactMap(process), unixPeers: Self.unixPeers())
     }
 
-    /// Children before their own children. The kernel lists the children of every thread.
+    /// Parents before their children. The kernel lists the children of every thread.
     private func descendants() -> [Int32] {
         var found: [Int32] = []
         var next = [root]
@@ -40,9 +42,13 @@ struct TreeLook {
         func field(_ name: String) -> Substring? {
             status.split(separator: "\n").first { $0.hasPrefix(name + ":") }?.split(separator: "\t").last
         }
+        let (inside, name) = (field("NSpid").flatMap { Int32($0) } ?? pid, field("Name").map(String.init) ?? "")
+        guard purpose == .blockers else {
+            return ProcessSight(pid: inside, hostPid: pid, name: name, state: facts.state, descriptors: descriptors(pid))
+        }
         let namespaces = Self.namespaces(of: pid).filter { ownNamespaces[$0.key] != $0.value }
         return ProcessSight(
-            pid: field("NSpid").flatMap { Int32($0) } ?? pid, hostPid: pid, name: field("Name").map(String.init) ?? "",
+            pid: inside, hostPid: pid, name: name,
             state: facts.state, tracer: field("TracerPid").flatMap { Int32($0) } ?? 0,
             memoryBytes: (field("VmRSS")?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10, namespaces: Set(namespaces.keys),
             descriptors: descriptors(pid), mappings: mappings(pid))
@@ -74,7 +80,9 @@ struct TreeLook {
         return numbers.compactMap { number in
             let path = "/proc/\(pid)/fd/\(number)"
             var status = stat()
-            guard let target = linkTarget(of: path), stat(path, &status) == 0 else { return nil }
+            guard let target = linkTarget(of: path), purpose == .blockers || target.hasPrefix("socket:") || target.hasPrefix("pipe:"),
+                stat(path, &status) == 0
+            else { return nil }
             return DescriptorSight(number: number, target: target, kind: kind(target, status, handle, number))
         }
     }

@@ -57,6 +57,14 @@ public struct CriuStartFault: Error, Hashable, Sendable {
     public init(_ sentence: String) { self.sentence = sentence }
 }
 
+/// What is looked for in a tree, and so how long it takes.
+public enum LookPurpose: Hashable, Sendable {
+    /// Everything that can keep it from being dumped.
+    case blockers
+    /// Only process numbers, pipes and sockets: the tree stands still meanwhile. All else is left out.
+    case connections
+}
+
 /// Images of whole process trees: CRIU inside sandboxes, and sandboxes to restore into.
 public protocol ProcessImages: AnyObject {
     /// Makes a sandbox in which no agent is started. `ready`, or `failed` and `vanished`, come as news; then a restore may begin in it.
@@ -76,7 +84,7 @@ public protocol ProcessImages: AnyObject {
     func hangUp(_ id: CriuID)
 
     /// The sandbox's processes and what they hold, seen from outside; nil when it is gone.
-    func look(into id: SandboxID) -> TreeSight?
+    func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
     /// The directory of the freezer, as CRIU inside sees it; nil: none.
     func freezer(of id: SandboxID) -> String?
 }

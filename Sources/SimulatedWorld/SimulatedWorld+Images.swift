@@ -37,7 +37,7 @@ extension SimulatedWorld {
         machine.crius[id]?.hungUp()
     }
 
-    public func look(into id: SandboxID) -> TreeSight? {
+    public func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? {
         guard machine.alive("look into a sandbox"), let sandbox = machine.sandboxes[id], sandbox.isRunning else { return nil }
         let pipe: UInt64 = 100 + id.number
         let output = DescriptorSight(number: 1, target: "pipe:[\(pipe)]", kind: .pipe(inode: pipe))

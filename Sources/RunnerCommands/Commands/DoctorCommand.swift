@@ -14,7 +14,11 @@ struct DoctorCommand: Command {
                 .init("runner doctor", "what works here, with and without root, and what to install"),
                 .init("runner doctor --json", "the same as JSON, with the facts it was concluded from"),
             ],
-            notes: ["Changes nothing. What is limited still runs: the runner says what an agent goes without when it starts."],
+            notes: [
+                "Changes nothing. What is limited still runs: the runner says what an agent goes without when it starts.",
+                "RUNNER_CRIU names a CRIU that is tried before all others. What was found out about one is remembered until the machine "
+                    + "restarts; see docs/criu.md.",
+            ],
             exits: [(.ok, "agents can run here"), (.failed, "something essential is missing"), (.usage, "the command line is wrong")])
     }
     static var options: [Option<Self>] { [.json(\.json)] }
