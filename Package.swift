@@ -140,7 +140,8 @@ let targets: [Target] = [
     .target(
         name: "SimulationStories",
         dependencies: [
-            "Supervision", "SimulatedWorld", "OutsideWorld", "AgentModel", "AgentSpecs", "Recovery", "LaunchPlans", "ControlSocket",
+            "Supervision", "SimulatedWorld", "OutsideWorld", "AgentModel", "AgentProtocol", "AgentSpecs", "Recovery", "LaunchPlans",
+            "ControlSocket",
         ],
         path: "Tests/SimulationStories", swiftSettings: strict),
     executable("simulate", ["SimulationStories"], path: "Tests/SimulateCommand"),

@@ -42,7 +42,8 @@ public enum AgentFault: Error, Hashable, Sendable {
         case .noAnswer(let question, let seconds):
             "could not get an answer to '\(question)': the runner was silent for \(seconds) s. Look at its log."
         case .notSaved(let reason): "could not save a checkpoint: \(reason). The agent goes on; the version before is as it was."
-        case .stateUnreadable(let why): "could not read the state handed back: \(why). Start clean with 'runner start --from clean'."
+        case .stateUnreadable(let why):
+            "could not read the state handed back: \(why). Start clean with 'runner restart AGENT --from clean'."
         case .stateNotHandedOver(let why): "could not hand over the state: \(why). Nothing was stored; the agent goes on."
         case .badKey:
             "could not begin an effect: its key must have 1 to 512 bytes and no control characters. Name the effect, not the attempt."

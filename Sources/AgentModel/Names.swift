@@ -14,6 +14,20 @@ public struct AgentName: Hashable, Sendable, Comparable, CustomStringConvertible
         self.text = text
     }
 
+    /// The name of what holds the agent's sockets, at most 40 bytes: the path of a socket has 107. A longer name is cut and made one of a kind
+    /// by its digest, behind a '~', which no agent's name has.
+    public var shortened: String {
+        text.utf8.count <= 40 ? text : text.prefix(23) + "~" + digest
+    }
+
+    /// FNV-1a of 64 bits, in 16 digits. See draft-eastlake-fnv.
+    private var digest: String {
+        var value: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in text.utf8 { value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
     public var description: String { text }
     public static func < (a: AgentName, b: AgentName) -> Bool { a.text < b.text }
 

@@ -103,7 +103,8 @@ extension WallTime: CustomStringConvertible {
         let days = Self.days(fromCivil: (year, month, day))
         guard Self.civil(fromDays: days) == (year, month, day) else { return nil }
         let (whole, overflow) = (days * 86_400 + hour * 3600 + minute * 60 + second - offset).multipliedReportingOverflow(by: 1_000_000_000)
-        return overflow ? nil : whole + fraction
+        let (sum, overflowing) = whole.addingReportingOverflow(fraction)
+        return overflow || overflowing ? nil : sum
     }
 
     /// Days since 1970-01-01 to a date of the proleptic Gregorian calendar. Source: Howard Hinnant, "chrono-compatible low-level date algorithms".

@@ -57,11 +57,11 @@ public enum ProtocolFault: Error, Hashable, Sendable {
         case .aboveLimit(let field, let count, let limit):
             "could not read '\(field)': it has \(count) and may have \(limit). Send less."
         case .badValue(let field, let rule):
-            "could not accept '\(field)': it must be \(rule)."
+            "could not accept '\(field)': it must be \(rule). Send another."
         case .wrongDirection(let message):
-            "could not accept '\(message)': only the other side sends it."
+            "could not accept '\(message)': only the other side sends it. Mend the agent or its SDK."
         case .notHello(let message):
-            "could not accept '\(message)': the first message must be 'hello'."
+            "could not accept '\(message)': the first message must be 'hello'. Say it at once after connecting."
         case .helloLate(let after):
             "could not keep the connection: no 'hello' came within \(after.components.seconds) s. Say hello at once after connecting."
         case .secondHello:
@@ -75,9 +75,9 @@ public enum ProtocolFault: Error, Hashable, Sendable {
         case .occupied:
             "could not accept the connection: the agent is connected already. Use one connection, or name the incarnation it resumes."
         case .badRequestNumber(let number, let rule):
-            "could not accept request \(number): its number must be \(rule)."
+            "could not accept request \(number): its number must be \(rule). Count up from 1."
         case .notAsked(let request):
-            "could not accept an answer to request \(request): no 'prepare' with that number was sent on this connection."
+            "could not accept an answer to request \(request): no 'prepare' with that number was sent on this connection. Answer what was asked."
         case .flood(let what):
             "could not accept a request: \(what). Wait for an answer first."
         case .afterEnd(let message):

@@ -52,7 +52,7 @@ public struct LaunchPlace: Hashable, Sendable {
     }
 
     /// Host directory with the sockets and the staging directory of one agent, and nothing else: the agent can see all of it.
-    public func doors(of agent: AgentName) -> String { "\(runtimeDirectory)/\(agent)/doors" }
+    public func doors(of agent: AgentName) -> String { "\(runtimeDirectory)/\(agent.shortened)/doors" }
 }
 
 /// Why an agent cannot be started as its spec says, and must not be started otherwise.

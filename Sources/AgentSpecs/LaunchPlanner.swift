@@ -38,7 +38,7 @@ public struct LaunchPlanner: Sendable {
             throw PlanFault(
                 code: .workspace,
                 sentence:
-                    "cannot start '\(spec.name)': its workspace '\(workspace)' holds the store '\(place.storeDirectory)', so "
+                    "could not start '\(spec.name)': its workspace '\(workspace)' holds the store '\(place.storeDirectory)', so "
                     + "every version would hold all before it. Choose a smaller workspace, or another store with --store"
             )
         }
@@ -46,7 +46,7 @@ public struct LaunchPlanner: Sendable {
             throw PlanFault(
                 code: .workspace,
                 sentence:
-                    "cannot start '\(spec.name)': its workspace '\(workspace)' lies in the store '\(place.storeDirectory)', "
+                    "could not start '\(spec.name)': its workspace '\(workspace)' lies in the store '\(place.storeDirectory)', "
                     + "which belongs to the runner. Choose another workspace"
             )
         }
@@ -60,13 +60,13 @@ public struct LaunchPlanner: Sendable {
             throw PlanFault(
                 code: .user,
                 sentence:
-                    "cannot start '\(spec.name)' as user '\(shown(wanted))': /etc/passwd has no such user. Name one it has, or a number")
+                    "could not start '\(spec.name)' as user '\(shown(wanted))': /etc/passwd has no such user. Name one it has, or a number")
         }
         guard facts.userID == 0 || facts.userID == account.userID else {
             throw PlanFault(
                 code: .user,
                 sentence:
-                    "cannot start '\(spec.name)' as user '\(shown(wanted))': the runner is user \(facts.userID), and only root "
+                    "could not start '\(spec.name)' as user '\(shown(wanted))': the runner is user \(facts.userID), and only root "
                     + "may become another. Start the runner as root, or remove 'user'"
             )
         }
@@ -81,7 +81,7 @@ public struct LaunchPlanner: Sendable {
             throw PlanFault(
                 code: .path,
                 sentence:
-                    "cannot start '\(spec.name)': the socket's path '\(longest)' has \(longest.utf8.count) bytes and the kernel "
+                    "could not start '\(spec.name)': the socket's path '\(longest)' has \(longest.utf8.count) bytes and the kernel "
                     + "takes 107. Choose a shorter name, or a shorter XDG_RUNTIME_DIR"
             )
         }

@@ -20,6 +20,18 @@ extension CheckpointStore {
         return try plan(manifest, entries, workspace, excluded, errand).plan
     }
 
+    /// As `planRestore`, for a workspace that is not there: all of it would be added.
+    public func planRestore(_ agent: AgentName, _ version: VersionNumber, excluded: [String]) throws(StoreFault) -> WorkspaceRestorePlan {
+        let errand = Errand("restore the workspace to", agent, version)
+        try require(agent, version, errand)
+        let manifest = try sealedManifest(agent, version, errand)
+        guard let stored = manifest.workspace else { throw errand.fault(.noSuchPart("workspace")) }
+        // The store's disk stands in: it is asked only whom files may be given to, and that goes by the user.
+        let planner = RestorePlanner(
+            try sealedTree(manifest, errand), in: disk, WorkspaceListing(), leavingOut: Exclusions(excluded + stored.excluded))
+        return try plan(manifest, planner, errand).plan
+    }
+
     /// Makes the workspace what it was in the version, durably.
     /// - Throws: `StoreFault`. `broken`: nothing in the workspace was touched, unless a byte decayed between verifying and copying. After any
     ///   other fault `unfinishedRestore` tells whether it was touched; the same call again completes it.
@@ -57,6 +69,10 @@ extension CheckpointStore {
         let planner = try errand.outside { () throws(FileFault) in
             try RestorePlanner(entries, in: workspace, leavingOut: Exclusions(patterns))
         }
+        return try plan(manifest, planner, errand)
+    }
+
+    private func plan(_ manifest: Manifest, _ planner: RestorePlanner, _ errand: Errand) throws(StoreFault) -> PlannedRestore {
         do throws(RestorePlanner.Obstacle) { return try planner.plan(manifest.version) } catch {
             switch error {
             case .workspace(let fault): throw errand.fault(.system(fault))

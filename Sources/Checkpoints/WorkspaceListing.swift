@@ -20,6 +20,9 @@ struct WorkspaceListing {
         found.reduce(0) { sum, found in found.entry.kind == .file ? saturatingSum(sum, found.entry.size) : sum }
     }
 
+    /// Of a directory that is not there.
+    init() {}
+
     /// - Parameter base: the directory to list; nil: the root of the disk. Paths in the result are below it.
     init(of disk: any Disk, below base: DiskPath? = nil, leavingOut exclusions: Exclusions = Exclusions([])) throws(FileFault) {
         var waiting: [DiskPath?] = [nil]

@@ -80,8 +80,14 @@ struct RestorePlanner {
     private let holdingSpecial: [DiskPath: DiskPath]
 
     init(_ entries: [TreeEntry], in workspace: any Disk, leavingOut exclusions: Exclusions) throws(FileFault) {
+        try self.init(entries, in: workspace, WorkspaceListing(of: workspace, leavingOut: exclusions), leavingOut: exclusions)
+    }
+
+    /// - Parameters:
+    ///   - workspace: nothing but what is listed is read there.
+    ///   - listing: what there is.
+    init(_ entries: [TreeEntry], in workspace: any Disk, _ listing: WorkspaceListing, leavingOut exclusions: Exclusions) {
         self.workspace = workspace
-        let listing = try WorkspaceListing(of: workspace, leavingOut: exclusions)
         wanted = entries.filter { !exclusions.covers($0.path) }.map { WantedEntry($0, on: workspace) }
         self.listing = listing
         present = Dictionary(uniqueKeysWithValues: listing.found.map { ($0.path, $0.entry) })

@@ -16,7 +16,7 @@ struct DetachedStart {
     var environment: [String: String]
     var log: String
 
-    func run(within: Duration) throws(FileFault) -> (ready: Bool, output: String) {
+    func run(within: Duration) throws(FileFault) -> BackgroundStart {
         let end = BootDeadline(within)
         let nothing = Descriptor(try openFile("/dev/null", O_RDONLY))
         let logFile = Descriptor(try openFile(log, O_RDWR | O_CREAT | O_APPEND))
@@ -25,8 +25,13 @@ struct DetachedStart {
         let readEnd = Descriptor(pipe.readEnd)
         let pid = try spawnChild(nothing.raw, logFile.raw, Descriptor(pipe.writeEnd))
 
-        let isReady = try waitForWord(readEnd.raw, of: pid, until: end)
-        return (isReady, written(logFile.raw, since: start))
+        switch try waitForWord(readEnd.raw, of: pid, until: end) {
+        case .said: return .ready
+        case .nothing: return .silent
+        case .ended(let status):
+            // See wait(2): the low seven bits are the signal that ended it, if one did.
+            return .ended(status: status & 0x7f == 0 ? status >> 8 & 0xff : nil, output: written(logFile.raw, since: start))
+        }
     }
 
     /// The write end is ours only until the child has it, so that the child's end ends the pipe.
@@ -42,20 +47,26 @@ struct DetachedStart {
         }
     }
 
-    /// Whether the child wrote to the pipe (true) or ended without (false).
-    private func waitForWord(_ pipe: Int32, of pid: pid_t, until end: BootDeadline) throws(FileFault) -> Bool {
+    private enum Heard {
+        case said, nothing
+        /// As wait(2) tells it.
+        case ended(Int32)
+    }
+
+    private func waitForWord(_ pipe: Int32, of pid: pid_t, until end: BootDeadline) throws(FileFault) -> Heard {
         if end.wait(for: POLLIN, of: pipe) {
-            if case .success(let bytes) = readSome(pipe, 1), !bytes.isEmpty { return true }
+            if case .success(let bytes) = readSome(pipe, 1), !bytes.isEmpty { return .said }
             // The pipe is closed, most likely by its end; a child that only closed it may still live.
             let raw = pidfd_open(pid, 0)
             if raw < 0 { throw FileFault(errno: errno, doing: "follow the start of", what: program) }
             let handle = Descriptor(raw)
             if end.wait(for: POLLIN, of: handle.raw) {
-                waitpid(pid, nil, 0)
-                return false
+                var status: Int32 = 0
+                waitpid(pid, &status, 0)
+                return .ended(status)
             }
         }
-        throw FileFault(.busy, doing: "hear from the new supervisor, which writes to", what: log)
+        return .nothing
     }
 
     private func written(_ file: Int32, since start: off_t) -> String {

@@ -7,6 +7,7 @@ extension LinuxMachine {
     /// The machine this process runs on, with its own arguments and environment. Made once, before any thread.
     /// - Parameter sandboxInit: path of the `runner-init` executable; nil: where an installation or a build puts it.
     public convenience init(sandboxInit: String? = nil) {
+        Self.holdStandardStreams()
         let initPath = sandboxInit ?? Self.findSandboxInit()
         // What we know of agents (their environments, their states) is no business of other processes of our user, nor of a core file. A new
         // program begins without it: see prctl(2), PR_SET_DUMPABLE.
@@ -15,6 +16,14 @@ extension LinuxMachine {
             arguments: Array(CommandLine.arguments.dropFirst()), environment: Self.environmentOfThisProcess(),
             facts: { HostProbe.facts(initPath: initPath) },
             makeSandboxes: { loop, place in LinuxSandboxes(loop: loop, place: place, initPath: initPath) })
+    }
+
+    /// A standard stream that was closed is held by a file that refuses: else the first file of the store we open would take its number,
+    /// and our talk would go into it.
+    private static func holdStandardStreams() {
+        for descriptor in Int32(0)...2 where fcntl(descriptor, F_GETFD) < 0 {
+            _ = open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY)  // takes the lowest free number, which is this one
+        }
     }
 
     /// Beside this executable, or in the library directory of the same prefix: `<prefix>/bin/runner`, `<prefix>/lib/runner/runner-init`. The

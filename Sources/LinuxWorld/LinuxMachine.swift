@@ -45,7 +45,14 @@ public final class LinuxMachine: Machine {
 
     // MARK: Terminal
 
-    public func write(_ text: String, to stream: OutputStream) { streams.write(Array(text.utf8), to: stream) }
+    public private(set) var outputLoss: OutputLoss?
+
+    public func write(_ text: String, to stream: OutputStream) {
+        let refused = streams.write(Array(text.utf8), to: stream)
+        guard refused != 0, stream == .standardOutput, outputLoss == nil else { return }
+        let fault = FileFault(errno: refused, doing: "write the answer to", what: "standard output")
+        outputLoss = refused == EPIPE ? .readerLeft : .refused(fault)
+    }
 
     public func isTerminal(_ stream: OutputStream) -> Bool { isatty(stream.descriptor) == 1 }
 
@@ -74,6 +81,14 @@ public final class LinuxMachine: Machine {
             bytes += part
             if UInt64(bytes.count) > limit.bytes { throw FileFault(.tooLarge, doing: "read", what: path) }
         }
+    }
+
+    public func mayMake(_ path: String) -> Bool {
+        var directory = path
+        while access(directory, F_OK) != 0, errno == ENOENT, let slash = directory.lastIndex(of: "/"), slash != directory.startIndex {
+            directory = String(directory[..<slash])
+        }
+        return access(directory.isEmpty ? "/" : directory, W_OK | X_OK) == 0
     }
 
     public func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk {
@@ -117,8 +132,7 @@ public final class LinuxMachine: Machine {
         return try LinuxWorld(place, streams: streams, makeSandboxes: makeSandboxes)
     }
 
-    /// - Throws: `busy` when the time is over and it is neither ready nor ended: it goes on, its log tells what it is doing.
-    public func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> (ready: Bool, output: String) {
+    public func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> BackgroundStart {
         let start = DetachedStart(program: program, arguments: [executable] + arguments, environment: environment, log: log)
         return try start.run(within: within)
     }

@@ -20,7 +20,7 @@ struct SandboxFaults {
             return LaunchFault(.commandNotFound, "could not execute \(command): \(place)")
         case SANDBOX_STEP_INTERPRETER:
             return LaunchFault(
-                .notExecutable, "could not execute \(command): the interpreter or loader it names is missing. Look at its first line")
+                .notExecutable, "could not execute \(command): the interpreter or loader it names is missing")
         case SANDBOX_STEP_EXECUTE: return LaunchFault(.notExecutable, "could not execute \(command): \(executeText(error))")
         case SANDBOX_STEP_DIRECTORY: return setUp("enter the working directory \(directory)", why)
         case SANDBOX_STEP_DIRECTORY_HIDDEN:
@@ -40,7 +40,7 @@ struct SandboxFaults {
         case SANDBOX_STEP_STREAMS: return setUp("connect the standard streams", why)
         case SANDBOX_STEP_RESTORED: return LaunchFault(.system, "could not take over the restored agent: \(why)")
         case SANDBOX_STEP_PLAN:
-            return LaunchFault(.system, "could not read the launch plan: \(why). Is 'runner-init' of another version than the runner?")
+            return LaunchFault(.system, "could not read the launch plan: \(why); 'runner-init' may be of another version")
         default: return LaunchFault(.system, "could not make a process for the agent: \(why)")
         }
     }
@@ -61,7 +61,7 @@ struct SandboxFaults {
 
     private func executeText(_ error: Int32) -> String {
         switch error {
-        case EACCES: "permission denied. Is it a program, and has it the x bit ('chmod +x')?"
+        case EACCES: "permission denied"
         case ENOEXEC: "it is neither a program for this machine nor a script with a '#!' line"
         case E2BIG: "its arguments and environment are longer than Linux takes"
         default: sentence(errno: error)

@@ -23,8 +23,10 @@ final class StandardStreams {
     /// Writes without ever holding the loop. What a slow reader does not take at once waits, up to 1 MiB; beyond that it is dropped.
     func show(_ bytes: [UInt8], on stream: OutputStream, _ loop: EventLoop) { self.stream(stream).show(bytes, loop) }
 
-    /// Writes all of it, after what was shown before, however long the reader takes. A closed stream is ignored.
-    func write(_ bytes: [UInt8], to stream: OutputStream) { self.stream(stream).write(bytes) }
+    /// Writes all of it, after what was shown before, however long the reader takes.
+    /// - Returns: 0, or the errno of the write that was refused; the rest is then dropped.
+    @discardableResult
+    func write(_ bytes: [UInt8], to stream: OutputStream) -> Int32 { self.stream(stream).write(bytes) }
 
     /// Gives a slow reader the rest of what was shown, for a second at most.
     func settle(_ loop: EventLoop) {
@@ -75,7 +77,7 @@ private final class StandardStream {
         if let raw = way.watched { loop.forget(raw) }
     }
 
-    func write(_ bytes: [UInt8]) {
+    func write(_ bytes: [UInt8]) -> Int32 {
         let all = pending + bytes
         pending = []
         var done = 0
@@ -88,9 +90,10 @@ private final class StandardStream {
                 poll(&look, 1, -1)
                 continue
             }
-            if count < 0 { return }  // closed: nobody is left to tell
+            if count < 0 { return Int32(-count) }
             done += count
         }
+        return 0
     }
 }
 

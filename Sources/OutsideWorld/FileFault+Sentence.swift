@@ -3,18 +3,51 @@ extension FileFault {
     public var sentence: String { "could not \(doing) '\(what)': \(because)" }
 
     /// Why, and what to do, without what was tried.
-    public var because: String {
+    public var because: String { "\(why). \(remedy)" }
+
+    /// Why, alone.
+    public var why: String {
         switch kind {
         case .missing: "there is no such file or directory"
         case .exists: "something of that name is there already"
-        case .full: "the disk is full. Free space and try again"
-        case .readOnly: "the file system is read-only. Mount it writable, or use another place"
-        case .denied: "permission denied. Do it as its owner, or as root"
-        case .notDirectory: "a part of the path is not a directory"
+        case .full: "the disk is full"
+        case .readOnly: "the file system is read-only"
+        case .denied: "permission denied"
+        case .notDirectory: "it, or a part of its path, is not a directory"
         case .notEmpty: "the directory is not empty"
         case .tooLarge: "the file is larger than what is read at once"
-        case .busy: "somebody else uses it. Try again when it is free"
-        case .system(let number): "the system says error \(number) (errno)"
+        case .busy: "somebody else uses it"
+        case .system(let number): Self.words(number)
+        }
+    }
+
+    /// Those that people meet, by their numbers in errno(3).
+    private static func words(_ number: Int32) -> String {
+        switch number {
+        case 5: "input/output error"
+        case 9: "the stream is closed"
+        case 12: "there is no memory left"
+        case 21: "it is a directory"
+        case 23, 24: "too many files are open"
+        case 36: "a name in its path is too long"
+        case 40: "too many symbolic links, or one where none is followed"
+        default: "the system says error \(number) (errno)"
+        }
+    }
+
+    /// What to do next.
+    private var remedy: String {
+        switch kind {
+        case .missing, .notDirectory, .system(21), .system(36), .system(40): "Check the path"
+        case .exists: "Move it away, or take another name"
+        case .full: "Free space and try again"
+        case .readOnly: "Mount it writable, or use another place"
+        case .denied: "Do it as its owner, or as root"
+        case .notEmpty: "Empty it, or take another"
+        case .tooLarge: "Check that it is the file you meant"
+        case .busy: "Try again when it is free"
+        case .system(9): "Do not close it, or send it to /dev/null"
+        case .system: "Look at 'dmesg' and at the disk"
         }
     }
 }

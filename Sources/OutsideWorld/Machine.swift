@@ -34,6 +34,23 @@ public struct ImageSupport: Hashable, Sendable, Codable {
     }
 }
 
+/// What became of a start of this program in the background.
+public enum BackgroundStart: Hashable, Sendable {
+    /// It said that it is ready, and goes on by itself.
+    case ready
+    /// It ended before; with what exit status (nil: a signal ended it) and what it wrote till then.
+    case ended(status: Int32?, output: String)
+    /// Neither, and the time is over: it goes on by itself.
+    case silent
+}
+
+/// Why what was written to standard output did not get there.
+public enum OutputLoss: Hashable, Sendable {
+    /// Whoever read it hung up, and wants no more.
+    case readerLeft
+    case refused(FileFault)
+}
+
 /// The machine as a command sees it: what the front needs and the supervisor does not.
 public protocol Machine: Clock, Randomness {
     /// Without the program's name.
@@ -49,12 +66,16 @@ public protocol Machine: Clock, Randomness {
     var userID: UInt32 { get }
 
     func write(_ text: String, to stream: OutputStream)
+    /// The first part of the answer that standard output did not take; nil: it took all of it.
+    var outputLoss: OutputLoss? { get }
     func isTerminal(_ stream: OutputStream) -> Bool
     /// Columns of the terminal; nil: not one.
     func width(of stream: OutputStream) -> Int?
 
     /// Any file by absolute path, at most `limit` bytes, following links: for spec files and the like that the caller owns.
     func readFile(_ path: String, limit: ByteCount) throws(FileFault) -> [UInt8]
+    /// Whether this user may make something at an absolute path: in it, or in the nearest directory above it that there is.
+    func mayMake(_ path: String) -> Bool
     /// A directory tree. `create`: made with mode 0700 when missing, with what is missing above it.
     func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk
     /// User and group number of a name or number, from /etc/passwd.
@@ -71,8 +92,8 @@ public protocol Machine: Clock, Randomness {
     /// The world a supervisor of this agent lives in. Takes the standard signals over.
     func world(for place: SupervisorPlace) throws(FileFault) -> any World
     /// Starts this program anew in the background, cut off from the terminal (own session, `log` as its output).
-    /// - Returns: when it said it is ready (true) or ended before (false), and what it wrote till then.
-    func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> (ready: Bool, output: String)
+    /// Returns when it said that it is ready, ended, or the time is over.
+    func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> BackgroundStart
     /// Tells whoever started this process detached, or systemd, that it is ready.
     func sayReady()
     /// Waits until the file at an absolute path changes, appears or is replaced, or until the time is over.

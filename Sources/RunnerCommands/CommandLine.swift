@@ -22,7 +22,9 @@ public func main(_ machine: any Machine) -> Int32 { main(machine, supervise: Sup
 /// As `main(_:)`, with another supervisor.
 func main(_ machine: any Machine, supervise: @escaping Supervise) -> Int32 {
     do throws(CommandFault) {
-        return try CommandLine(machine: machine, supervise: supervise).run()
+        let status = try perform(machine, supervise: supervise)
+        guard case .refused(let fault)? = machine.outputLoss else { return status }
+        throw CommandFault(fault)
     } catch {
         machine.write("runner: \(printable(error.sentence))\n", to: .standardError)
         if wantsJSON(machine.arguments), let text = try? json(ErrorDocument(error), pretty: true) {
@@ -30,6 +32,11 @@ func main(_ machine: any Machine, supervise: @escaping Supervise) -> Int32 {
         }
         return error.status.rawValue
     }
+}
+
+/// Does it, and leaves it to the caller to tell why it could not be done.
+func perform(_ machine: any Machine, supervise: @escaping Supervise) throws(CommandFault) -> Int32 {
+    try CommandLine(machine: machine, supervise: supervise).run()
 }
 
 /// Asked of the words, since a command line that is wrong has no values. What stands after `--` is the agent's.

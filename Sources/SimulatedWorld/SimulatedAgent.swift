@@ -32,6 +32,7 @@ final class SimulatedAgent {
     private var thawTasks: [() -> Void] = []
     private var isDead = false
     private var hangs = false
+    private(set) var hangsSince: Int64?
     private var beats = false
     /// The step at which it stood still for each request.
     private var stoodAt: [UInt64: UInt64] = [:]
@@ -271,6 +272,7 @@ final class SimulatedAgent {
         if draw(script.exitsWithError) { return sandbox.end(.exited(1)) }
         if draw(script.hangs) {
             hangs = true
+            hangsSince = machine.now
             machine.doubted.append(machine.now)
             return machine.say("agent hangs")
         }

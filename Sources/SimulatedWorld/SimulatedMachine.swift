@@ -33,8 +33,13 @@ public final class SimulatedMachine {
     public private(set) var mostAtOnce = 0
     /// Counts the supervisors' calls to the outside; something can be planned at any of them.
     public private(set) var operations = 0
+    /// How often the supervisors wrote to each file, and what is done just after such a write, before it is synced.
+    public private(set) var writes: [DiskPath: Int] = [:]
+    public var afterWrite: (DiskPath) -> Void = { _ in }
     private var planned: [Int: (SimulatedMachine) -> Void] = [:]
     public internal(set) var supervisorCrashed = false
+    /// When each supervisor that did not end by itself died, and what its calendar showed.
+    public private(set) var lastMoment: [UInt64: (at: WallTime, calendar: WallTime)] = [:]
     /// A power cut that was planned at an operation of the store's disk takes the whole machine with it.
     public var powerFollowsStore = false
     /// How far the calendar is from where it began to count: a clock that was set. Clocks that decide do not follow it.
@@ -54,6 +59,8 @@ public final class SimulatedMachine {
     public internal(set) var messagesToAgents = 0
     /// When an agent began to hang or told its failure: what it stored just before may be doubted.
     public internal(set) var doubted: [Int64] = []
+    /// Looks at the machine just before a supervisor launches a sandbox, the first being 1.
+    public var beforeLaunch: (_ number: UInt64) -> Void = { _ in }
     /// What an agent saw that must never be.
     public internal(set) var wrongs: [String] = []
 
@@ -149,8 +156,18 @@ public final class SimulatedMachine {
     /// What the living agent says of itself: nil when none lives.
     public var livingPID: Int32? { sandboxes.values.first { $0.isRunning }?.pid }
 
+    /// Since when the living agent hangs. nil: it does not.
+    public var hangingSince: Int64? { sandboxes.values.first { $0.isRunning }?.agent?.hangsSince }
+
     /// The connection of the agent breaks, for no fault of its own.
     public func breakConnection() { for sandbox in sandboxes.values { sandbox.agent?.connectionBreaks() } }
+
+    /// Nothing will happen on it any more.
+    public func dissolve() {
+        coming = []
+        planned = [:]
+        sandboxes = [:]
+    }
 
     // MARK: Supervisors
 
@@ -171,19 +188,30 @@ public final class SimulatedMachine {
     /// Does `body` just before the supervisors' operation with this number, counted from 1 over all of them.
     public func plan(at operation: Int, _ body: @escaping (SimulatedMachine) -> Void) { planned[operation] = body }
 
+    func wrote(_ path: DiskPath) {
+        writes[path, default: 0] += 1
+        afterWrite(path)
+    }
+
     /// The supervisor dies at once; its descriptors close; its agents live on.
     public func killSupervisor(because reason: String) {
         guard !supervisorCrashed else { return }
         say("supervisor dies: \(reason)")
         supervisorCrashed = true
+        noteLastMoment()
         store.processDied()
         endCrius(of: nil)
         for sandbox in sandboxes.values { sandbox.lostSupervisor() }
     }
 
+    private func noteLastMoment() {
+        lastMoment[supervisorEpoch] = (WallTime(nanoseconds: now), WallTime(nanoseconds: now) + calendarOffset)
+    }
+
     /// Power goes: everything running is gone, and of what was not synced the seed keeps what it likes.
     public func cutPower() {
         say("power cut")
+        if !supervisorCrashed { noteLastMoment() }
         supervisorCrashed = true
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()
@@ -198,6 +226,7 @@ public final class SimulatedMachine {
 
     func addSandbox(_ make: (SandboxID) -> SimulatedSandbox) -> SimulatedSandbox {
         lastSandbox += 1
+        beforeLaunch(lastSandbox)
         let sandbox = make(SandboxID(lastSandbox))
         sandboxes[sandbox.id] = sandbox
         return sandbox

@@ -106,12 +106,12 @@ public final class SimulatedWorld: World {
     }
 
     /// A peer connects. - Returns: nil when nobody listens.
-    func peerConnects(_ door: Door, agent: SimulatedAgent?, inside: SandboxID?) -> ConnectionID? {
+    func peerConnects(_ door: Door, agent: SimulatedAgent?, inside: SandboxID?, userID: UInt32 = 0) -> ConnectionID? {
         guard isAlive, openDoors.contains(door) else { return nil }
         lastConnection += 1
         let id = ConnectionID(lastConnection)
         peers[id] = agent
-        post(.connected(id, door, PeerCredentials(pid: 1, userID: 0, isInside: inside)))
+        post(.connected(id, door, PeerCredentials(pid: 1, userID: userID, isInside: inside)))
         return id
     }
 
@@ -122,9 +122,9 @@ public final class SimulatedWorld: World {
         return id
     }
 
-    /// Somebody knocks at the agents' door and sends whatever it likes.
-    public func strangerSays(_ bytes: [UInt8], inside: SandboxID?) -> ConnectionID? {
-        guard let id = peerConnects(.agent, agent: nil, inside: inside) else { return nil }
+    /// Somebody knocks at a door and sends whatever it likes.
+    public func strangerSays(_ bytes: [UInt8], at door: Door = .agent, inside: SandboxID?, userID: UInt32 = 0) -> ConnectionID? {
+        guard let id = peerConnects(door, agent: nil, inside: inside, userID: userID) else { return nil }
         post(.received(id, bytes))
         return id
     }

@@ -26,7 +26,8 @@ final class SupervisedDisk: Disk, @unchecked Sendable {
 
     func open(_ path: DiskPath, _ mode: OpenMode) throws(FileFault) -> any DiskFile {
         try check("open", path)
-        return SupervisedFile(try disk.open(path, mode)) { [self] doing throws(FileFault) in try check(doing, path) }
+        let file = try disk.open(path, mode)
+        return SupervisedFile(file, wrote: { [self] in machine.wrote(path) }) { [self] doing throws(FileFault) in try check(doing, path) }
     }
     func entry(at path: DiskPath) throws(FileFault) -> DiskEntry? {
         try check("look at", path)
@@ -90,10 +91,12 @@ final class SupervisedDisk: Disk, @unchecked Sendable {
 
 private final class SupervisedFile: DiskFile {
     private let file: any DiskFile
+    private let wrote: () -> Void
     private let check: (String) throws(FileFault) -> Void
 
-    init(_ file: any DiskFile, _ check: @escaping (String) throws(FileFault) -> Void) {
+    init(_ file: any DiskFile, wrote: @escaping () -> Void, _ check: @escaping (String) throws(FileFault) -> Void) {
         self.file = file
+        self.wrote = wrote
         self.check = check
     }
     func read(_ count: Int) throws(FileFault) -> [UInt8] {
@@ -103,6 +106,7 @@ private final class SupervisedFile: DiskFile {
     func write(_ bytes: [UInt8]) throws(FileFault) {
         try check("write")
         try file.write(bytes)
+        wrote()
     }
     func sync() throws(FileFault) {
         try check("sync")

@@ -21,7 +21,7 @@ extension Supervisor {
     ) -> UInt64? {
         if let run = checkpointRun { return join(run, reason, operators, completion) }
         guard let life, life.end == nil, life.pid != nil else {
-            fail(operators, code: "E-AGENT-NOT-RUNNING", "could not checkpoint '\(agent)': it is not running")
+            fail(operators, code: "E-AGENT-NOT-RUNNING", notRunning)
             return nil
         }
         let run = CheckpointRun(
@@ -109,7 +109,7 @@ extension Supervisor {
 
     func agentRefused(_ request: UInt64, _ why: String) {
         guard let run = checkpointRun, run.request == request, case .preparing = run.stage else { return }
-        abortCheckpoint("the agent refused: \(why)")
+        abortCheckpoint("the agent refused: \(why)", next: "It runs on, and older versions are untouched")
     }
 
     /// The agent did not reach a safe point in time: it is cut anyway and the version says so.
@@ -130,9 +130,10 @@ extension Supervisor {
         do {
             request = CutRequest(
                 agent: agent, kind: .checkpoint, reason: run.reason, takenAt: world.wallTime(), forced: forced,
-                step: point?.step ?? life.beat.step, cooperative: try point.map(part), workspace: openWorkspace(),
-                excluded: spec.checkpoint.exclude, incarnation: life.incarnation, parent: life.origin.version,
-                effectPosition: UInt64(ledger.position), specDigest: specDigest, sizeLimit: spec.checkpoint.sizeLimit)
+                step: point?.step ?? life.beat.step, cooperative: try point.map(part), workspace: openWorkspace(of: agentsSpec),
+                excluded: agentsSpec.checkpoint.exclude, incarnation: life.incarnation, parent: life.origin.version,
+                effectPosition: UInt64(ledger.position), specDigest: formerSpec.map(digest) ?? specDigest,
+                sizeLimit: spec.checkpoint.sizeLimit)
         } catch { return checkpointFailed(error) }
         _ = world.freeze(life.sandbox)
         let store = store
@@ -204,13 +205,14 @@ extension Supervisor {
         tidy()
     }
 
-    func abortCheckpoint(_ why: String) {
+    /// - Parameter next: what an operator who waits is told besides: what holds now.
+    func abortCheckpoint(_ why: String, next: String) {
         guard let run = checkpointRun else { return }
         deadlines[.prepared] = nil
         note("checkpoint", "no version stored: \(why)")
         endRun(run, nil)
         tellAgent(run) { .aborted(request: $0, reason: why) }
-        fail(run.waiting, code: "E-CHECKPOINT-ABORTED", "could not checkpoint '\(agent)': \(why). The agent runs on")
+        fail(run.waiting, code: "E-CHECKPOINT-ABORTED", "could not checkpoint '\(agent)': \(why). \(next)")
     }
 
     private func checkpointFailed(_ fault: StoreFault) {

@@ -6,11 +6,22 @@ internal import OutsideWorld
 internal import Recovery
 
 /// What an operator still waits for.
-enum OwedReply {
+enum OwedReply: Equatable {
     /// The agent is gone and the supervisor ends.
     case stop
-    /// The next incarnation runs.
-    case launch
+    /// The next incarnation runs, from this version where one was named.
+    case launch(from: VersionNumber?)
+    /// The agent runs from this version.
+    case restore(VersionNumber)
+
+    /// What was asked for is a start from this version and no other.
+    func isFor(_ version: VersionNumber) -> Bool {
+        switch self {
+        case .stop: false
+        case .launch(let asked): asked == version
+        case .restore(let asked): asked == version
+        }
+    }
 }
 
 /// The operator's door: one request a connection, answered by lines of JSON.
@@ -28,9 +39,11 @@ extension Supervisor {
             controls[id] = reader
             if let first = lines.first { take(try ControlCodec.request(first), id) }
         } catch {
-            reply(.failed(code: "E-CONTROL-BAD", sentence: "could not take the request: \(error.sentence)"), to: id)
+            reply(.failed(code: "E-CONTROL-BAD", sentence: "could not take the request: \(error.sentence). \(Self.sameRelease)"), to: id)
         }
     }
+
+    private static var sameRelease: String { "Use the same release for the command and the supervisor, see 'runner version'" }
 
     private func take(_ wish: ControlRequest, _ id: ConnectionID) {
         // Asking is no news: a watched agent would fill its journal.
@@ -47,6 +60,7 @@ extension Supervisor {
             if !checkpoint { skipCheckpointOnStop = true }
             inbox.append(.wantedStopped)
         case .restart(let origin):
+            couldNotStart = nil
             restoreScope = nil  // of a restore that is overruled by this
             inbox.append(.wantedRestart(from: origin))
         case .restore(let version, let workspace, let state): operatorRestore(id, version, workspace: workspace, state: state)
@@ -64,21 +78,26 @@ extension Supervisor {
 
     private func operatorCheckpoint(_ id: ConnectionID, wait: Bool) {
         guard beginCheckpoint(.operator, operators: wait ? [id] : []) != nil else {
-            if !wait { reply(.failed(code: "E-AGENT-NOT-RUNNING", sentence: "could not checkpoint '\(agent)': it is not running"), to: id) }
+            if !wait { fail([id], code: "E-AGENT-NOT-RUNNING", notRunning) }
             return
         }
-        if !wait { reply(.done("a checkpoint of \(agent) has begun"), to: id) }
+        if !wait { reply(.done("a checkpoint of '\(agent)' has begun; 'runner versions \(agent)' shows it when it is stored"), to: id) }
     }
+
+    var notRunning: String { "could not checkpoint '\(agent)': it is not running. 'runner status \(agent)' tells what comes next and when" }
 
     private func operatorRestore(_ id: ConnectionID, _ version: VersionNumber, workspace: Bool, state: Bool) {
         guard let summary = versions.first(where: { $0.version == version }) else {
-            return reply(.failed(code: "E-VERSION-MISSING", sentence: "there is no version \(version) of '\(agent)'"), to: id)
+            let sentence =
+                "could not restore '\(agent)@\(version)': there is no such version. 'runner versions \(agent)' lists those there are"
+            return reply(.failed(code: "E-VERSION-MISSING", sentence: sentence), to: id)
         }
         guard summary.standing != .broken else {
             let sentence =
                 "could not restore '\(agent)@\(version)': it is broken (\(summary.note ?? "its bytes are not what was stored")). "
             return reply(.failed(code: "E-VERSION-BROKEN", sentence: sentence + "Choose another from 'runner versions \(agent)'"), to: id)
         }
+        couldNotStart = nil
         restoreScope = RestoreScope(origin: .version(version), workspace: workspace, state: state)
         writeMemory()  // the launch it is said of may be the next supervisor's
         inbox.append(.wantedRestart(from: .version(version)))
@@ -107,16 +126,39 @@ extension Supervisor {
     }
 
     func answerOwedLaunch(_ answer: ControlReply) {
-        for (id, owed) in repliesOwed where owed == .launch { reply(answer, to: id) }
+        for (id, owed) in repliesOwed where owed != .stop { reply(answer, to: id) }
+    }
+
+    /// It could not be started.
+    /// - Parameter code: the fault's own, where it has one.
+    func failOwedLaunch(_ why: String, code: String? = nil, next: String? = nil) {
+        for (id, owed) in repliesOwed {
+            switch owed {
+            case .stop: continue
+            case .launch: failOwed(id, code: code ?? "E-RESTART-FAILED", "restart '\(agent)'", why, next)
+            case .restore(let version): failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why, next)
+            }
+        }
+    }
+
+    /// The version somebody asked for cannot be had; what recovery does instead is not what was asked for.
+    func failOwedRestore(of version: VersionNumber, _ why: String, code: String? = nil) {
+        for (id, owed) in repliesOwed where owed.isFor(version) {
+            failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why)
+        }
+    }
+
+    private func failOwed(_ id: ConnectionID, code: String, _ doing: String, _ why: String, _ next: String? = nil) {
+        let next = next ?? "Recovery goes on by its own rules: 'runner why \(agent)' tells how"
+        reply(.failed(code: code, sentence: "could not \(doing): \(why). \(next)"), to: id)
     }
 
     /// The supervisor ends, and the agent is down.
     func answerAllOwed() {
         for (wish, id) in wishes { repliesOwed[id] = wish.owed }
         wishes = []
-        let why = startImpossible?.why ?? "could not start '\(agent)': \(reason)"
-        answerOwedLaunch(.failed(code: "E-RESTART-FAILED", sentence: why))
-        for id in Array(repliesOwed.keys) { reply(.done("\(agent) is stopped"), to: id) }
+        failOwedLaunch(couldNotStart ?? reason, next: "Its supervisor has ended: start it with 'runner run'")
+        for id in Array(repliesOwed.keys) { reply(.done("'\(agent)' is stopped"), to: id) }
     }
 }
 
@@ -125,7 +167,8 @@ extension ControlRequest {
     var owed: OwedReply? {
         switch self {
         case .stop: .stop
-        case .restart, .restore: .launch
+        case .restart(let origin): .launch(from: origin?.version)
+        case .restore(let version, _, _): .restore(version)
         case .status, .checkpoint, .settleEffect, .pin, .mark: nil
         }
     }

@@ -22,15 +22,16 @@ extension Supervisor {
             openIncident(recovery.deaths.last?.fault ?? .lost)
         }
         readLedger()
-        writeSpec()
         let adopted: AdoptedSandbox?
         do { adopted = try world.adopt(agent, doorsDirectory: request.place.doors) } catch {
             throw SupervisionFault(agent: agent, cause: .launch(error))
         }
         note("start", "supervisor \(request.processID) began with \(versions.count) versions")
         if let adopted {
+            compareSpec(with: storedSpec())
             takeOver(adopted)
         } else {
+            writeSpec()
             beginWithoutAgent()
         }
         armSchedule()
@@ -124,18 +125,19 @@ extension Supervisor {
         guard finished == nil, !repliesOwed.isEmpty else { return }
         if recovery.wanted == .running {
             for (id, owed) in repliesOwed where owed == .stop {
-                reply(.failed(code: "E-STOP-FAILED", sentence: "could not stop '\(agent)': it was asked to run again meanwhile"), to: id)
+                let sentence = "could not stop '\(agent)': it was asked to run again meanwhile. Stop it again, if that still holds"
+                reply(.failed(code: "E-STOP-FAILED", sentence: sentence), to: id)
             }
         }
         switch recovery.phase {
-        case .stopped, .waiting, .coolingDown, .calledForHelp:
-            answerOwedLaunch(.failed(code: "E-RESTART-FAILED", sentence: "could not start '\(agent)': \(reason)"))
+        case .stopped, .waiting, .coolingDown, .calledForHelp: failOwedLaunch(couldNotStart ?? reason)
         case .launching, .starting, .running, .ending: break
         }
     }
 
     private func decideNow(_ event: AgentEvent) {
         if versionsAreStale { refreshVersions() }
+        if case .launchFailed(.couldNotStart(let why), _) = event { couldNotStart = why }
         let before = recovery
         let chance = world.randomNumber()
         let now = world.now()

@@ -53,9 +53,8 @@ extension Supervisor {
                 key: key, happened: happened, result: Array((result ?? "").utf8), by: "operator", running: life?.incarnation,
                 at: world.wallTime())
             guard write(record) else {
-                return reply(
-                    .failed(code: "E-STORE-FULL", sentence: "could not settle effect '\(key)': the store takes nothing at the moment"),
-                    to: id)
+                let sentence = "could not settle effect '\(key)': the store takes nothing at the moment. 'runner status \(agent)' tells why"
+                return reply(.failed(code: "E-STORE-FULL", sentence: sentence), to: id)
             }
         } catch { return reply(.failed(code: error.code, sentence: error.sentence), to: id) }
         tellUnknown()
@@ -129,6 +128,17 @@ extension Supervisor {
         }
         ledger.apply(record)
         return true
+    }
+
+    /// Takes away the torn end that a refused write left, which needs room for the whole ledger: a disk that takes something small may refuse
+    /// this, and no effect can be written before it is done. - Returns: whether there is none.
+    func mendLedger() -> Bool {
+        guard ledgerEndsTorn else { return true }
+        do throws(FileFault) {
+            try cutTornEnd()
+            ledgerEndsTorn = false
+            return true
+        } catch { return false }
     }
 
     /// Removes what was written in part and never answered for; left there it would count as damage.

@@ -23,9 +23,8 @@ extension Supervisor {
         let closedBefore = incident.flatMap { $0.toTell.contains(.closed) ? $0.value : nil }
         guard incident == nil || closedBefore != nil else { return }
         var value = Incident(
-            id: newIdentity(openedAt: now, notThatOf: closedBefore), agent: agent, store: request.place.store, command: spec.command, openedAt: now,
-            fault: fault,
-            origin: lastOrigin, incarnation: incarnations)
+            id: newIdentity(openedAt: now, notThatOf: closedBefore), agent: agent, store: request.place.store, command: spec.command,
+            openedAt: now, fault: fault, origin: lastOrigin, incarnation: incarnations)
         value.keep(logLines: log.lastLines)
         value.resources = lastFigures
         value.resources.storeFree = try? world.store.freeSpace()
@@ -52,14 +51,20 @@ extension Supervisor {
     func followIncident(_ event: AgentEvent, _ decision: Decision) {
         guard var desk = incident else { return }
         let now = world.wallTime()
+        var own = decision
         if var before = desk.closedBefore {
-            before.record(event, decision, at: now, nextAt: nil)
+            // One decision that ends a trouble and begins the next: to each its own part of it, or the new one would pass for closed.
+            let opening = decision.actions.firstIndex { if case .openIncident = $0 { true } else { false } } ?? 0
+            var last = decision
+            last.actions = Array(decision.actions[..<opening])
+            own.actions = Array(decision.actions[opening...])
+            before.record(event, last, at: now, nextAt: nil)
             write(before)
             tell(.closed, before)
             desk.closedBefore = nil
         }
         let nextAt = deadlines[.recovery].map { now + ($0 - world.now()) }
-        desk.value.record(event, decision, at: now, nextAt: nextAt)
+        desk.value.record(event, own, at: now, nextAt: nextAt)
         desk.value.knownGood = versions.last { $0.isKnownGood }?.version
         let toTell = desk.toTell
         desk.toTell = []
@@ -81,7 +86,11 @@ extension Supervisor {
     private func write(_ value: Incident) {
         deadlines[.report] = nil
         do throws(FileFault) {
-            try world.store.makeDirectories(folder(value.id))
+            if try world.store.entry(at: folder(value.id)) == nil {
+                try world.store.makeDirectories(folder(value.id))
+                // A power cut must not take the report away: the same trouble would be told as another one.
+                try world.store.syncDirectory(folder(value.id).parent)
+            }
             if let json = try? JSONText.encode(value, pretty: true) {
                 try world.store.replace(folder(value.id) / "incident.json", with: json)
             }

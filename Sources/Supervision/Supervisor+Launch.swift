@@ -18,6 +18,7 @@ extension Supervisor {
         let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
         restoreScope = nil
         timesAskedToStop = 0
+        couldNotStart = nil
         launchRun = run
         guard case .version(let version) = origin else { return launch(run, restored: nil) }
         runHook("before-restore", version: version, reason: reason) { [self] in
@@ -39,6 +40,7 @@ extension Supervisor {
     private func restore(_ run: LaunchRun, _ version: VersionNumber) {
         guard let summary = versions.first(where: { $0.version == version }) else {
             launchRun = nil
+            failOwedRestore(of: version, "there is no such version", code: "E-VERSION-MISSING")
             inbox.append(.launchFailed(.couldNotStart("version \(version) is gone"), version: version))
             return
         }
@@ -51,6 +53,7 @@ extension Supervisor {
             launchRun = nil
             let sentence = "could not restore version \(version): \(error.sentence)"
             warn("restore", sentence)
+            failOwedRestore(of: version, error.sentence)
             inbox.append(.launchFailed(.couldNotStart(sentence), version: nil))
             return
         }
@@ -72,11 +75,13 @@ extension Supervisor {
                 launch(run, restored: state)
             case .broken(let how):
                 launchRun = nil
+                failOwedRestore(of: version, "it is broken (\(how))", code: "E-VERSION-BROKEN")
                 mark(version, .broken, because: how)
                 inbox.append(.launchFailed(.couldNotStart("version \(version) is broken: \(how)"), version: version))
             case .failed(let sentence):
                 launchRun = nil
                 warn("restore", sentence)
+                failOwedRestore(of: version, sentence)
                 inbox.append(.launchFailed(.couldNotStart(sentence), version: nil))
             }
         }
@@ -84,6 +89,7 @@ extension Supervisor {
 
     private func launch(_ run: LaunchRun, restored: StoredState?) {
         launchRun = nil
+        forgetFormerSpec()
         if incarnations > 0, recovery.troubleSince != nil { restarts += 1 }
         incarnations += 1
         speaker = 0
@@ -116,9 +122,9 @@ extension Supervisor {
         lastLaunchFault = fault
         let isMistake = fault.kind == .commandNotFound || fault.kind == .notExecutable
         if isMistake, !hasStartedAgent {
-            let why = "could not start '\(agent)': \(fault.sentence)"
+            let why = fault.told(of: agent)
             startImpossible = (.exited(fault.kind == .commandNotFound ? 127 : 126), why)
-            say(why)
+            tell(why)
             inbox.append(.wantedStopped)
         }
         inbox.append(.launchFailed(.couldNotStart(fault.sentence), version: nil))
@@ -130,35 +136,10 @@ extension Supervisor {
         return versions.first { $0.version == version }?.step
     }
 
-    func openWorkspace() -> (any Disk)? {
-        guard let path = spec.workspace else { return nil }
-        do throws(FileFault) {
-            let workspace = try world.disk(at: path)
-            clearWarning("workspace")
-            return workspace
-        } catch {
-            // A missing workspace is not part of a version; the agent may make it later.
-            if error.kind != .missing { warn("workspace", "\(error.sentence); it is neither stored nor rolled back") }
-            return nil
-        }
-    }
-
-    /// The workspace, made anew when it is gone: to restore a version without its files would be to lose them quietly.
-    private func workspaceToRestore() throws(FileFault) -> (any Disk)? {
-        guard let path = spec.workspace else { return nil }
-        do { return try world.disk(at: path) } catch {
-            guard error.kind == .missing, let slash = path.lastIndex(of: "/"), slash != path.startIndex,
-                let name = DiskPath(String(path[path.index(after: slash)...]))
-            else { throw error }
-            try world.disk(at: String(path[..<slash])).makeDirectory(name, mode: 0o755)
-            return try world.disk(at: path)
-        }
-    }
-
     func stagingID() -> String { "\(agent)-\(world.wallTime().seconds)-\(nextNumber())" }
 
     private func asideRequest() -> CutRequest? {
-        guard let workspace = openWorkspace() else { return nil }
+        guard let workspace = openWorkspace(of: spec) else { return nil }
         return CutRequest(
             agent: agent, kind: .aside, reason: .aside, takenAt: world.wallTime(), workspace: workspace,
             excluded: spec.checkpoint.exclude, incarnation: incarnations, parent: recovery.phase.origin?.version,
@@ -167,7 +148,7 @@ extension Supervisor {
 
     /// A roll-back that a crash cut short is done again before anything else: it is idempotent, and its aside was stored before it began.
     func finishInterruptedRestore(then proceed: @escaping () -> Void) {
-        guard let version = (try? store.unfinishedRestore(agent)) ?? nil, let workspace = openWorkspace() else { return proceed() }
+        guard let version = (try? store.unfinishedRestore(agent)) ?? nil, let workspace = openWorkspace(of: spec) else { return proceed() }
         let store = store
         let agent = agent
         let excluded = spec.checkpoint.exclude
@@ -244,14 +225,16 @@ extension Supervisor {
         statusChanged = true
         inbox.append(.launched)
         if case .version(let version) = life?.origin { runHook("after-restore", version: version, reason: reason) {} }
-        answerOwedLaunch(.done("\(agent) runs (incarnation \(incarnations), \((life?.origin ?? .clean).words))"))
+        answerOwedLaunch(.done("'\(agent)' runs (incarnation \(incarnations), \((life?.origin ?? .clean).words))"))
     }
 
     /// Nothing of the sandbox is left. A checkpoint whose copy is already whole is finished first: what it holds must count in the decision.
     private func vanished() {
         if let run = checkpointRun {
             switch run.stage {
-            case .hook, .preparing: abortCheckpoint("the agent ended before it was at a safe point")
+            case .hook, .preparing:
+                abortCheckpoint(
+                    "the agent ended before it was at a safe point", next: "'runner status \(agent)' tells what comes next and when")
             case .cutting, .committing:
                 endWaitsForCheckpoint = true
                 return
@@ -279,7 +262,7 @@ extension Supervisor {
         self.life = nil
         if let fault = life.couldNotStart {
             couldNotLaunch(fault)
-            answerOwedLaunch(.failed(code: fault.code, sentence: fault.sentence))
+            failOwedLaunch(fault.sentence, code: fault.code)
         } else {
             lastEnd = end
             lastLaunchFault = nil

@@ -76,7 +76,7 @@ extension Supervisor {
         func calendar(_ moment: Moment) -> WallTime { wall + (moment - now) }
         var status = AgentStatus(
             agent: agent, state: state, wantedRunning: recovery.wanted == .running, supervisorPID: request.processID, reason: reason,
-            command: spec.command, store: request.place.store, updatedAt: wall)
+            command: agentsSpec.command, store: request.place.store, updatedAt: wall)
         status.incarnation = incarnations
         status.restarts = restarts
         status.origin = recovery.phase.origin
@@ -95,7 +95,7 @@ extension Supervisor {
             status.memory = use.memory
             status.cpu = use.cpu
         }
-        status.memoryLimit = spec.limits.memory
+        status.memoryLimit = agentsSpec.limits.memory
         status.latest = versions.last { $0.kind == .checkpoint }
         status.knownGood = versions.last { $0.isKnownGood }?.version
         status.nextCheckpointAt = life == nil ? nil : nextCheckpointAt
@@ -171,16 +171,6 @@ extension Supervisor {
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch { diskRefused("the counters") }
     }
 
-    /// The effective spec, for the commands that read the store without a supervisor.
-    func writeSpec() {
-        guard let bytes = try? JSONText.encode(spec, pretty: true) else { return }
-        do throws(FileFault) {
-            let path = home / "spec.json"
-            if try world.store.entry(at: path) != nil, try world.store.read(path, limit: .mebibytes(4)) == bytes { return }
-            try world.store.replace(path, with: bytes)
-        } catch { diskRefused("the spec") }
-    }
-
     func clearStaging() {
         guard let staging = try? world.disk(at: request.place.doors + "/staging"), let names = try? staging.names(in: nil) else { return }
         for name in names {
@@ -214,7 +204,7 @@ extension Supervisor {
     }
 
     func diskAgain() {
-        guard journal.flush(), diskFault() == nil else { return lookAtDiskLater() }
+        guard makeFolders(), journal.flush(), mendLedger(), diskFault() == nil else { return lookAtDiskLater() }
         guard checkpointMissed, case .running = recovery.phase else { return diskTakesWritesAgain() }
         // What was missed is made good now, not at the next round of the schedule; only that shows that there is space for it.
         if beginCheckpoint(.schedule) == nil { diskTakesWritesAgain() }

@@ -47,6 +47,8 @@ public final class Supervisor {
     var stagnantLives = 0
     var highestStep: UInt64 = 0
     var newVersionThisLife = false
+    /// What the living agent was started with, when our spec would start it otherwise.
+    var formerSpec: AgentSpec?
 
     // On their way.
     var life: Life?
@@ -85,6 +87,8 @@ public final class Supervisor {
     var restoresState = true
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
+    /// Why the last launch failed, for whoever asked for it.
+    var couldNotStart: String?
     /// Whoever waits for a background start goes on.
     var isReady = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
@@ -132,7 +136,7 @@ public final class Supervisor {
         let home = store.directory(of: agent)
         var last: JournalEntry?
         do {
-            for folder in ["journal", "log", "effects", "incidents"] { try world.store.makeDirectories(home / folder) }
+            for folder in Self.folders { try world.store.makeDirectories(home / folder) }
             journal = try Journal(disk: world.store, directory: home / "journal", last: &last)
         } catch {
             // A full or read-only store must not keep the agent from running: go on with what can be read.
@@ -171,6 +175,25 @@ public final class Supervisor {
         hasLeft = true
         note(Journal.endNote, "supervisor \(request.processID) ended")
         lock.release()
+    }
+
+    /// Nothing that is on its way comes to an end any more, as when its process dies: for whoever goes on in the same process, as a
+    /// simulation does. What waits for an answer would hold its supervisor for ever.
+    public func abandon() {
+        work = [:]
+        programs = [:]
+        checkpointRun = nil
+        checkpointWish = nil
+    }
+
+    private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
+
+    /// A full disk may have refused them at the beginning; nothing can be written into what is not there. - Returns: whether all are there.
+    func makeFolders() -> Bool {
+        do throws(FileFault) {
+            for folder in Self.folders { try world.store.makeDirectories(store.directory(of: agent) / folder) }
+            return true
+        } catch { return false }
     }
 
     // MARK: Dispatch
@@ -271,6 +294,12 @@ public final class Supervisor {
         let sentence = printable(sentence)
         if request.echo { world.show(Array("runner: \(sentence)\n".utf8), on: .standardError) }
         if !log.say(sentence, at: world.wallTime()) { diskRefused("the agent's log") }
+    }
+
+    /// As `say`, also to those who do not want to see the agent: it is why the runner ends.
+    func tell(_ sentence: String) {
+        say(sentence)
+        if !request.echo { world.show(Array("runner: \(printable(sentence))\n".utf8), on: .standardError) }
     }
 
     func note(_ kind: String, _ text: String) {

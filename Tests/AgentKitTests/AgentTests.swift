@@ -313,7 +313,7 @@ struct AgentTests {
         ),
         (
             .stateUnreadable("file 'x' is not what was stored"), "E-AGENT-STATE",
-            "could not read the state handed back: file 'x' is not what was stored. Start clean with 'runner start --from clean'."
+            "could not read the state handed back: file 'x' is not what was stored. Start clean with 'runner restart AGENT --from clean'."
         ),
         (
             .stateNotHandedOver("no room"), "E-AGENT-STAGING",

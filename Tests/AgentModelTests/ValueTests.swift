@@ -14,9 +14,19 @@ func anAgentsNameIsOneSafePathComponent(text: String, isName: Bool) {
 
 @Test(
     arguments: [
+        ("agent-7", "agent-7"), (String(repeating: "a", count: 40), String(repeating: "a", count: 40)),
+        (String(repeating: "a", count: 41), "aaaaaaaaaaaaaaaaaaaaaaa~78f03ca8db5a7124"),
+    ])
+func aLongNameIsShortenedWhereASocketStands(text: String, shortened: String) throws {
+    #expect(try #require(AgentName(text)).shortened == shortened)
+}
+
+@Test(
+    arguments: [
         ("2026-11-21T08:38:00Z", "2026-11-21T08:38:00.000Z"), ("2026-11-21T08:38:00.1234567Z", "2026-11-21T08:38:00.123Z"),
         ("2026-11-21T10:38:00+02:00", "2026-11-21T08:38:00.000Z"), ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500Z"),
-        ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"),
+        ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00.000Z"), ("2026-11-21t08:38:00.123456789012345678z", "2026-11-21T08:38:00.123Z"),
+        ("2026-11-21 03:08:00.5-05:30", "2026-11-21T08:38:00.500Z"),
     ])
 func aTimeIsReadAndWrittenAsRFC3339(text: String, written: String) {
     #expect(WallTime(rfc3339: text)?.description == written)
@@ -26,7 +36,8 @@ func aTimeIsReadAndWrittenAsRFC3339(text: String, written: String) {
     arguments: [
         "", "2026-11-21", "2026-11-21T08:38:00", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-11-21T24:00:00Z",
         "2026-11-21T08:38:00.Z",
-        "2026-11-21T08:38:00Zx", "2026-11-21T08:38:00+2:00", "9999999-01-01T00:00:00Z",
+        "2026-11-21T08:38:00Zx", "2026-11-21T08:38:00+2:00", "9999999-01-01T00:00:00Z", "2262-04-11T23:47:16.999999999Z",
+        "2026-11-21T08:38:00.1234567890123456789Z", "２026-11-21T08:38:00Z",
     ])
 func whatIsNoTimeIsNone(text: String) {
     #expect(WallTime(rfc3339: text) == nil)

@@ -44,7 +44,9 @@ struct AgentSessionTests {
         let frame = try #require(try reader.next())
         #expect(
             try RunnerMessage(frame: frame)
-                == .refusal(code: "E-PROTOCOL-HELLO-FIRST", reason: "could not accept 'pong': the first message must be 'hello'."))
+                == .refusal(
+                    code: "E-PROTOCOL-HELLO-FIRST",
+                    reason: "could not accept 'pong': the first message must be 'hello'. Say it at once after connecting."))
     }
 
     /// What the runner sent, what the agent then says, and what comes of the last message.

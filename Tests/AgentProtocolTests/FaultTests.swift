@@ -21,9 +21,18 @@ struct FaultTests {
             .aboveLimit(field: "key", count: 513, limit: 512), "E-PROTOCOL-LIMIT",
             "could not read 'key': it has 513 and may have 512. Send less."
         ),
-        (.badValue(field: "progress", rule: "from 0 to 1"), "E-PROTOCOL-VALUE", "could not accept 'progress': it must be from 0 to 1."),
-        (.wrongDirection(message: "ping"), "E-PROTOCOL-DIRECTION", "could not accept 'ping': only the other side sends it."),
-        (.notHello(message: "beat"), "E-PROTOCOL-HELLO-FIRST", "could not accept 'beat': the first message must be 'hello'."),
+        (
+            .badValue(field: "progress", rule: "from 0 to 1"), "E-PROTOCOL-VALUE",
+            "could not accept 'progress': it must be from 0 to 1. Send another."
+        ),
+        (
+            .wrongDirection(message: "ping"), "E-PROTOCOL-DIRECTION",
+            "could not accept 'ping': only the other side sends it. Mend the agent or its SDK."
+        ),
+        (
+            .notHello(message: "beat"), "E-PROTOCOL-HELLO-FIRST",
+            "could not accept 'beat': the first message must be 'hello'. Say it at once after connecting."
+        ),
         (
             .helloLate(after: .seconds(5)), "E-PROTOCOL-HELLO-LATE",
             "could not keep the connection: no 'hello' came within 5 s. Say hello at once after connecting."
@@ -47,11 +56,11 @@ struct FaultTests {
         ),
         (
             .badRequestNumber(0, rule: "from 1 to 4294967295"), "E-PROTOCOL-REQUEST",
-            "could not accept request 0: its number must be from 1 to 4294967295."
+            "could not accept request 0: its number must be from 1 to 4294967295. Count up from 1."
         ),
         (
             .notAsked(request: 9), "E-PROTOCOL-NOT-ASKED",
-            "could not accept an answer to request 9: no 'prepare' with that number was sent on this connection."
+            "could not accept an answer to request 9: no 'prepare' with that number was sent on this connection. Answer what was asked."
         ),
         (.flood("64 requests are open"), "E-PROTOCOL-FLOOD", "could not accept a request: 64 requests are open. Wait for an answer first."),
         (

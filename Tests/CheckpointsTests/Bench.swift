@@ -115,6 +115,11 @@ final class Bench {
     /// Opens the store as a new supervisor does, and checks all that must hold whatever happened.
     /// - Parameter maybe: what versions hold that may be there or not.
     func check(maybe: Content? = nil, gone: Set<VersionNumber> = [], _ context: @autoclosure () -> String) throws {
+        let found = storeDisk.contents()
+        for name in ["latest", "known-good"] where found["agents/agent-7" / name] != nil {
+            // For whoever follows it before a supervisor repairs anything.
+            #expect(link(found, name) != nil, "'\(name)' leads nowhere: \(context())")
+        }
         let store = try open()
         let lock = try store.lock(agent, holder: "oracle")
         _ = try store.recover(agent)

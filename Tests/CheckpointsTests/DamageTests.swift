@@ -8,7 +8,14 @@ import Testing
 @Suite struct DamageTests {
     private let damaged = VersionNumber(3)
 
-    private func expectFound(_ bench: Bench, _ context: String) throws {
+    /// What was seen of the versions while they were whole.
+    private func seen(_ bench: Bench) throws -> VersionMemory {
+        var memory = VersionMemory()
+        _ = try bench.open().versions(of: agent, remembering: &memory)
+        return memory
+    }
+
+    private func expectFound(_ bench: Bench, having memory: VersionMemory, _ context: String) throws {
         let store = try bench.open()
         let (stored, worked) = (bench.storeDisk.contents(), bench.workspace.contents())
         let found = try fault { try store.verify(agent, damaged) }
@@ -19,11 +26,14 @@ import Testing
         #expect(try fault { try store.restoreWorkspace(agent, damaged, to: bench.workspace, excluded: []) } != nil, "\(context)")
         let unbroken = try store.versions(of: agent).filter { $0.version != damaged }
         #expect(unbroken.allSatisfy(\.isKnownGood) && unbroken.count == 2, "\(context)")
+        var memory = memory
+        #expect(try store.versions(of: agent, remembering: &memory) == store.versions(of: agent), "hidden by memory: \(context)")
         #expect(bench.storeDisk.contents() == stored && bench.workspace.contents() == worked, "finding it changed something: \(context)")
     }
 
     @Test func aFlippedBitAnywhereInAVersionIsFound() throws {
         let base = try Deed.bench()
+        let memory = try seen(base)
         var random = SeededRandom(seed: 9)
         for (path, content) in base.files(damaged).sorted(by: { $0.key < $1.key }) {
             // Every byte of the small files that everything hangs on, many of the others.
@@ -32,28 +42,44 @@ import Testing
                 let bench = base.copy(seed: 1)
                 let bit = random.number(below: 8)
                 bench.storeDisk.damage(path, offset: offset, bit: bit)
-                try expectFound(bench, "bit \(bit) of byte \(offset) of '\(path)'")
+                try expectFound(bench, having: memory, "bit \(bit) of byte \(offset) of '\(path)'")
             }
         }
     }
 
     @Test func aShortenedLengthenedOrMissingFileIsFound() throws {
         let base = try Deed.bench()
+        let memory = try seen(base)
         for (path, content) in base.files(damaged) {
             for size in Set([0, 1, content.count / 2, content.count - 1]) where size >= 0 && size < content.count {
                 let bench = base.copy(seed: 1)
                 bench.storeDisk.truncate(path, to: size)
-                try expectFound(bench, "'\(path)' cut off at \(size)")
+                try expectFound(bench, having: memory, "'\(path)' cut off at \(size)")
             }
             for longer in [content + [0], content + content] where longer.count > content.count {
                 let bench = base.copy(seed: 1)
                 bench.storeDisk.plant(path, longer)
-                try expectFound(bench, "'\(path)' made longer")
+                try expectFound(bench, having: memory, "'\(path)' made longer")
             }
             let bench = base.copy(seed: 1)
             try bench.storeDisk.removeFile(path)
-            try expectFound(bench, "'\(path)' is missing")
+            try expectFound(bench, having: memory, "'\(path)' is missing")
         }
+    }
+
+    /// Also when it decays between its verification and its reading.
+    @Test func aDecayedStateIsHandedToNobody() throws {
+        let bench = try Deed.bench()
+        let store = try bench.open()
+        let path: DiskPath = "agents/agent-7/versions/2/state"
+        let size = try #require(bench.storeDisk.peek(path)).count
+        for offset in 0..<size {
+            bench.storeDisk.damage(path, offset: offset, bit: offset % 8)
+            let kind = try fault { _ = try store.state(agent, VersionNumber(2)) }?.kind
+            #expect(kind == .broken(part: "state", how: "its bytes are not what was stored"), "byte \(offset)")
+            bench.storeDisk.damage(path, offset: offset, bit: offset % 8)
+        }
+        #expect(try store.state(agent, VersionNumber(2)).bytes == bench.committed[VersionNumber(2)]?.state)
     }
 
     @Test func aStrangerOrAChangedKindIsFound() throws {

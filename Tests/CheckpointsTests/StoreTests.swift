@@ -82,6 +82,28 @@ import Testing
         #expect(bench.link(bench.storeDisk.contents(), "known-good") == VersionNumber(2))
     }
 
+    @Test func whatIsRememberedIsLookedAtAgain() throws {
+        let bench = try Deed.bench()
+        let store = try bench.open()
+        let base: DiskPath = "agents/agent-7/versions"
+        let changes: [(String, () throws -> Void)] = [
+            ("nothing", {}), ("a standing", { try store.mark(agent, VersionNumber(1), .proven, because: "it lived") }),
+            ("another one", { try store.mark(agent, VersionNumber(1), .suspect, because: "it died") }),
+            ("a pin", { try store.pin(agent, VersionNumber(2), true) }),
+            ("a new version", { _ = try store.commit(try store.cut(bench.request(4), stagingID: "s")) }),
+            ("a damaged standing", { bench.storeDisk.damage(base / "1/standing", offset: 30, bit: 1) }),
+            ("a damaged manifest", { bench.storeDisk.damage(base / "3/manifest.json", offset: 3, bit: 1) }),
+            ("its old bytes again", { bench.storeDisk.damage(base / "3/manifest.json", offset: 3, bit: 1) }),
+            ("a version that goes", { try store.remove(agent, VersionNumber(2)) }),
+        ]
+        var memory = VersionMemory()
+        for (what, change) in changes {
+            try change()
+            let listed = try store.versions(of: agent, remembering: &memory)
+            #expect(try listed == store.versions(of: agent), "after \(what)")
+        }
+    }
+
     @Test func readersMayLookWhileAVersionGoes() throws {
         let bench = try Deed.bench()
         try bench.storeDisk.makeDirectory("agents/agent-7/versions/9", mode: 0o700)

@@ -143,6 +143,24 @@ struct LedgerReplayTests {
         #expect(EffectLedger.replay([]) == LedgerReplay.clean(EffectLedger(), 0))
     }
 
+    /// Plain lines are read in one pass, others by the reader of JSON: what is in them decides nothing.
+    @Test(
+        arguments: [
+            "plain", "a \"quote\"", "back\\slash", "tab\tand\u{1}", "ünïcode", "🙂", "\u{7f}", "{\"event\":\"ended\"}", "a/b", "1", "",
+        ])
+    func everyLineIsReadBackAsItWasWritten(_ text: String) throws {
+        let events: [LedgerRecord.Event] = [
+            .begun(description: text, idempotent: true, incarnation: 7, request: 1 << 33),
+            .begun(description: text, idempotent: false, incarnation: .max, request: 0),
+            .ended(result: Array(text.utf8)), .settled(happened: true, result: Array(text.utf8), by: text),
+            .settled(happened: false, result: [], by: text),
+        ]
+        for event in events {
+            let record = LedgerRecord(key: "k" + text, at: now, event)
+            #expect(LedgerRecord(line: record.encoded().dropLast()) == record)
+        }
+    }
+
     /// Written by another program from docs/effects.md: the format is what the page says, and stays so.
     @Test func theKeptFileIsReadAndWrittenByteForByte() throws {
         let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Corpora/effects/whole.ledger")

@@ -310,7 +310,7 @@ class Stage:
         """The number of a version that holds work of the present life."""
         self.wait_until_running()
         self.wait_for_more_steps(count)
-        return self.json("checkpoint", self.name, "--wait")["version"]
+        return self.json("checkpoint", self.name)["version"]
 
     # MARK: the agent from outside
 

@@ -1,22 +1,16 @@
-"""Every exit status of docs/commands/exit-codes.md, produced for real, with its sentence."""
+"""Every exit status of docs/commands/exit-codes.md, produced for real, with its whole sentence.
 
-import json
+The rows are read as text by Tests/HouseTests/SentencesTests.swift: status, code and sentence stand side by side, as literals.
+"""
+
+import os
 import re
 import signal
 import subprocess
 
 import pytest
+from sentences import ends, says
 from stage import ROOT
-
-def expect(answer, status, *sentences):
-    """The status, and each sentence as a whole line's part; all talk is on standard error."""
-    said = f"{answer.args[1:]} ended with {answer.returncode}: {answer.stderr}"
-    assert answer.returncode == status, said
-    for sentence in sentences:
-        assert sentence in answer.stderr, said
-    if status != 0 and sentences:
-        assert answer.stdout == "", said
-    return answer
 
 
 @pytest.fixture
@@ -31,55 +25,79 @@ def stopped(stage):
 
 
 def test_0_done_and_69_nobody_supervises(stopped):
-    expect(stopped.ask("ls"), 0)
-    expect(stopped.ask("version"), 0)
-    for words in (["checkpoint", stopped.name], ["stop", stopped.name], ["restart", stopped.name], ["settle", stopped.name, "key", "--happened"]):
-        expect(stopped.ask(*words), 69, f"runner: could not {words[0]}", "no supervisor", "'runner run")
+    for words in (["ls"], ["version"], ["verify"]):
+        assert stopped.ask(*words).returncode == 0
+    says(stopped.ask("stop", "agent-1"), 0, "'agent-1' is not running")
+    for words in (["checkpoint"], ["restart"]):
+        says(
+            stopped.ask(*words, "agent-1", "--json"), 69, "E-SUPERVISOR-NONE",
+            f"could not {words[0]} 'agent-1': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-1' for how it ended",
+        )  # fmt: skip
 
 
-def test_1_tried_without_success(stage):
+def test_1_nothing_to_checkpoint(stage):
     # An agent with neither state nor workspace: there is nothing to keep.
     stage.write_spec(["/bin/sleep", "1000"], workspace=None, checkpoint={"every": "1h"})
     runner = stage.run()
     stage.wait_until_running()
-    expect(stage.ask("checkpoint", stage.name, "--wait"), 1, "there is nothing to keep: the agent handed over no state and has no workspace")
+    says(
+        stage.ask("checkpoint", "agent-1", "--json"), 1, "E-CHECKPOINT-EMPTY",
+        "could not take a checkpoint of 'agent-1': there is nothing to keep: the agent handed over no state and has no workspace. Give it a 'workspace', or let it answer 'prepare'",
+    )  # fmt: skip
     runner.signal(signal.SIGTERM)
     assert runner.wait() == 128 + 15
 
 
-def test_64_usage(stage):
-    expect(stage.ask("chekpoint"), 64, "runner: unknown command 'chekpoint'; did you mean 'checkpoint'?")
-    expect(stage.ask("status", "--jsno"), 64, "did you mean '--json'?")
-    expect(stage.ask("run"), 64, "runner: say what to run: a spec such as agent.yaml, or a command after '--'. See 'runner run --help'")
-    expect(stage.ask("restore", "agent-1", "--at", "yesterday"), 64, "yesterday")
-
-
-def test_65_damaged(stopped):
+def test_1_doctor_and_65_verify_say_it_in_their_answer(stopped):
+    """What they are asked for is their answer, not an error."""
     (newest,) = stopped.versions()[-1:]
     path = stopped.versions_folder / str(newest) / "state"
     path.write_bytes(b"?" + path.read_bytes()[1:])
-    expect(stopped.ask("restore", stopped.name, newest, "-y"), 65, f"'{stopped.name}@{newest}'", "its bytes are not what was stored")
-    expect(stopped.ask("verify", stopped.name), 65)
+    answer = stopped.ask("verify", "agent-1")
+    assert answer.returncode == 65 and answer.stderr == ""
+    assert re.search(rf"^agent-1@{newest} +broken +'state': its bytes are not what was stored$", answer.stdout, re.MULTILINE), answer.stdout
     assert stopped.standing(newest) == "broken"
+
+
+def test_64_usage(stage):
+    says(stage.ask("chekpoint"), 64, "E-USAGE", "unknown command 'chekpoint'; did you mean 'checkpoint'? See 'runner --help'")
+    says(stage.ask("status", "--jsno"), 64, "E-USAGE", "unknown option '--jsno'; did you mean '--json'? See 'runner status --help'")
+    says(
+        stage.ask("restore", "agent-1", "--at", "yesterday", "--json"), 64, "E-USAGE",
+        "'yesterday' for '--at' is not a time (how long ago, such as 2h, or when, such as 2026-11-21T08:38:00Z). See 'runner restore --help'",
+    )  # fmt: skip
+
+
+def test_65_damaged(stopped):
+    path = stopped.versions_folder / "1" / "state"
+    path.write_bytes(b"?" + path.read_bytes()[1:])
+    says(
+        stopped.ask("restore", "agent-1", "1", "-y", "--json"), 65, "E-VERSION-BROKEN",
+        "could not verify 'agent-1@1': 'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-1'",
+    )  # fmt: skip
     strange = stopped.folder / "strange"
     strange.mkdir()
     (strange / "format").write_text("runner-store 7\n")
-    expect(stopped.ask("ls", "--store", strange), 65, "it has format 7, and this runner knows format 1")
+    says(
+        stopped.ask("ls", "--store", strange), 65, "E-STORE-FORMAT",
+        f"could not open the store '{strange}': it has format 7, and this runner knows format 1. Give the store's directory with --store, or an empty one to make a new store",
+    )  # fmt: skip
 
 
 def test_66_no_such(stopped):
-    expect(stopped.ask("status", "agent-2"), 66, "agent-2")
-    expect(stopped.ask("show", f"{stopped.name}@99"), 66, f"{stopped.name}@99", "there is no such version")
-    expect(stopped.ask("explain", "E-NOTHING"), 66, "E-NOTHING")
-    expect(stopped.ask("ls", "--store", stopped.folder / "none"), 66, "there is none yet. 'runner run' makes it; '--store' chooses another")
-    missing = stopped.run(stopped.folder / "no.yaml", spec=False)
-    assert missing.wait() == 66 and "no.yaml" in missing.text and missing.text.count("\n") == 1
-    # As JSON: the same, with its code, and the sentence still on standard error.
-    answer = stopped.ask("show", f"{stopped.name}@99", "--json")
-    assert answer.returncode == 66 and answer.stderr
-    error = json.loads(answer.stdout)["error"]
-    assert error["code"] == "E-VERSION-MISSING" and error["message"] in answer.stderr
-    assert stopped.ask("explain", error["code"]).returncode == 0
+    says(stopped.ask("status", "agent-2", "--json"), 66, "E-AGENT-MISSING", "unknown agent 'agent-2'; did you mean 'agent-1'?")
+    says(
+        stopped.ask("show", "agent-1@99", "--json"), 66, "E-VERSION-MISSING",
+        "could not find 'agent-1@99': there is no such version. 'runner versions agent-1' lists those there are",
+    )  # fmt: skip
+    says(
+        stopped.ask("ls", "--store", stopped.folder / "none"), 66, "E-STORE-MISSING",
+        f"could not open the store '{stopped.folder}/none': there is none yet. 'runner run' makes it; '--store' chooses another",
+    )  # fmt: skip
+    ends(
+        stopped.run("no.yaml", spec=False), 66, "E-SPEC-FILE",
+        "could not read the spec 'no.yaml': there is no such file. Give its path, or a command after '--'",
+    )  # fmt: skip
 
 
 @pytest.mark.root
@@ -89,28 +107,53 @@ def test_73_cannot_be_written_and_74_cannot_be_read(stopped):
     full.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=1,mode=755", "none", str(full)], check=True)
     try:
-        expect(stopped.ask("run", "--store", full, "--", "true"), 73, f"could not open the store '{full}': the disk is full. Free space, or")
+        says(
+            stopped.ask("run", "--store", full, "--", "true"), 73, "E-STORE-FULL",
+            f"could not open the store '{full}': the disk is full. Free space, or give another store with --store",
+        )  # fmt: skip
     finally:
         subprocess.run(["umount", "--lazy", str(full)], check=True)
     # 74: what should be a file is a directory, which the machine refuses to read.
     path = stopped.home / "journal" / "current.jsonl"
     path.unlink()
     path.mkdir()
-    expect(stopped.ask("why", stopped.name), 74, "current.jsonl")
+    says(stopped.ask("why", "agent-1", "--json"), 74, "E-STORE-IO", f"could not open '{path}': it is a directory. Check the path")
+
+
+@pytest.mark.parametrize("words", [["ls"], ["ls", "--help"], ["version"], ["status", "--json"], ["logs", "agent-1"], ["explain"], ["doctor"]])
+def test_73_an_answer_that_is_not_taken(stopped, words):
+    command = stopped.user.command([stopped.user.runner, *words])
+    environment = stopped.user.environment({"RUNNER_STORE": str(stopped.store)})
+    with open("/dev/full", "w") as full:
+        answer = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    says(answer, 73, "E-FILE-FULL", "could not write the answer to 'standard output': the disk is full. Free space and try again")
+    closed = subprocess.run(["/bin/sh", "-c", '"$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True, env=environment)
+    says(closed, 74, "E-FILE-IO", "could not write the answer to 'standard output': the stream is closed. Do not close it, or send it to /dev/null")
+    # A reader that has enough is no failure, and nothing is said of it.
+    reading, writing = os.pipe()
+    os.close(reading)
+    hung_up = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(writing)
+    assert hung_up.returncode in (0, -signal.SIGPIPE) and hung_up.stderr == "", hung_up
 
 
 def test_75_not_now(stage):
     stage.write_spec(checkpoint={"every": "1h"})
     runner = stage.run()
     stage.wait_until_running()
-    second = stage.run()
-    assert second.wait() == 75
-    assert f"could not lock the agent '{stage.name}': it is held by runner (pid {runner.pid}) since " in second.text
-    assert second.text.endswith("Look with 'runner status', or end it with 'runner stop' first\n") and second.text.count("\n") == 1
+    holder = (stage.home / "lock").read_text().strip()
+    for words in ([], ["--detach"]):
+        ends(
+            stage.run(*words), 75, "E-STORE-HELD",
+            f"could not lock the agent 'agent-1': it is held by {holder}. Look with 'runner status', or end it with 'runner stop' first",
+        )  # fmt: skip
     # A supervisor that is stopped answers nobody.
     runner.signal(signal.SIGSTOP)
     try:
-        expect(stage.ask("checkpoint", stage.name, "--wait", "--timeout", "300ms"), 75, "did not answer")
+        says(
+            stage.ask("checkpoint", "agent-1", "--timeout", "300ms", "--json"), 75, "E-SUPERVISOR-SILENT",
+            "could not checkpoint 'agent-1': its supervisor did not answer in time. Try again, or with a longer '--timeout'",
+        )  # fmt: skip
     finally:
         runner.signal(signal.SIGCONT)
     stage.wait_for_more_steps()
@@ -122,7 +165,7 @@ def test_77_no_permission(stopped, nobody):
     other = type(stopped.user)(nobody.uid, nobody.runner, nobody.python, nobody.python_path)
     stopped.user, root = other, stopped.user
     try:
-        expect(stopped.ask("ls"), 77, "permission denied")
+        says(stopped.ask("ls"), 77, "E-STORE-DENIED", f"could not open the directory '{stopped.store}': permission denied. Do it as its owner, or as root")
     finally:
         stopped.user = root
 
@@ -130,29 +173,33 @@ def test_77_no_permission(stopped, nobody):
 def test_78_wrong_spec(stage):
     stage.spec_file.write_text("name: agent-1\ncomand: [sleep, '9']\nlimits:\n  memory: 512\n")
     wrong = stage.run()
-    assert wrong.wait() == 78
+    ends(wrong, 78, "E-SPEC-MISSING", f"could not use '{stage.spec_file}': it has 3 mistakes. Mend it and try 'runner config check {stage.spec_file}'")
     assert "agent.yaml:2:1: error: 'comand' is not a setting; did you mean 'command'? [E-SPEC-UNKNOWN]" in wrong.text
     assert "agent.yaml:4:11: error: 'memory: 512' has no unit; did you mean '512MB' or '512MiB'? [E-SPEC-UNIT]" in wrong.text
-    expect(stage.ask("config", "check", stage.spec_file), 78)
+    assert stage.ask("config", "check", stage.spec_file).returncode == 78
 
 
 def test_125_the_runner_itself_failed(stage):
     stage.write_spec(workspace=str(stage.folder))  # it holds the store
-    refused = stage.run()
-    assert refused.wait() == 125, refused.text
-    assert "workspace" in refused.text and "store" in refused.text
+    ends(
+        stage.run(), 125, "E-LAUNCH-WORKSPACE",
+        f"could not start 'agent-1': its workspace '{stage.folder}' holds the store '{stage.store}', so every version would hold all before it. Choose a smaller workspace, or another store with --store",
+    )  # fmt: skip
 
 
-def test_126_and_127_as_a_shell_has_them(stage):
+@pytest.mark.parametrize("words", [[], ["-q"], ["--detach"]])
+def test_126_and_127_as_a_shell_has_them(stage, words):
     plain = stage.folder / "plain"
     plain.write_text("no program\n")
     plain.chmod(0o644)
-    not_executable = stage.run("--name", "a", command=[plain], spec=False)
-    assert not_executable.wait() == 126, not_executable.text
-    assert f"runner: could not start 'a': could not execute '{plain}': permission denied." in not_executable.text
-    not_found = stage.run("--name", "b", command=["no-such-program-anywhere"], spec=False)
-    assert not_found.wait() == 127, not_found.text
-    assert "runner: could not start 'b': " in not_found.text and "no-such-program-anywhere" in not_found.text
+    ends(
+        stage.run("--name", "a", *words, command=[plain], spec=False), 126, "E-LAUNCH-NOT-EXECUTABLE",
+        f"could not start 'a': could not execute '{plain}': permission denied. Make it executable with 'chmod +x', or look at its first line",
+    )  # fmt: skip
+    ends(
+        stage.run("--name", "b", *words, command=["/no/such/program"], spec=False), 127, "E-LAUNCH-NOT-FOUND",
+        "could not start 'b': could not execute '/no/such/program': there is no such file. Correct the command, or give its whole path",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("command, status", [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -9 $$", 137), ("kill -15 $$", 143)])

@@ -137,15 +137,3 @@ private let sources = files(below: "Sources")
         #expect(FileManager.default.fileExists(atPath: root.appending(path: folder).path), "\(name) has no folder \(folder)")
     }
 }
-
-/// A code that a person can meet can be looked up.
-@Test func everyErrorCodeIsDocumented() throws {
-    let documented = try String(contentsOf: root.appending(path: "docs/errors.md"), encoding: .utf8)
-    for file in sources {
-        for (number, text) in file.code where text.contains("\"E-") {
-            for match in text.matches(of: #/"(E-[A-Z]+(-[A-Z]+)*)"/#) {
-                #expect(documented.contains("## \(match.output.1)\n"), "\(file.path):\(number): \(match.output.1) is not in docs/errors.md")
-            }
-        }
-    }
-}

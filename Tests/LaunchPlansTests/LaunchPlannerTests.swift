@@ -157,6 +157,8 @@ import Testing
 
     // MARK: Refusals
 
+    static let deepRuntime = "/run/" + String(repeating: "x", count: 80)
+
     struct Refusal: Sendable {
         var user: String?
         var runnerUser: UInt32 = 0
@@ -169,26 +171,26 @@ import Testing
     @Test(arguments: [
         Refusal(
             user: "bob",
-            sentence: "cannot start 'agent-7' as user 'bob': /etc/passwd has no such user. Name one it has, or a number [E-LAUNCH-USER]"),
+            sentence: "could not start 'agent-7' as user 'bob': /etc/passwd has no such user. Name one it has, or a number [E-LAUNCH-USER]"),
         Refusal(
             user: "ann", runnerUser: 1001,
             sentence:
-                "cannot start 'agent-7' as user 'ann': the runner is user 1001, and only root may become another. Start the runner as root, or remove 'user' [E-LAUNCH-USER]"
+                "could not start 'agent-7' as user 'ann': the runner is user 1001, and only root may become another. Start the runner as root, or remove 'user' [E-LAUNCH-USER]"
         ),
         Refusal(
             workspace: "/home/ann", store: "/home/ann/.local/state/runner",
             sentence:
-                "cannot start 'agent-7': its workspace '/home/ann' holds the store '/home/ann/.local/state/runner', so every version would hold all before it. Choose a smaller workspace, or another store with --store [E-LAUNCH-WORKSPACE]"
+                "could not start 'agent-7': its workspace '/home/ann' holds the store '/home/ann/.local/state/runner', so every version would hold all before it. Choose a smaller workspace, or another store with --store [E-LAUNCH-WORKSPACE]"
         ),
         Refusal(
             workspace: "/var/lib/runner/w",
             sentence:
-                "cannot start 'agent-7': its workspace '/var/lib/runner/w' lies in the store '/var/lib/runner', which belongs to the runner. Choose another workspace [E-LAUNCH-WORKSPACE]"
+                "could not start 'agent-7': its workspace '/var/lib/runner/w' lies in the store '/var/lib/runner', which belongs to the runner. Choose another workspace [E-LAUNCH-WORKSPACE]"
         ),
         Refusal(
-            runtime: "/run/" + String(repeating: "x", count: 80),
+            runtime: Self.deepRuntime,
             sentence:
-                "cannot start 'agent-7': the socket's path '/run/\(String(repeating: "x", count: 80))/agent-7/doors/notify.sock' has 111 bytes and the kernel takes 107. Choose a shorter name, or a shorter XDG_RUNTIME_DIR [E-LAUNCH-PATH]"
+                "could not start 'agent-7': the socket's path '\(Self.deepRuntime)/agent-7/doors/notify.sock' has 111 bytes and the kernel takes 107. Choose a shorter name, or a shorter XDG_RUNTIME_DIR [E-LAUNCH-PATH]"
         ),
     ])
     func whatMustNotBeStartedIsRefused(_ row: Refusal) throws {

@@ -91,6 +91,18 @@ import Testing
         house.doors.close(id)
     }
 
+    @Test(.enabled(if: geteuid() == 0, "needs root")) func aPeerIsWhoTheKernelSaysItIs() throws {
+        let house = try House()
+        try house.doors.open(.agent)
+        let (scratch, place) = (house.scratch.path, house.place)
+        for directory in [scratch, scratch + "/run", place.runtime, place.doors] { chmod(directory, 0o755) }
+        let become = ["/usr/bin/setpriv", "--reuid=65534", "--clear-groups"]
+        let visitor = try Child(become + [SandboxFixture.driverPath, "visit", place.doors + "/agent.sock"])
+        #expect(visitor.line() == "in")
+        let (_, _, peer) = try house.accepted()
+        #expect(peer.userID == 65_534 && peer.pid > 1 && peer.pid != getpid() && peer.isInside == nil)
+    }
+
     @Test func whatAPeerSaidBeforeItWentIsHeard() throws {
         let house = try House()
         try house.doors.open(.agent)

@@ -116,7 +116,7 @@ import Testing
 
     // MARK: Starting in the background
 
-    private func start(_ script: String, within: Duration = .seconds(30), log: String) throws -> (ready: Bool, output: String) {
+    private func start(_ script: String, within: Duration = .seconds(30), log: String) throws -> BackgroundStart {
         // The shell is given as the program; what it runs is its first arguments.
         try machine(program: "/bin/sh", environment: ["PATH": "/usr/bin:/bin", "RUNNER_READY_FD": "stale"])
             .startDetached(["-c", script], log: log, within: within)
@@ -125,21 +125,20 @@ import Testing
     @Test func aDetachedProgramIsFollowedUntilItIsReady() throws {
         let scratch = try ScratchDirectory()
         let log = try scratch.file("log", "before\n")
-        let ready = try start("echo $RUNNER_READY_FD; echo 1 >&$RUNNER_READY_FD; exec sleep 0", log: log)
-        #expect(ready.ready && ready.output == "3\n")
+        #expect(try start("echo $RUNNER_READY_FD; echo 1 >&$RUNNER_READY_FD; exec sleep 0", log: log) == .ready)
         let session = try start("ps -o sid= $$ | tr -d ' '; echo $$; readlink /proc/self/fd/0; exit 3", log: log)
-        let lines = session.output.split(separator: "\n")
-        #expect(!session.ready && lines.count == 3 && lines[0] == lines[1] && lines[2] == "/dev/null")
+        guard case .ended(status: 3, let output) = session else { Issue.record("it is \(session)"); return }
+        let lines = output.split(separator: "\n")
+        #expect(lines.count == 3 && lines[0] == lines[1] && lines[2] == "/dev/null")
         let text = try machine().readFile(log, limit: .kibibytes(4))
-        #expect(String(decoding: text, as: UTF8.self) == "before\n3\n" + session.output)
+        #expect(String(decoding: text, as: UTF8.self) == "before\n3\n" + output)
+        #expect(try start("kill -9 $$", log: log) == .ended(status: nil, output: ""))
     }
 
     @Test func aDetachedProgramThatIsNeitherReadyNorEndedIsToldApart() throws {
         let scratch = try ScratchDirectory()
         let log = scratch.path + "/log"
-        #expect(throws: FileFault(.busy, doing: "hear from the new supervisor, which writes to", what: log)) {
-            try start("echo $$; exec sleep 600", within: .milliseconds(500), log: log)
-        }
+        #expect(try start("echo $$; exec sleep 600", within: .milliseconds(500), log: log) == .silent)
         let output = String(decoding: try machine().readFile(log, limit: .kibibytes(4)), as: UTF8.self)
         let pid = try #require(pid_t(output.dropLast()))
         #expect(kill(pid, SIGKILL) == 0)

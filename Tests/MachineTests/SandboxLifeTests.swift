@@ -40,11 +40,11 @@ struct SandboxLifeTests {
             (["%/work/none"], "%/work", .commandNotFound, "could not execute '%/work/none': there is no such file"),
             (
                 ["./plain"], "%/work", .notExecutable,
-                "could not execute './plain': permission denied. Is it a program, and has it the x bit ('chmod +x')?"
+                "could not execute './plain': permission denied"
             ),
             (
                 ["./orphan"], "%/work", .notExecutable,
-                "could not execute './orphan': the interpreter or loader it names is missing. Look at its first line"
+                "could not execute './orphan': the interpreter or loader it names is missing"
             ),
             (
                 ["./text"], "%/work", .notExecutable,

@@ -322,6 +322,23 @@ import Testing
     )
 }
 
+/// Found by the long simulation: 42 days of work were begun anew while good versions were there.
+@Test func anAgentThatIsRetriedGoesOnFromAVersionNothingSpeaksAgainst() {
+    var settings = RecoverySettings()
+    settings.coolDownsBeforeEscalation = 0
+    settings.flappingDeaths = 1
+    settings.whenExhausted = .retry
+    var scene = Scene([version(1), version(2)], settings: settings)
+    scene.take(.wantedRunning(from: nil))
+    scene.comeUp()
+    #expect(scene.take(killed, after: 1) == "help(+0 ms retry+60 min) | open(ended) suspect(v2) escalate timer(+60 min)")
+    #expect(scene.fireTimer() == "launching(v1 +0 ms) | launch(v1) timer(-)")
+    #expect(scene.last.reason == "restoring version 1 (stored): a person was called, this is the next try")
+    scene.comeUp()
+    #expect(scene.take(killed, after: 1) == "help(+0 ms retry+60 min) | suspect(v1) timer(+60 min)")
+    #expect(scene.fireTimer() == "launching(clean +0 ms) | launch(clean) timer(-)")
+}
+
 @Test func troubleThatLastsCallsAPersonWhateverTheRung() {
     var scene = Scene([version(1), version(2)])
     scene.settings.escalateAfter = .seconds(30)

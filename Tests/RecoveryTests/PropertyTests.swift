@@ -153,7 +153,8 @@ private func survivesTheJournal(_ life: RandomLife, seed: UInt64) throws {
         return
     }
     decision.reason += "!"
-    life.journal[20].content = .decision(before: before, event: event, versions: versions, settings: settings, chance: chance, taken: decision)
+    life.journal[20].content = .decision(
+        before: before, event: event, versions: versions, settings: settings, chance: chance, taken: decision)
     life.journal.append(JournalEntry(sequence: 99, at: at(0), time: WallTime(seconds: 0), content: .note(kind: "hook", text: "ran")))
     let mismatches = replay(life.journal)
     #expect(mismatches.map(\.sequence) == [20] && mismatches.first?.recorded == decision)

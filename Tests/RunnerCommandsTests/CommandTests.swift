@@ -2,8 +2,6 @@ import AgentModel
 import AgentSpecs
 import Checkpoints
 import ControlSocket
-import CriuDriver
-import CriuRequests
 import LaunchPlans
 import OutsideWorld
 import Recovery
@@ -87,6 +85,16 @@ func anAgentWhoseSupervisorDiedIsUnsupervised(supervised: Bool) throws {
             """)
 }
 
+/// Nobody is left to follow for.
+@Test func followingEndsWithItsReader() throws {
+    let stage = try Stage(["logs", "agent-7", "-f"])
+    try stage.write(log: "2026-11-21T08:00:00.000Z out one\n")
+    let text = String(decoding: try JSONText.encode(stage.running()), as: UTF8.self)
+    stage.machine.supervisor = { _ in .success(.status(text)) }
+    stage.machine.outputLoss = .readerLeft
+    #expect(stage.run() == 0)
+}
+
 private func append(_ text: String, in stage: Stage) throws {
     let file = try stage.disk.open(stage.directory / "log" / "current.log", .append(mode: 0o600))
     try file.write(Array(text.utf8))
@@ -94,7 +102,7 @@ private func append(_ text: String, in stage: Stage) throws {
 
 @Test func whyTellsTheJournalInWords() throws {
     let stage = try Stage(["why", "agent-7"])
-    try stage.write(journal: journal(at: stage.machine))
+    try stage.write(journal: stage.strangeJournal())
     #expect(stage.run() == 0)
     #expect(
         stage.machine.output == """
@@ -111,23 +119,9 @@ private func append(_ text: String, in stage: Stage) throws {
 
 @Test func replayFindsWhatWasDecidedOtherwise() throws {
     let stage = try Stage(["replay", "agent-7"])
-    try stage.write(journal: journal(at: stage.machine))
+    try stage.write(journal: stage.strangeJournal())
     #expect(stage.run() == 1)
     #expect(stage.machine.output.hasSuffix("0 of 1 decisions are decided the same again\n"))
-}
-
-private func journal(at machine: FakeMachine) -> [JournalEntry] {
-    var before = RecoveryState()
-    before.phase = .running(from: .clean, since: machine.now(), healthySince: nil)
-    var after = before
-    after.phase = .waiting(toLaunch: .clean, until: machine.now() + .seconds(1))
-    let end = ProcessEnd.signaled(9, outOfMemory: false)
-    let decision = Decision(
-        state: after, actions: [.openIncident(.ended(end)), .setTimer(machine.now() + .seconds(1))],
-        reason: "starting clean in 1 s: it was killed by signal 9")
-    let content = JournalEntry.Content.decision(
-        before: before, event: .ended(end, done: false), versions: [], settings: RecoverySettings(), chance: 0, taken: decision)
-    return [JournalEntry(sequence: 1, at: machine.now(), time: machine.wallTime(), content: content)]
 }
 
 @Test func versionsAreListedWithTheirLinks() throws {
@@ -147,8 +141,9 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
 
 // MARK: Acting
 
-@Test func checkpointPrintsTheVersionsName() throws {
-    let stage = try Stage(["checkpoint", "agent-7", "--wait"])
+@Test(arguments: [["checkpoint", "agent-7"], ["checkpoint", "agent-7", "--wait"]])
+func checkpointPrintsTheVersionsName(_ words: [String]) throws {
+    let stage = try Stage(words)
     let summary = CheckpointSummary(
         version: VersionNumber(42), parts: VersionParts(cooperative: true), reason: .operator, takenAt: stage.machine.wallTime(),
         size: ByteCount(9))
@@ -156,6 +151,23 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
     #expect(stage.run() == 0)
     #expect(stage.machine.output == "agent-7@42\n")
     #expect(stage.machine.asked == [.checkpoint(wait: true)])
+}
+
+@Test func aCheckpointThatIsNotWaitedForHasNoNameYet() throws {
+    let stage = try Stage(["checkpoint", "agent-7", "--no-wait"])
+    stage.machine.supervisor = { _ in .success(.done("a checkpoint of 'agent-7' has begun")) }
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output == "")
+    #expect(stage.machine.errors == "runner: a checkpoint of 'agent-7' has begun\n")
+    #expect(stage.machine.asked == [.checkpoint(wait: false)])
+}
+
+/// An end that is there already is what was asked for.
+@Test func whatDoesNotRunIsStopped() throws {
+    let stage = try Stage(["stop", "agent-7"])
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output == "")
+    #expect(stage.machine.errors == "runner: 'agent-7' is not running\n")
 }
 
 @Test func manyTargetsAreAllTriedAndTheWorstIsTold() throws {
@@ -171,6 +183,15 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
     #expect(stage.run() == 0)
     #expect(stage.machine.output.hasPrefix("restoring 'agent-7@1' would start it from version 1\nworkspace: 0 added, 1 changed, 0 removed"))
     #expect(try stage.store.versions(of: stage.agent).count == 2)
+}
+
+@Test(arguments: [["--dry-run"], ["--dry-run", "--only", "workspace"]])
+func aPlanMakesNothing(_ options: [String]) throws {
+    let stage = try Stage(["restore", "agent-7@1"] + options, versions: 2)
+    stage.machine.disks["/work"] = nil
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output.contains("\nworkspace: 1 added, 0 changed, 0 removed"))
+    #expect(stage.machine.disks["/work"] == nil)
 }
 
 @Test func restoreWithoutASupervisorRollsBackAndLeavesAWish() throws {
@@ -200,109 +221,6 @@ private func journal(at machine: FakeMachine) -> [JournalEntry] {
     let stage = try Stage(["prune", "agent-7", "--keep", "1"], versions: 3)
     #expect(stage.run() == 0)
     #expect(try stage.store.versions(of: stage.agent).map(\.version) == [VersionNumber(3)])
-}
-
-// MARK: Running
-
-@Test func runHandsOverItsSpecAndPassesTheAgentsStatusOn() throws {
-    let stage = try Stage(["run", "--name", "b-2", "--memory-limit", "512MB", "-e", "K=V", "-q", "--", "echo", "--json"])
-    var seen: SupervisorRequest?
-    let status = stage.run { (request, _) in
-        seen = request
-        request.ready()
-        return .exited(7)
-    }
-    #expect(status == 7)
-    #expect(seen?.spec.name.text == "b-2")
-    #expect(seen?.spec.command == ["echo", "--json"])
-    #expect(seen?.spec.limits.memory == ByteCount(512_000_000))
-    #expect(seen?.spec.env["K"] == "V")
-    #expect(seen?.echo == false)
-    #expect(seen?.startFrom == nil)
-    #expect(stage.machine.saidReady)
-}
-
-@Test func aWishIsGrantedOnce() throws {
-    let stage = try Stage(["run", "--name", "agent-7", "--", "echo"], versions: 1)
-    try WantedFile(startFrom: .version(VersionNumber(1)), rollsBackWorkspace: false).write(to: stage.disk, below: stage.directory)
-    var seen: SupervisorRequest?
-    let status = stage.run { (request, _) in
-        seen = request
-        request.ready()
-        return .signaled(9, outOfMemory: false)
-    }
-    #expect(status == 137)
-    #expect(seen?.startFrom == .version(VersionNumber(1)))
-    #expect(seen?.rollsBackWorkspace == false)
-    #expect(try WantedFile.read(from: stage.disk, below: stage.directory) == nil)
-}
-
-@Test(arguments: [true, false])
-func detachStartsTheSameCommandInTheBackground(ready: Bool) throws {
-    let stage = try Stage(["--store", "/store", "run", "-d", "--name", "b", "--", "echo"])
-    stage.machine.detached = (ready, "runner: could not lock the agent 'b'\n")
-    #expect(stage.run() == (ready ? 0 : 125))
-    #expect(stage.machine.startedDetached == [["--store", "/store", "run", "--in-background", "-d", "--name", "b", "--", "echo"]])
-    #expect(stage.machine.output == (ready ? "b\n" : ""))
-    if !ready { #expect(stage.machine.errors == "runner: could not run 'b' in the background: could not lock the agent 'b'\n") }
-}
-
-// MARK: Facts
-
-@Test func doctorTellsWhatToDoNext() throws {
-    let stage = try Stage(["doctor"])
-    stage.machine.sandboxInit = .missing("'/usr/bin/runner-init' is not there")
-    #expect(stage.run() == 1)
-    #expect(stage.machine.output.contains("limited  user          user 1000, not root"))
-    #expect(stage.machine.output.contains("missing  runner-init   '/usr/bin/runner-init' is not there"))
-    #expect(stage.machine.output.contains("What to do next\n  1. Run as root for namespaces and hard limits"))
-}
-
-/// What stands where, how it answers, and what is told.
-@Test(
-    arguments: [
-        ([:], nil, "limited criu no process images, only cooperative checkpoints: there is none"),
-        (["/opt/runner-criu/criu": CriuVersion(4, 2, 1)], nil, "works criu CRIU 4.2.1, '/opt/runner-criu/criu' limited images"),
-        (
-            ["/usr/sbin/criu": CriuVersion(4, 1, 1)], nil,
-            "limited criu '/usr/sbin/criu' is version 4.1.1, which cannot dump network sockets on Linux 6.18.0: that takes 4.2 or newer;"
-        ),
-        (
-            ["/usr/bin/criu": CriuVersion(4, 1, 1), "/usr/sbin/criu": CriuVersion(4, 2)], nil,
-            "works criu CRIU 4.2, '/usr/sbin/criu' (passed over: '/usr/bin/criu' is version 4.1.1, which cannot"
-        ),
-        (
-            ["/my/criu": CriuVersion(4, 3), "/opt/runner-criu/criu": CriuVersion(4, 2)], "/my/criu",
-            "works criu CRIU 4.3, '/my/criu' limited images"
-        ),
-        (["/usr/sbin/criu": CriuVersion(3, 16)], nil, "is version 3.16, and 3.17 is the oldest that is used"),
-    ] as [([String: CriuVersion], String?, String)])
-func doctorTellsWhichCriuIsUsed(standing: [String: CriuVersion], setting: String?, told: String) throws {
-    let stage = try Stage(["doctor"])
-    stage.machine.userID = 0
-    stage.machine.environment["RUNNER_CRIU"] = setting
-    for (path, version) in standing {
-        stage.machine.crius[path] = { request in
-            switch request {
-            case .version: .packet(CriuAnswer.result(CriuResult(.version, succeeded: true, version: version)).packet())
-            case .check: .packet(CriuAnswer.result(CriuResult(.check, succeeded: true)).packet())
-            default:
-                .packet(
-                    CriuAnswer.result(
-                        CriuResult(
-                            .features, succeeded: true, features: CriuFeatures(dirtyTracking: false, lazyPages: true, pidfdStore: true))
-                    ).packet())
-            }
-        }
-    }
-    #expect(stage.run() == 0)
-    let words = stage.machine.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
-    #expect(words.contains(told), "\(words)")
-    #expect(words.contains("no dirty tracking: every dump is a whole one") == standing.values.contains { $0 > CriuVersion(4, 0) })
-    // The second time nothing is asked.
-    let asked = stage.machine.criuQuestions
-    #expect(stage.run() == 0)
-    #expect(stage.machine.criuQuestions == asked)
 }
 
 @Test func everyCommandShowsItsHelpWithoutAStore() throws {

@@ -18,9 +18,14 @@ final class FakeMachine: Machine {
     var disks: [String: SimulatedDisk] = [:]
     var diskFaults: [String: FileFault.Kind] = [:]
     var files: [String: String] = [:]
+    /// Where nothing can be made.
+    var closed: Set<String> = []
+    var fileFaults: [String: FileFault.Kind] = [:]
     /// What a supervisor answers. nil: none runs.
     var supervisor: ((ControlRequest) -> Result<ControlReply, AskFault>)?
-    var detached: (ready: Bool, output: String) = (true, "")
+    var detached = BackgroundStart.ready
+    /// What standard output does with an answer.
+    var outputLoss: OutputLoss?
     /// Called at every wait for a change, before time passes.
     var onWait: (() -> Void)?
     var namespaces = HostFacts.Availability.missing("only root may make them")
@@ -66,9 +71,11 @@ final class FakeMachine: Machine {
     // MARK: Files
 
     func readFile(_ path: String, limit: ByteCount) throws(FileFault) -> [UInt8] {
+        if let kind = fileFaults[path] { throw FileFault(kind, doing: "read", what: path) }
         guard let text = files[path] else { throw FileFault(.missing, doing: "open", what: path) }
         return Array(text.utf8)
     }
+    func mayMake(_ path: String) -> Bool { !closed.contains(path) }
     func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk {
         if let kind = diskFaults[absolutePath] { throw FileFault(kind, doing: "open the directory", what: absolutePath) }
         if let disk = disks[absolutePath] { return disk }
@@ -105,7 +112,7 @@ final class FakeMachine: Machine {
     func world(for place: SupervisorPlace) throws(FileFault) -> any World {
         SimulatedWorld(on: SimulatedMachine(seed: 1, script: AgentScript(steps: 1)))
     }
-    func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> (ready: Bool, output: String) {
+    func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> BackgroundStart {
         startedDetached.append(arguments)
         return detached
     }

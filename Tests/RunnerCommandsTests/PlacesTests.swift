@@ -25,4 +25,10 @@ func theStoreIsWhereItWasSaid(environment: [String: String], user: UInt32, optio
     #expect(runtime == "/tmp/runner-1000/0123456789abcdef")
     #expect(places(["XDG_RUNTIME_DIR": "/run/user/1000"]).runtimeDirectory(storeID: "id") == "/run/user/1000/runner/id")
     #expect(places([:], user: 0).runtime(storeID: "id", agent: named("a")) == "/run/runner/id/a")
+    // However long the name, and whoever runs it.
+    let name = named(String(repeating: "n", count: 63))
+    for user in [0, UInt32.max] {
+        let runtime = places(["XDG_RUNTIME_DIR": "/run/user/1000"], user: user).runtime(storeID: "0123456789abcdef", agent: name)
+        #expect((runtime + "/doors/notify.sock").utf8.count <= 107, "\(runtime)")
+    }
 }

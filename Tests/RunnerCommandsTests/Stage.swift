@@ -75,6 +75,46 @@ struct Stage {
     }
 }
 
+// MARK: Trouble
+
+extension Stage {
+    /// One decision that today's recovery takes otherwise.
+    func strangeJournal() -> [JournalEntry] {
+        var before = RecoveryState()
+        before.phase = .running(from: .clean, since: machine.now(), healthySince: nil)
+        var after = before
+        after.phase = .waiting(toLaunch: .clean, until: machine.now() + .seconds(1))
+        let end = ProcessEnd.signaled(9, outOfMemory: false)
+        let decision = Decision(
+            state: after, actions: [.openIncident(.ended(end)), .setTimer(machine.now() + .seconds(1))],
+            reason: "starting clean in 1 s: it was killed by signal 9")
+        let content = JournalEntry.Content.decision(
+            before: before, event: .ended(end, done: false), versions: [], settings: RecoverySettings(), chance: 0, taken: decision)
+        return [JournalEntry(sequence: 1, at: machine.now(), time: machine.wallTime(), content: content)]
+    }
+
+    /// A line that no supervisor wrote.
+    func damageJournal() throws {
+        try disk.makeDirectories(directory / "journal")
+        disk.plant(directory / "journal" / "current.jsonl", Array("no entry of a journal\n".utf8))
+    }
+
+    /// A version that holds files and no state.
+    func storeFilesAlone() throws {
+        let workspace = SimulatedDisk(seed: 9, rootName: "/work")
+        workspace.plant("count", [1])
+        let request = CutRequest(
+            agent: agent, kind: .checkpoint, reason: .schedule, takenAt: machine.wallTime(), workspace: workspace, incarnation: 1)
+        _ = try store.commit(store.cut(request, stagingID: "files"))
+    }
+
+    /// The agent's init lives and its supervisor does not: what is left is the record of the sandbox, and the process it names.
+    func leaveAnAgentAlone() {
+        machine.files["/tmp/runner-1000/0123456789abcdef/agent-7/sandbox"] = "init 99 4242\n"
+        machine.files["/proc/99/stat"] = "99 (runner-init) S " + (4...21).map { "\($0)" }.joined(separator: " ") + " 4242 0\n"
+    }
+}
+
 /// An agent's name that the test itself wrote.
 func named(_ text: String) -> AgentName {
     guard let name = AgentName(text) else { preconditionFailure("'\(text)' is no agent's name") }

@@ -11,6 +11,7 @@ func run(_ arguments: [String]) {
     case ("measure", 5): measure(Int(arguments[1]) ?? 1, Driver(Array(arguments.dropFirst(2))))
     case ("probe", 2): probe(arguments[1])
     case ("knock", 2): knock(arguments[1])
+    case ("visit", 2): visit(arguments[1])
     case ("churn", 3): churn(arguments[1], arguments[2])
     default: exit(64)
     }
@@ -129,4 +130,12 @@ private func knock(_ path: String) {
     let length = shim_packet_receive(connection, &report, MemoryLayout<sandbox_report>.size, &handles, &count)
     let isRefusal = sandbox_report_kind(report.kind) == SANDBOX_REFUSED
     tell(length > 0 ? (isRefusal ? "refused" : "hello") : "closed")
+}
+
+private func visit(_ path: String) {
+    let connection = shim_unix_connect(path, Int32(SOCK_STREAM.rawValue), 1000)
+    guard connection >= 0 else { return tell("errno \(-connection)") }
+    tell("in")
+    var byte: UInt8 = 0
+    while recv(connection, &byte, 1, 0) > 0 {}
 }

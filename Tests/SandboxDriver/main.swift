@@ -5,5 +5,6 @@
 //   sandbox-driver probe INIT    what this host allows, and the milliseconds it took to find out
 //   sandbox-driver churn STORE WORKSPACE    commits, rolls back and removes versions until it is killed, a line each
 //   sandbox-driver knock SOCKET    connects as a supervisor would and tells what it gets: `refused`, `hello`, `closed` or an errno
+//   sandbox-driver visit SOCKET    connects as an agent would, tells `in` or an errno, and stays until it is shown out
 
 run(Array(CommandLine.arguments.dropFirst()))

@@ -5,7 +5,7 @@ import SimulationStories
 ///
 ///     simulate stories [SEEDS] [FIRST]     every kind of story, with seeds FIRST … FIRST+SEEDS-1
 ///     simulate long [SEEDS] [FIRST] [DAYS] slow agents, DAYS agent-days a story
-///     simulate sweep [EVERY]               every named fault at every (EVERYth) place of the reference story
+///     simulate sweep [EVERY] [FAULT…]      every named fault (or these) at every (EVERYth) place of the reference story
 ///     simulate one NAME SEED               one story of the catalogue; prints what happened when it fails
 ///     simulate place FAULT PLACE           the reference story with one fault at one place; the same
 struct Teller {
@@ -22,7 +22,13 @@ struct Teller {
             for seed in seeds(10) { for story in Story.all { tell(story, seed) } }
         case "long":
             for seed in seeds(200) { tell(.long(days: number(3, 50)), seed) }
-        case "sweep": sweep(every: max(1, number(1, 1)))
+        case "sweep":
+            let named = NamedFault.allCases.filter { words.dropFirst(2).contains($0.rawValue) }
+            guard named.count == max(0, words.count - 2) else {
+                say("these are the faults: \(NamedFault.allCases.map(\.rawValue).joined(separator: ", "))")
+                return 64
+            }
+            sweep(named.isEmpty ? NamedFault.allCases : named, every: max(1, number(1, 1)))
         case "one" where words.count >= 3:
             let known = Story.all + [.long(days: number(3, 50))]
             guard let story = known.first(where: { $0.name == words[1] }) else {
@@ -37,7 +43,9 @@ struct Teller {
             }
             do { try Sweep(fault).tell(at: number(2, 1)) } catch { fail(error, whole: true) }
         default:
-            say("usage: simulate stories [SEEDS] [FIRST] | long [SEEDS] [FIRST] [DAYS] | sweep [EVERY] | one NAME SEED | place FAULT PLACE")
+            say(
+                "usage: simulate stories [SEEDS] [FIRST] | long [SEEDS] [FIRST] [DAYS] | sweep [EVERY] [FAULT…] | one NAME SEED | "
+                    + "place FAULT PLACE")
             return 64
         }
         return conclude()
@@ -53,8 +61,8 @@ struct Teller {
         } catch { fail(error, whole: whole) }
     }
 
-    private mutating func sweep(every: Int) {
-        for fault in NamedFault.allCases {
+    private mutating func sweep(_ faults: [NamedFault], every: Int) {
+        for fault in faults {
             do {
                 let sweep = try Sweep(fault)
                 var told = 0

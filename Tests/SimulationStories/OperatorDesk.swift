@@ -11,22 +11,26 @@ public struct OperatorDesk {
     }
     private struct Question {
         let id: ConnectionID
-        let words: String
+        let request: ControlRequest
         let at: Int64
+        var words: String { request.words }
     }
     /// Every request is answered within this and the time an agent is given to come to a safe point, or its supervisor is dead. Longer
     /// where launches may fail and have to wait.
     var patience = Duration.seconds(25)
     var safePointWithin: Int64 = 0
 
+    private let agent: AgentName
     private var open: [Question] = []
     var answered = 0
     var asked = 0
 
+    init(agent: AgentName) { self.agent = agent }
+
     mutating func ask(_ request: ControlRequest, of world: SimulatedWorld, now: Int64) {
         guard let line = try? ControlCodec.line(request), let id = world.operatorSays(line) else { return }
         asked += 1
-        open.append(Question(id: id, words: request.words, at: now))
+        open.append(Question(id: id, request: request, at: now))
     }
 
     mutating func supervisorDied() { open = [] }
@@ -42,13 +46,28 @@ public struct OperatorDesk {
                 continue
             }
             let lines = bytes.split(separator: UInt8(ascii: "\n"))
-            guard lines.count == 1, (try? ControlCodec.reply(Array(lines[0]))) != nil else {
+            guard lines.count == 1, let reply = try? ControlCodec.reply(Array(lines[0])) else {
                 return "'\(question.words)' was answered with '\(String(decoding: bytes, as: UTF8.self))'"
             }
+            if let wrong = isTrue(reply, to: question.request, on: world.machine) { return "'\(question.words)': \(wrong)" }
             answered += 1
         }
         open.removeAll { world.told[$0.id] != nil }
         return nil
+    }
+
+    /// An answer is a promise: what it says must be so when it is given, and be so after a power cut.
+    private func isTrue(_ reply: ControlReply, to request: ControlRequest, on machine: SimulatedMachine) -> String? {
+        switch (request, reply) {
+        case (.stop, .done): return machine.livingPID.map { "it was answered 'stopped', and there is \($0)" }
+        case (.checkpoint, .stored(let summary)):
+            let disk = machine.store.copy(seed: UInt64(machine.now))
+            disk.powerCut()
+            disk.restart()
+            let seal = Oracle.versions(agent) / "\(summary.version)/seal"
+            return disk.peek(seal) == nil ? "it was answered 'stored', and a power cut takes version \(summary.version) away" : nil
+        default: return nil
+        }
     }
 
     func unanswered(by world: SimulatedWorld) -> [String] { open.filter { world.told[$0.id] == nil }.map(\.words) }
@@ -73,6 +92,11 @@ extension Simulation {
         machine.plan(after: delay) { [unowned self] machine in
             if let world, !isOver { desk.ask(request, of: world, now: machine.now) }
         }
+    }
+
+    /// A signal to whichever supervisor lives then.
+    func signals(_ number: Int32, after delay: Duration) {
+        machine.plan(after: delay) { [unowned self] _ in world?.signalSupervisor(number) }
     }
 
     private func askSomething(_ world: SimulatedWorld) {

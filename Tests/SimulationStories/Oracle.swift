@@ -28,12 +28,14 @@ struct Oracle {
     private var whole: [UInt64: [DiskPath: [UInt8]]] = [:]
     private var everStored: Set<UInt64> = []
     private var everForced: Set<UInt64> = []
-    /// How often a workspace was set aside.
-    private(set) var asides = 0
+    /// How many steps' results each workspace held that was set aside.
+    private(set) var asides: [UInt64] = []
     private var newestGood: UInt64?
     private var excused: Set<UInt64> = []
     private var looked = 0
     private var statusWrongSince: Int64?
+    /// Whose status file that is: the next supervisor is not behind by what the last one left.
+    private var statusOf: UInt64 = 0
 
     init(agent: AgentName) { self.agent = agent }
 
@@ -49,12 +51,15 @@ struct Oracle {
     mutating func look(at machine: SimulatedMachine, supervised: Bool, storeTroubled: Bool) -> String? {
         if machine.mostAtOnce > 1 { return "\(machine.mostAtOnce) incarnations ran at once" }
         looked += 1
-        guard looked % 16 == 0 else { return nil }
-        if !supervised || storeTroubled {
+        let isRound = looked % 16 == 0
+        if !supervised || storeTroubled || statusOf != machine.supervisorEpoch {
             statusWrongSince = nil
-        } else if let wrong = lookAtStatus(machine) {
+            statusOf = machine.supervisorEpoch
+        } else if isRound || statusWrongSince != nil, let wrong = lookAtStatus(machine) {
+            // What is wrong is looked at with every step until it is right: wrong twice is not wrong all the time.
             return wrong
         }
+        guard isRound else { return nil }
         return lookAtVersions(machine.store)
     }
 
@@ -73,7 +78,7 @@ struct Oracle {
             let wasStored = everStored.contains(number)
             if everStored.insert(number).inserted, let told {
                 if told.forced { everForced.insert(number) }
-                if told.kind == "aside" { asides += 1 }
+                if told.kind == "aside" { asides.append(steps(in: disk.peek(directory / name / "workspace/results"))) }
             }
             if before == nil, wasStored, !excused.contains(number) { return "number \(number) was used twice" }
             let standing = disk.peek(directory / name / "standing")
@@ -86,7 +91,9 @@ struct Oracle {
             present[number] = Version(manifest: manifest, seal: seal, standing: standing, told: told, isGood: isGood)
         }
         for (number, version) in present where !excused.contains(number) {
-            if let before = versions[number], before.manifest != version.manifest || before.seal != version.seal { return "version \(number) is not what it was" }
+            if let before = versions[number], before.manifest != version.manifest || before.seal != version.seal {
+                return "version \(number) is not what it was"
+            }
         }
         let good = present.filter { $0.value.isGood && !excused.contains($0.key) }.keys.max()
         if let newestGood, !excused.contains(newestGood), present[newestGood] == nil, (good ?? 0) < newestGood {
@@ -96,6 +103,8 @@ struct Oracle {
         versions = present
         return nil
     }
+
+    private func steps(in results: [UInt8]?) -> UInt64 { UInt64(results?.count { $0 == UInt8(ascii: "\n") } ?? 0) }
 
     private func isGood(_ manifest: Manifest, _ standing: [UInt8]?) -> Bool {
         guard manifest.kind == "checkpoint", !manifest.forced,

@@ -35,13 +35,15 @@ public final class Simulation {
     /// An operator asks something this often, on average.
     public var operatorEvery: Duration?
     public var wishes: [OperatorDesk.Wish] = []
+    /// Every supervisor but the first is told to start clean.
+    public var startsCleanAgain = false
     /// An operator who restores takes one of so many newest good versions. nil: any version at all, broken ones and old ones included.
     public var goesBackAtMost: Int?
 
     // What the parts of the harness share.
     var random: SeededRandom
     var oracle: Oracle
-    var desk = OperatorDesk()
+    var desk: OperatorDesk
     var world: SimulatedWorld?
     var isOver = false
     var storeMayFail = false
@@ -57,6 +59,7 @@ public final class Simulation {
     public private(set) var supervisors = 0
     public private(set) var ended: [ProcessEnd] = []
     private let began: Int64
+    private(set) var supervisedSince: Int64 = 0
     private var paced = (at: Int64(0), steps: 0)
 
     public init(_ name: String, seed: UInt64, script: AgentScript, spec: AgentSpec) {
@@ -66,9 +69,13 @@ public final class Simulation {
         machine = SimulatedMachine(seed: seed, script: script)
         random = SeededRandom(seed: seed ^ 0x5eed)
         oracle = Oracle(agent: spec.name)
+        desk = OperatorDesk(agent: spec.name)
         began = machine.now
         machine.hooks = ["after-checkpoint", "after-restore", "before-checkpoint", "before-restore", "on-incident"]
     }
+
+    /// What was to come on the machine holds it, and what is on it, for ever.
+    deinit { machine.dissolve() }
 
     public var virtualDays: Double { Double(machine.now - began) / 86_400e9 }
 
@@ -77,6 +84,7 @@ public final class Simulation {
     public func run(for limit: Duration) throws -> Bool {
         let end = began + limit.nanoseconds
         desk.safePointWithin = spec.checkpoint.deadline.nanoseconds
+        machine.beforeLaunch = { [unowned self] in look(beforeLaunch: $0) }
         planTroubles()
         planWishes()
         defer { isOver = true }
@@ -104,6 +112,7 @@ public final class Simulation {
         let journal = Oracle.home(spec.name) / "journal"
         let world = SimulatedWorld(on: machine, noEarlierThan: (try? JournalReading.last(disk: machine.store, directory: journal))??.at)
         self.world = world
+        supervisedSince = machine.now
         defer { self.world = nil }
         let supervisor: Supervisor
         do { supervisor = try Supervisor(request, world) } catch {
@@ -112,6 +121,7 @@ public final class Simulation {
             guard mayFail else { throw failure("a supervisor could not begin: \(error)") }
             return nil
         }
+        defer { supervisor.abandon() }
         while machine.now < end {
             steps += 1
             let result = supervisor.step()
@@ -125,6 +135,8 @@ public final class Simulation {
                 if let owed = desk.unanswered(by: world).first { throw failure("the supervisor ended and left '\(owed)' unanswered") }
                 return result
             }
+            // Released with the last step: who comes next may then begin.
+            if machine.store.lockHolder(Oracle.home(spec.name) / "lock") == nil { throw failure("nobody holds the agent's lock") }
         }
         machine.killSupervisor(because: "the story ends")
         return nil
@@ -135,7 +147,8 @@ public final class Simulation {
             spec: spec, facts: Self.facts,
             place: SupervisorPlace(agent: spec.name, store: "/store", runtime: "/run/agent", noEarlierThan: nil),
             launchPlace: LaunchPlace(runtimeDirectory: "/run", storeDirectory: "/store", storeIdentity: "0123456789abcdef"),
-            startFrom: nil, echo: true, processID: Int32(truncatingIfNeeded: supervisors), ready: {})
+            startFrom: startsCleanAgain && supervisors > 1 ? .clean : nil, echo: true,
+            processID: Int32(truncatingIfNeeded: supervisors), ready: {})
     }
 
     // MARK: What must hold
@@ -149,6 +162,7 @@ public final class Simulation {
         if let wrong = oracle.look(at: machine, supervised: world != nil, storeTroubled: refusedSince != nil || storeMayFail) {
             throw failure(wrong)
         }
+        if world != nil, let wrong = hangUnseen() { throw failure(wrong) }
         if let world, let wrong = desk.look(at: world, now: machine.now) { throw failure(wrong) }
         if let wrong = complaints.first ?? machine.wrongs.first { throw failure(wrong) }
     }
@@ -168,9 +182,11 @@ public final class Simulation {
         }
         let numbers = reading.entries.map(\.sequence)
         if zip(numbers, numbers.dropFirst()).contains(where: { $0 >= $1 }) { throw failure("the journal's numbers do not grow") }
+        if let wrong = lookAtLines(numbers) { throw failure(wrong) }
         let mayTear = supervisors + struck.values.reduce(0, +)
         if reading.damagedLines > mayTear { throw failure("\(reading.damagedLines) lines of the journal are damaged") }
         if let wrong = oracle.tellings(machine.hookRuns, forgets: storeMayFail || hadRefusal) { throw failure(wrong) }
+        if !storeMayFail, !hadRefusal, let wrong = oneIncidentATime() { throw failure(wrong) }
     }
 
     private func checkFinishedTask() throws {
@@ -199,6 +215,14 @@ public final class Simulation {
             durable = max(began, life.committed ?? 0)
             before = life
         }
+    }
+
+    /// The most steps that a life had to do again.
+    var mostLost: UInt64 {
+        zip(machine.lives, machine.lives.dropFirst()).map { before, next in
+            let reached = before.reached ?? before.began ?? 0
+            return reached - min(reached, next.began ?? 0)
+        }.max() ?? 0
     }
 
     static let facts = HostFacts(

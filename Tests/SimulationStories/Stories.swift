@@ -1,5 +1,6 @@
 import AgentModel
 import AgentSpecs
+import ControlSocket
 import Recovery
 import SimulatedWorld
 
@@ -71,6 +72,11 @@ extension Story {
                     RecurringTrouble(.supervisorKilled, every: .seconds(9)), RecurringTrouble(.agentKilled, every: .seconds(40)),
                 ]
             },
+            Story("roll-back cut off", script(30), spec { $0.checkpoint.every = .seconds(4) }, within: .seconds(86_400)) {
+                $0.startsCleanAgain = true
+                $0.killsSupervisorInRollBack()
+                $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(15))]
+            },
             Story("news late and twice", script(40) { $0.dies = 20_000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
                 $0.machine.repeatsNews = 300_000
                 $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(40)), RecurringTrouble(.connectionLost, every: .seconds(40))]
@@ -114,10 +120,10 @@ extension Story {
             Story(
                 "hangs while nobody looks",
                 script(60) {
-                    $0.hangs = 10_000; $0.beatsEvery = 2000...4000
+                    $0.hangs = 30_000; $0.beatsEvery = 2000...4000
                 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(43_200)
             ) {
-                $0.troubles = [RecurringTrouble(.supervisorKilled, every: .seconds(20))]
+                $0.killsSupervisorAtHang()
             },
             Story(
                 "failure reported", script(60) { $0.reportsFailure = 10_000 }, spec { $0.recovery.whenExhausted = .retry },
@@ -180,8 +186,21 @@ extension Story {
                     $0.tearsFrame = 50_000; $0.savesEvery = 5
                 }, quickSpec(), within: .seconds(86_400), losesNothing: true
             ) {
-                $0.troubles = [RecurringTrouble(.connectionLost, every: .seconds(8)), RecurringTrouble(.agentKilled, every: .seconds(60))]
+                $0.troubles = [
+                    RecurringTrouble(.connectionLost, every: .seconds(8)), RecurringTrouble(.agentKilled, every: .seconds(60)),
+                    RecurringTrouble(.impostor, every: .seconds(10)),
+                ]
             },
+            Story(
+                "stopped and started", script(400) { $0.stepTime = 1...20 }, spec { $0.checkpoint.every = .seconds(600) },
+                within: .seconds(86_400)
+            ) {
+                for turn in 0..<20 {
+                    $0.asks(.stop(checkpoint: true), after: .seconds(6 * turn + 2))
+                    $0.asks(.restart(from: nil), after: .seconds(6 * turn + 4))
+                    $0.signals(15, after: .seconds(6 * turn + 6))
+                }
+            }.ending(keepsEveryStep),
             Story("ignores stop", script(40) { $0.ignoresStop = true }, quickSpec(), within: .seconds(86_400)) {
                 $0.operatorEvery = .seconds(30)
                 $0.wishes = [.restart, .stop, .checkpointAndWait]
@@ -232,6 +251,15 @@ extension Story {
                     RecurringTrouble(.agentKilled, every: .seconds(90)), RecurringTrouble(.supervisorKilled, every: .seconds(200)),
                 ]
             },
+            // Full, then with room for something small and not for a second ledger.
+            Story(
+                "nearly full", script(200) { $0.beatsEvery = 2000...4000 }, spec { $0.checkpoint.every = .seconds(3600) },
+                within: .seconds(86_400)
+            ) {
+                $0.machine.plan(after: .seconds(150)) { $0.store.setCapacity($0.store.used) }
+                $0.machine.plan(after: .seconds(165)) { $0.store.setCapacity(ByteCount($0.store.used.bytes + (16 << 10))) }
+                $0.machine.plan(after: .seconds(225)) { $0.store.setCapacity(nil) }
+            }.ending(warnedOnce),
             Story(
                 "troubled disk", script(60) { $0.savesEvery = 7 }, spec { $0.recovery.whenExhausted = .retry },
                 within: .seconds(20 * 86_400)
@@ -276,28 +304,6 @@ extension Story {
             $0.goesBackAtMost = 4
             $0.wishes = [.status, .checkpoint, .checkpointAndWait, .restart, .pin, .stop, .restart, .status, .checkpointAndWait, .restore]
             $0.troubles = Trouble.allCases.map { RecurringTrouble($0, every: .seconds(86_400)) }
-        }
-    }
-
-    // MARK: Ends
-
-    private static let calledOnce: @Sendable (Simulation) -> String? = { simulation in
-        let calls = simulation.machine.hookRuns.count { $0.value("RUNNER_MOMENT") == "escalated" }
-        return calls == 1 ? nil : "a person was called \(calls) times"
-    }
-
-    /// Every roll-back that takes a step away sets the workspace aside before.
-    private static let setAside: @Sendable (Simulation) -> String? = { simulation in
-        let lives = simulation.machine.lives
-        let rollBacks = zip(lives, lives.dropFirst()).count { before, next in
-            next.from != nil && before.reached.map { $0 > next.began ?? 0 } ?? false
-        }
-        let asides = simulation.oracle.asides
-        return asides >= rollBacks ? nil : "\(rollBacks) roll-backs took steps away, and \(asides) workspaces were set aside"
-    }
-
-    private static let neverFromForced: @Sendable (Simulation) -> String? = { simulation in
-        let forced = simulation.machine.lives.compactMap(\.from).first { simulation.oracle.wasForced($0) }
-        return forced.map { "the agent was started from version \($0), which is a forced cut" }
+        }.ending(losesLittle)
     }
 }

@@ -64,6 +64,8 @@ public struct Figures: Sendable {
     public var restores = 0
     public var steps = 0
     public var questions = 0
+    /// The most steps that were to be done again after one death.
+    public var mostLost: UInt64 = 0
     public var troubles: [Trouble: Int] = [:]
 
     public init() {}
@@ -76,6 +78,7 @@ public struct Figures: Sendable {
         restores = simulation.machine.lives.count { $0.from != nil }
         steps = simulation.steps
         questions = simulation.questions
+        mostLost = simulation.mostLost
         troubles = simulation.struck
     }
 
@@ -88,6 +91,7 @@ public struct Figures: Sendable {
         sum.restores += more.restores
         sum.steps += more.steps
         sum.questions += more.questions
+        sum.mostLost = max(sum.mostLost, more.mostLost)
         sum.troubles.merge(more.troubles, uniquingKeysWith: +)
     }
 
@@ -96,7 +100,8 @@ public struct Figures: Sendable {
         let struck = Trouble.allCases.compactMap { trouble in troubles[trouble].map { "\(trouble.rawValue) \($0)" } }
         let tenths = Int((days * 10).rounded())
         return
-            "\(tenths / 10).\(tenths % 10) agent-days, \(supervisors) supervisors, \(lives) lives (\(restores) restored), \(versions) versions, "
-            + "\(questions) requests, \(steps) steps" + (struck.isEmpty ? "" : "; " + struck.joined(separator: ", "))
+            "\(tenths / 10).\(tenths % 10) agent-days, \(supervisors) supervisors, \(lives) lives (\(restores) restored, at most \(mostLost) steps "
+            + "lost at once), \(versions) versions, \(questions) requests, \(steps) events"
+            + (struck.isEmpty ? "" : "; " + struck.joined(separator: ", "))
     }
 }

@@ -13,10 +13,20 @@ public enum NamedFault: String, CaseIterable, Sendable {
     case supervisorKilledTwice
     // At every operation of the store. Of a write to a full disk, half arrives.
     case storeFull, storeReadOnly, storeDenied, storeBroken, powerCutAfterOperation
+    /// The power is cut just after a line was written to the journal or the ledger: of what is not synced, all, nothing or a part is there.
+    case journalTorn, ledgerTorn
     // At every operation of the agent's workspace.
     case workspaceBroken
     // At every message of the protocol.
     case connectionLostAfterMessage, frameTorn, connectionLostBeforeHearing
+
+    private var file: DiskPath? {
+        switch self {
+        case .journalTorn: "agents/sim/journal/current.jsonl"
+        case .ledgerTorn: "agents/sim/effects/ledger"
+        default: nil
+        }
+    }
 
     /// The places there are in a story without the fault.
     func places(in machine: SimulatedMachine) -> Int {
@@ -24,6 +34,7 @@ public enum NamedFault: String, CaseIterable, Sendable {
         case .supervisorKilled, .powerCut, .agentKilled, .connectionBroken, .calendarSetForward, .calendarSetBack, .supervisorKilledTwice:
             machine.operations
         case .storeFull, .storeReadOnly, .storeDenied, .storeBroken, .powerCutAfterOperation: machine.store.operationCount
+        case .journalTorn, .ledgerTorn: file.flatMap { machine.writes[$0] } ?? 0
         case .workspaceBroken: machine.workspace.operationCount
         case .connectionLostAfterMessage, .frameTorn: machine.messagesFromAgents
         case .connectionLostBeforeHearing: machine.messagesToAgents
@@ -50,6 +61,8 @@ public enum NamedFault: String, CaseIterable, Sendable {
         case .powerCutAfterOperation:
             simulation.storeFails(at: place, with: .powerCutAfter)
             machine.powerFollowsStore = true
+        case .journalTorn, .ledgerTorn:
+            machine.afterWrite = { [unowned machine] in if $0 == file, machine.writes[$0] == place { machine.cutPower() } }
         case .workspaceBroken: machine.workspace.fail(at: place, with: .io)
         case .connectionLostAfterMessage: machine.script.losesConnectionAfterMessage = place
         case .frameTorn: machine.script.tearsMessage = place

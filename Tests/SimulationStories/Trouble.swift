@@ -16,6 +16,8 @@ public enum Trouble: String, CaseIterable, Sendable {
     case connectionLost
     /// Somebody unknown knocks at the agents' door and sends noise.
     case stranger
+    /// Somebody says that it is the agent, or the operator, and is not.
+    case impostor
     /// The calendar is set forward or back.
     case clockSet
 }
@@ -70,10 +72,28 @@ extension Simulation {
         case .stranger:
             let bytes = (0..<random.number(below: 200)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
             _ = world?.strangerSays(bytes, inside: machine.livingSandbox)
+        case .impostor: strikeAsImpostor()
         case .clockSet:
             let seconds = random.number(below: 7200) - 3600
             machine.say("the calendar is set by \(seconds) s")
             machine.calendarOffset += .seconds(seconds)
+        }
+    }
+
+    /// Every other roll-back is cut off by its supervisor's death, anywhere from its mark to its end.
+    func killsSupervisorInRollBack() {
+        machine.afterWrite = { [unowned self] path in
+            guard path.name == "restoring.new", random.coin() else { return }
+            machine.plan(at: machine.operations + 1 + random.number(below: 40)) { $0.killSupervisor(because: "kill -9 in a roll-back") }
+        }
+    }
+
+    /// The supervisor dies within a second of the agent's hang, so that only the next one can find it.
+    func killsSupervisorAtHang() {
+        machine.plan(after: .seconds(1)) { [unowned self] machine in
+            guard !isOver else { return }
+            if let since = machine.hangingSince, machine.now - since <= 1_000_000_000 { machine.killSupervisor(because: "kill -9") }
+            killsSupervisorAtHang()
         }
     }
 

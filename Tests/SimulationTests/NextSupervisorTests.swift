@@ -23,7 +23,7 @@ import Testing
         try scene.run(for: .seconds(30))
         #expect(scene.machine.mostAtOnce == 1)
         #expect(scene.file == "one")
-        #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("sim is stopped"))
+        #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("'sim' is stopped"))
     }
 
     /// The last word counts.
@@ -32,9 +32,10 @@ import Testing
         try scene.startSupervisor()
         #expect(scene.supervisor.isBeginning)
         let restart = afterAnotherWish ? try scene.ask(.restart(from: .clean)) : nil
-        #expect(try scene.answer(to: .stop(checkpoint: true)) == .done("sim is stopped"))
+        #expect(try scene.answer(to: .stop(checkpoint: true)) == .done("'sim' is stopped"))
         if let restart {
-            let sentence = "could not start 'sim': stopped: the operator wants it down"
+            let sentence =
+                "could not restart 'sim': stopped: the operator wants it down. Its supervisor has ended: start it with 'runner run'"
             #expect(try scene.answer(on: restart) == .failed(code: "E-RESTART-FAILED", sentence: sentence))
         }
         #expect(scene.file == "one")

@@ -16,6 +16,8 @@ import Testing
         ("hanging agent", 1),  // a cut without a state stopped the watch over the heartbeat for good
         ("killed supervisor", 4),  // killed between deciding that the task is done and saying so: it was begun anew
         ("troubled disk", 2),  // an entry of the journal stood there twice
+        ("restart never", 19),  // the oracle took two moments of two supervisors for one long one
+        ("troubled disk", 5), ("everything at once", 4),  // two troubles of one moment were one incident
     ]
 
     static var tellings: [Telling] {
@@ -40,8 +42,17 @@ import Testing
         for place in keptPlaces[fault] ?? [] { try sweep.tell(at: min(place, sweep.places)) }
     }
 
+    /// Between the agent's end and the supervisor's last word: a task that is done is not begun anew. Places are counted from the end, for
+    /// their number changes with all that comes before.
+    @Test(arguments: [NamedFault.supervisorKilled, .powerCut])
+    func aFinishedTaskStaysFinished(_ fault: NamedFault) throws {
+        let sweep = try Sweep(fault)
+        for fromEnd in 0..<15 { try sweep.tell(at: sweep.places - 2 * fromEnd) }
+    }
+
     private let keptPlaces: [NamedFault: [Int]] = [
         .supervisorKilled: [2052, 2066], .powerCut: [2052, 2059], .supervisorKilledTwice: [456],
+        .storeFull: [41],  // a folder that a full disk refused at the beginning was never made: no effect could be written for ever
         .storeDenied: [233, 639],  // a list of versions that could not be read hid the newest one for good
     ]
 }

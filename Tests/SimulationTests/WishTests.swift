@@ -83,7 +83,7 @@ import Testing
         switch wish {
         case .checkpoint: #expect(answer == versions.last.map(ControlReply.stored))
         case .stop:
-            #expect(answer == .done("sim is stopped"))
+            #expect(answer == .done("'sim' is stopped"))
             #expect(versions.last?.reason == .stop)
         }
     }
@@ -97,9 +97,11 @@ import Testing
         let restart = try scene.ask(.restart(from: .clean))
         #expect(
             try scene.answer(on: stop)
-                == .failed(code: "E-STOP-FAILED", sentence: "could not stop 'sim': it was asked to run again meanwhile"))
-        #expect(try scene.answer(on: restart) == .done("sim runs (incarnation 2, clean)"))
-        #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("sim is stopped"))
+                == .failed(
+                    code: "E-STOP-FAILED",
+                    sentence: "could not stop 'sim': it was asked to run again meanwhile. Stop it again, if that still holds"))
+        #expect(try scene.answer(on: restart) == .done("'sim' runs (incarnation 2, clean)"))
+        #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("'sim' is stopped"))
     }
 
     /// The second SIGTERM kills; one of an earlier life is not the first.

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import Checkpoints
 internal import CriuDriver
 internal import LaunchPlans
 internal import OutsideWorld
@@ -11,7 +12,7 @@ struct DoctorCommand: Command {
         Manual(
             name: "doctor", group: .explain, summary: "check what this machine allows, and say what to do next",
             examples: [
-                .init("runner doctor", "what works here, with and without root, and what to install"),
+                .init("runner doctor", "what works here as the user you are, and what to do or install for more"),
                 .init("runner doctor --json", "the same as JSON, with the facts it was concluded from"),
             ],
             notes: [
@@ -25,29 +26,47 @@ struct DoctorCommand: Command {
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let facts = bench.machine.facts
-        let probe = CriuProbe(bench.machine, kernelRelease: facts.kernelRelease, memory: bench.places.machineDirectory)
-        let images = ImageFacts(criu: probe.find(), support: bench.machine.imageSupport)
-        let report = DoctorReport(facts, images: images, store: storeFinding(on: bench))
+        let probe = CriuProbe(bench.machine, kernelRelease: facts.kernelRelease, memory: bench.places.runtimeBase)
+        let report = DoctorReport(
+            facts, images: ImageFacts(criu: probe.find(), support: bench.machine.imageSupport), store: storeFinding(on: bench),
+            sockets: socketsFinding(on: bench), hasSystemd: hasSystemd(bench.machine))
         if json { try bench.answer(json: report) } else { bench.answer(report.text(on: bench.paper)) }
         return report.canRun ? .ok : .failed
     }
 
     private func storeFinding(on bench: Workbench) -> DoctorReport.Finding {
         let path = bench.places.store
-        do {
-            let free = try bench.machine.disk(at: path, create: false).freeSpace()
-            let low = free < .mebibytes(256)
-            return .init(
-                "store", low ? .limited : .works, "'\(path)' (\(bench.places.storeOrigin.rawValue)), \(free) free",
-                remedy: low ? "Free space: checkpoints need room for the whole workspace." : nil)
-        } catch {
-            switch error.kind {
-            case .missing: return .init("store", .works, "'\(path)' (\(bench.places.storeOrigin.rawValue)), made by the first 'runner run'")
-            default:
-                return .init(
-                    "store", .missing, "'\(path)' cannot be used: \(error.because)",
-                    remedy: "Choose another with '--store DIR' or RUNNER_STORE.")
+        let named = "'\(path)' (\(bench.places.storeOrigin.rawValue))"
+        let another = "Choose another store with '--store DIR' or RUNNER_STORE."
+        let store: CheckpointStore
+        do { store = try bench.openStore() } catch {
+            guard error.code == ErrorCode.storeMissing.rawValue else { return .init("store", .missing, error.sentence, remedy: another) }
+            guard bench.machine.mayMake(path) else {
+                return .init("store", .missing, "\(named) is not there, and this user may not make it", remedy: another)
             }
+            return .init("store", .works, "\(named), made by the first 'runner run'")
         }
+        guard bench.machine.mayMake(path) else {
+            return .init("store", .missing, "\(named) may not be written by this user", remedy: another)
+        }
+        guard let free = try? store.disk.freeSpace() else { return .init("store", .works, named) }
+        let low = free < .mebibytes(256)
+        return .init(
+            "store", low ? .limited : .works, "\(named), \(free) free",
+            remedy: low ? "Free space: checkpoints need room for the whole workspace." : nil)
     }
+
+    /// Where commands and agents find a supervisor.
+    private func socketsFinding(on bench: Workbench) -> DoctorReport.Finding {
+        let path = bench.places.runtimeBase
+        if bench.machine.mayMake(path) { return .init("sockets", .works, "in '\(path)'") }
+        return .init(
+            "sockets", .missing, "'\(path)' may not be written by this user",
+            remedy: bench.machine.userID == 0
+                ? "Make '\(path)' writable: supervisors have their sockets there."
+                : "Set XDG_RUNTIME_DIR to a directory of your own: supervisors have their sockets there.")
+    }
+
+    /// See sd_booted(3).
+    private func hasSystemd(_ machine: any Machine) -> Bool { (try? machine.disk(at: "/run/systemd/system", create: false)) != nil }
 }

@@ -57,7 +57,7 @@ struct LogsCommand: Command {
             // Asked before reading: what a supervisor wrote before it went is then still shown.
             let supervised = bench.isSupervised(agent, in: store)
             show(try tail.newLines()[...], on: bench)
-            guard supervised else { return }
+            guard supervised, bench.machine.outputLoss == nil else { return }
             bench.machine.waitForChange(file, within: .seconds(5))
         }
     }

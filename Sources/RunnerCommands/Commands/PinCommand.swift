@@ -49,7 +49,8 @@ extension Workbench {
         let store = try openStore()
         let agent = try named(target?.agent, in: store)
         guard let word = target?.version else {
-            throw CommandFault(.usage, "say which version: '\(agent)@42', '\(agent)@latest' or '\(agent)@known-good'")
+            let help = "See 'runner \(pinned ? "pin" : "unpin") --help'"
+            throw CommandFault(.usage, "say which version: '\(agent)@42', '\(agent)@latest' or '\(agent)@known-good'. \(help)")
         }
         let version = try version(word, of: agent, in: store).version
         try write(agent, in: store, asking: .pin(version, pinned: pinned), to: pinned ? "pin a version of" : "unpin a version of") {

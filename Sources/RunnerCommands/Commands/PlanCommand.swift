@@ -51,7 +51,9 @@ struct PlanCommand: Command {
 
     private func known(_ name: String, on bench: Workbench) throws(CommandFault) -> AgentPlan {
         let store = try bench.openStore()
-        guard let agent = AgentName(name) else { throw CommandFault(.usage, "'\(name)' is not \(AgentName.expected)") }
+        guard let agent = AgentName(name) else {
+            throw CommandFault(.usage, "'\(name)' is not \(AgentName.expected). See 'runner plan --help'")
+        }
         try bench.require(agent, in: store)
         guard let spec = try bench.storedSpec(of: agent, in: store) else {
             throw CommandFault(.specFile, "could not plan '\(agent)': the store has no spec of it. Name its file: 'runner plan agent.yaml'")

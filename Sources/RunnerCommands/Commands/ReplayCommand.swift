@@ -1,6 +1,7 @@
 internal import AgentModel
 internal import Recovery
 internal import StatusViews
+internal import Supervision
 
 struct ReplayCommand: Command {
     var agent: AgentName?
@@ -17,7 +18,8 @@ struct ReplayCommand: Command {
                 "Nothing is done, only decided: the same recovery code gets what it got then. Useful after an update, and for reports."
             ],
             exits: [
-                (.ok, "all agree"), (.failed, "at least one differs"), (.noInput, "no such agent"), (.usage, "the command line is wrong"),
+                (.ok, "all agree"), (.failed, "at least one differs"), (.badData, "a part of the journal cannot be read"),
+                (.noInput, "no such agent"), (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] { [.json(\.json)] }
@@ -26,7 +28,8 @@ struct ReplayCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
-        let entries = try bench.journal(of: agent, in: store)
+        let reading = try bench.journalReading(of: agent, in: store)
+        let entries = reading.entries
         let differences = Recovery.replay(entries)
         if json {
             try bench.answer(json: differences)
@@ -35,13 +38,18 @@ struct ReplayCommand: Command {
             let count = entries.filter(\.isDecision).count
             bench.answer("\(count - differences.count) of \(count) decisions are decided the same again\n")
         }
-        guard differences.isEmpty else {
-            bench.talk(
-                "this runner would decide otherwise than the journal of '\(agent)' says. 'runner explain E-REPLAY-DIFFERS' tells what that means"
-            )
-            return .failed
+        var faults: [CommandFault] = []
+        if !differences.isEmpty {
+            faults.append(
+                CommandFault(
+                    .replayDiffers,
+                    "could not decide all again as the journal of '\(agent)' has it: \(differences.count) differ, shown above. 'runner explain "
+                        + "E-REPLAY-DIFFERS' tells what that means"))
         }
-        return .ok
+        if let damage = reading.fault(of: agent) { faults.append(damage) }
+        // The answer has been given, and is no less true: told beside it, so that JSON stays one document.
+        for fault in faults { bench.talk(fault.sentence) }
+        return .ours(ExitStatus.worst(of: faults.map(\.status)))
     }
 
     private func text(of difference: ReplayMismatch) -> String {

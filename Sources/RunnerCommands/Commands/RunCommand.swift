@@ -93,16 +93,20 @@ struct RunCommand: Command {
         let logs = store.directory(of: spec.name) / "log"
         var arguments = bench.machine.arguments
         arguments.insert("--in-background", at: bench.commandIndex + 1)
-        let started: (ready: Bool, output: String)
+        let log = "\(bench.places.store)/\(logs)/supervisor.log"
+        let started: BackgroundStart
         do {
             try store.disk.makeDirectories(logs)
-            started = try bench.machine.startDetached(arguments, log: "\(bench.places.store)/\(logs)/supervisor.log", within: .seconds(60))
+            started = try bench.machine.startDetached(arguments, log: log, within: .seconds(60))
         } catch { throw CommandFault(error) }
-        guard started.ready else {
-            let last = started.output.split(separator: "\n").last.map(String.init) ?? "it said nothing"
+        switch started {
+        case .ready: break
+        case .ended(let status, let output): throw CommandFault(detached: spec.name, status, output, log: log)
+        case .silent:
             throw CommandFault(
-                .runFailed,
-                "could not run '\(spec.name)' in the background: \(last.hasPrefix("runner: ") ? String(last.dropFirst(8)) : last)")
+                .supervisorSilent,
+                "could not see '\(spec.name)' start: its supervisor did not run it within 60 s and goes on trying. 'runner status \(spec.name)' "
+                    + "and '\(log)' tell what it does")
         }
         bench.answer("\(spec.name)\n")
         bench.talk("runs in the background; 'runner logs -f \(spec.name)' follows it, 'runner stop \(spec.name)' stops it")

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import Checkpoints
 internal import ControlSocket
 
 struct StopCommand: Command {
@@ -16,8 +17,8 @@ struct StopCommand: Command {
             ],
             notes: ["Returns when nothing of the agent is left. 'runner run' goes on from the last version."],
             exits: [
-                (.ok, "stopped"), (.failed, "it could not be stopped"), (.noInput, "no such agent"),
-                (.noSupervisor, "it was not running under a supervisor"), (.tryAgain, "no answer within '--timeout'"),
+                (.ok, "stopped, or it was not running"), (.failed, "it could not be stopped"), (.noInput, "no such agent"),
+                (.noSupervisor, "it runs on without a supervisor that could stop it"), (.tryAgain, "no answer within '--timeout'"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -30,7 +31,22 @@ struct StopCommand: Command {
         let store = try bench.openStore()
         return try bench.each(agents, json: json) { (agent) throws(CommandFault) in
             try bench.require(agent, in: store)
-            return try bench.ask(agent, in: store, .stop(checkpoint: !noCheckpoint), to: "stop", within: timeout)
+            do throws(CommandFault) {
+                return try bench.ask(agent, in: store, .stop(checkpoint: !noCheckpoint), to: "stop", within: timeout)
+            } catch {
+                guard error.code == ErrorCode.supervisorNone.rawValue else { throw error }
+                return try withoutSupervisor(agent, in: store, on: bench)
+            }
         }
+    }
+
+    /// What is asked for is so already, unless the agent outlived its supervisor.
+    private func withoutSupervisor(
+        _ agent: AgentName, in store: CheckpointStore, on bench: Workbench
+    ) throws(CommandFault) -> ControlReply {
+        guard !bench.livesAlone(agent, in: store) else {
+            throw CommandFault(.supervisorNone, "could not stop '\(agent)': \(Workbench.livesAloneWords)")
+        }
+        return .done("'\(agent)' is not running")
     }
 }

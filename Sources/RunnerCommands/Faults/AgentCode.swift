@@ -31,9 +31,23 @@ enum AgentCode: String, CaseIterable {
 
     var entry: ErrorEntry {
         let (title, explanation) = words
-        return ErrorEntry(
-            title, .failed, explanation,
-            remedy: "Mend the agent or its SDK; docs/protocol.md has the rules. The agent keeps running meanwhile.")
+        return ErrorEntry(title, .failed, explanation, remedy: remedy)
+    }
+
+    private var remedy: String {
+        switch self {
+        case .noRunner: "Start the agent with 'runner run', or unset RUNNER_SOCKET to work without."
+        case .noAnswer: "'runner logs AGENT' has what the runner did meanwhile; ask again."
+        case .notSaved: "The message says why; the next checkpoint is tried as if this one had not been."
+        case .state: "Mend the program, or start it without the state: 'runner restart AGENT --from clean'."
+        case .staging: "Look at the disk that RUNNER_STAGING is on; 'runner status AGENT' tells whether it is full."
+        case .key: "Name the effect, not the attempt: the same key every time the same effect is meant."
+        case .effectUnknown: "Find out whether it happened, and say so: 'runner settle AGENT KEY --happened' or '--did-not-happen'."
+        case .effectDenied: "Do not do it unrecorded; begin it again when 'runner status AGENT' shows no more trouble."
+        case .result: "Keep the result in the workspace, and record its name."
+        case .closed: "Ask before the end of the block, or before 'close'."
+        default: "Mend the agent or its SDK; docs/protocol.md has the rules. The agent keeps running meanwhile."
+        }
     }
 
     private var words: (title: String, explanation: String) {

@@ -21,7 +21,6 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
 
     case checkpointEmpty = "E-CHECKPOINT-EMPTY"
     case checkpointRefused = "E-CHECKPOINT-REFUSED"
-    case checkpointFailed = "E-CHECKPOINT-FAILED"
     case restartFailed = "E-RESTART-FAILED"
     case restoreFailed = "E-RESTORE-FAILED"
     case stopFailed = "E-STOP-FAILED"

@@ -1,7 +1,9 @@
+internal import AgentModel
 internal import OutsideWorld
+internal import Supervision
 
 extension CommandFault {
-    init(_ fault: OutsideWorld.LaunchFault) {
+    init(_ fault: OutsideWorld.LaunchFault, of agent: AgentName) {
         let code: ErrorCode =
             switch fault.kind {
             case .commandNotFound: .launchNotFound
@@ -9,6 +11,6 @@ extension CommandFault {
             case .setUp: .launchSetUp
             case .system: .launchSystem
             }
-        self.init(code, "could not start the agent: " + fault.sentence)
+        self.init(code, fault.told(of: agent))
     }
 }

@@ -5,7 +5,7 @@ extension CommandFault {
         switch fault.cause {
         case .store(let fault): self.init(fault)
         case .file(let fault): self.init(inStore: fault)
-        case .launch(let fault): self.init(fault)
+        case .launch(let launch): self.init(launch, of: fault.agent)
         }
     }
 }

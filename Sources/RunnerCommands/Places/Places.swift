@@ -16,7 +16,7 @@ struct Places: Hashable, Sendable {
     let storeOrigin: StoreOrigin
     /// Directories in which this user's runtime directories may lie, best first.
     private let runtimeBases: [String]
-    /// Room that a base must leave for an agent's name: enough for nearly all, and the planner refuses the rest by name.
+    /// Room that a base must leave for an agent's `shortened` name.
     private let longestName = 40
 
     init(environment: [String: String], userID: UInt32, workingDirectory: String, store option: String?) {
@@ -52,11 +52,11 @@ struct Places: Hashable, Sendable {
         return candidates.first { $0.utf8.count + rest <= 107 } ?? candidates[candidates.count - 1]
     }
 
-    /// What was found out about this machine, until it is restarted.
-    var machineDirectory: String { runtimeBases.first ?? "/run/runner" }
+    /// What the runtime directories of all stores lie in.
+    var runtimeBase: String { String(runtimeDirectory(storeID: "0123456789abcdef").dropLast(17)) }
 
     /// The runtime directory of `agent`'s supervisor.
-    func runtime(storeID: String, agent: AgentName) -> String { "\(runtimeDirectory(storeID: storeID))/\(agent)" }
+    func runtime(storeID: String, agent: AgentName) -> String { "\(runtimeDirectory(storeID: storeID))/\(agent.shortened)" }
 
     /// `path` without `.` and `..`, from `directory` when it is not absolute. Links are not looked at.
     static func absolute(_ path: String, from directory: String) -> String {

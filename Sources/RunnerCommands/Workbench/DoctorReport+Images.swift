@@ -43,9 +43,10 @@ extension DoctorReport {
         ]
         let has = abilities.filter(\.has).map(\.name)
         let lacks = abilities.filter { !$0.has }.map(\.otherwise)
+        // The rest costs time, not agents.
         let mayOthers = facts.support.mayChangeLimits
         return Finding(
-            "images", lacks.isEmpty ? .works : .limited,
+            "images", mayOthers && facts.support.timeNamespaces ? .works : .limited,
             (has.isEmpty ? lacks : [has.joined(separator: ", ")] + lacks).joined(separator: "; "),
             remedy: mayOthers ? nil : "Give the runner CAP_SYS_RESOURCE where agents run as users of their own.")
     }

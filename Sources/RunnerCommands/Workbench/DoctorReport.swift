@@ -22,15 +22,15 @@ struct DoctorReport: Encodable {
     var facts: HostFacts
     var images: ImageFacts
 
-    init(_ facts: HostFacts, images: ImageFacts, store: Finding) {
+    init(_ facts: HostFacts, images: ImageFacts, store: Finding, sockets: Finding, hasSystemd: Bool) {
         self.facts = facts
         self.images = images
         findings = [
-            Self.user(facts), Self.kernel(facts), Self.machine(facts), Self.sandboxInit(facts), Self.namespaces(facts), Self.limits(facts),
-            Self.criu(images.criu, userID: facts.userID),
+            Self.user(facts), Self.kernel(facts), Self.machine(facts), Self.sandboxInit(facts), Self.namespaces(facts),
+            Self.limits(facts, hasSystemd: hasSystemd), Self.criu(images.criu, userID: facts.userID),
         ]
         if let more = Self.images(images) { findings.append(more) }
-        findings.append(store)
+        findings += [store, sockets]
     }
 
     var canRun: Bool { !findings.contains { $0.verdict == .missing } }
@@ -44,12 +44,25 @@ struct DoctorReport: Encodable {
             text += "\(painted)\(blanks)\(finding.name)\(String(repeating: " ", count: max(1, 14 - finding.name.count)))"
             text += wrapped(printable(finding.what), width: paper.width ?? 80, indent: 23) + "\n"
         }
-        let todo = findings.compactMap(\.remedy)
-        text += todo.isEmpty ? "\nAll is well. Next: 'runner run agent.yaml'.\n" : "\nWhat to do next\n"
+        // What is missing is to be done first.
+        let todo = (findings.filter { $0.verdict == .missing } + findings.filter { $0.verdict != .missing }).compactMap(\.remedy)
+        text += "\n" + wrapped(conclusion, width: paper.width ?? 80, indent: 0) + "\n"
+        if !todo.isEmpty { text += "\nWhat to do next\n" }
         for (index, remedy) in todo.enumerated() {
             text += "  \(index + 1). \(wrapped(printable(remedy), width: paper.width ?? 80, indent: 5))\n"
         }
         return text
+    }
+
+    /// What it comes to, for somebody who reads one line.
+    private var conclusion: String {
+        if !canRun { return "No agent can run here yet: something is missing." }
+        guard findings.contains(where: { $0.verdict == .limited }) else {
+            return "All is well, and nothing is left to install. Next: 'runner run agent.yaml', or without a file "
+                + "'runner run --name hello -- COMMAND'."
+        }
+        return "Agents run here as it is, and nothing must be installed for that; what is limited they go without, and are "
+            + "told so when they start."
     }
 
     private func paintedVerdict(_ verdict: Verdict) -> String {
@@ -63,12 +76,12 @@ struct DoctorReport: Encodable {
     // MARK: Findings
 
     private static func user(_ facts: HostFacts) -> Finding {
-        guard facts.userID != 0 else { return Finding("user", .works, "root: namespaces and control groups may be used") }
+        guard facts.userID != 0 else { return Finding("user", .works, "root: agents can be kept apart from the host and limited") }
         return Finding(
             "user", .limited,
             "user \(facts.userID), not root: agents run as plain supervised processes; cooperative checkpoints, workspace versions, health "
                 + "and recovery work the same",
-            remedy: "Run as root for namespaces and hard limits: 'sudo runner run …'.")
+            remedy: "Run as root to keep agents apart from the host and to limit them: 'sudo runner run agent.yaml'.")
     }
 
     private static func kernel(_ facts: HostFacts) -> Finding {
@@ -86,11 +99,11 @@ struct DoctorReport: Encodable {
 
     private static func sandboxInit(_ facts: HostFacts) -> Finding {
         switch facts.sandboxInit {
-        case .available: Finding("runner-init", .works, "found: process trees end with their agent")
+        case .available: Finding("runner-init", .works, "found: nothing an agent starts outlives it")
         case .missing(let why):
             Finding(
                 "runner-init", .missing, why,
-                remedy: "Put 'runner-init' beside 'runner' ('make install' does it): no agent starts without it.")
+                remedy: "Install 'runner-init' beside 'runner' ('make install' does it): no agent starts without it.")
         }
     }
 
@@ -101,22 +114,30 @@ struct DoctorReport: Encodable {
         }
     }
 
-    private static func limits(_ facts: HostFacts) -> Finding {
+    private static func limits(_ facts: HostFacts, hasSystemd: Bool) -> Finding {
         switch facts.controlGroups {
         case .v1(let mounts): limits("control groups version 1", mounts.keys.sorted(), needed: ["cpu", "freezer", "memory", "pids"])
         case .v2(_, let controllers): limits("control groups version 2", controllers.sorted(), needed: ["cpu", "memory", "pids"])
         case .none(let why):
             Finding(
                 "limits", .limited, "memory and processor limits are not enforced: \(why)",
-                remedy: facts.userID == 0
-                    ? "Mount control groups: 'mount -t cgroup2 none /sys/fs/cgroup'."
-                    : "Run as root, or have systemd delegate a group: 'systemd-run --user -p Delegate=yes …'.")
+                remedy: remedyForLimits(facts, hasSystemd: hasSystemd))
         }
+    }
+
+    /// nil: being root is all it takes, and that has been said.
+    private static func remedyForLimits(_ facts: HostFacts, hasSystemd: Bool) -> String? {
+        if facts.userID == 0 { return "Mount control groups: 'mount -t cgroup2 none /sys/fs/cgroup'." }
+        guard hasSystemd else { return nil }
+        return "For limits without root have systemd delegate a group: 'systemd-run --user --scope -p Delegate=yes runner run agent.yaml'."
     }
 
     private static func limits(_ what: String, _ controllers: [String], needed: [String]) -> Finding {
         let absent = needed.filter { !controllers.contains($0) }
-        guard !absent.isEmpty else { return Finding("limits", .works, "\(what): \(controllers.joined(separator: ", "))") }
+        guard !absent.isEmpty else {
+            let list = controllers.joined(separator: ", ")
+            return Finding("limits", .works, "memory, processor time and processes can be limited (\(what): \(list))")
+        }
         return Finding(
             "limits", .limited, "\(what), without \(absent.joined(separator: ", "))",
             remedy: "Enable the controllers \(absent.joined(separator: ", ")): limits that need them are not enforced.")

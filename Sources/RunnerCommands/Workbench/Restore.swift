@@ -38,19 +38,39 @@ struct Restore {
     func plan() throws(CommandFault) -> RestorePlan {
         try checkParts()
         var files: WorkspaceRestorePlan?
-        if restoresFiles, let (workspace, excluded) = try workspace() {
-            do { files = try store.planRestore(agent, version.version, to: workspace, excluded: excluded) } catch {
-                throw CommandFault(error)
-            }
+        if restoresFiles, let spec = try workspaceSpec() {
+            let workspace = try present(spec.path)
+            do throws(StoreFault) {
+                files =
+                    if let workspace {
+                        try store.planRestore(agent, version.version, to: workspace, excluded: spec.excluded)
+                    } else {
+                        try store.planRestore(agent, version.version, excluded: spec.excluded)
+                    }
+            } catch { throw CommandFault(error) }
         }
         return RestorePlan(
             agent: agent, version: version.version, startsFrom: startsFrom, workspace: files)
     }
 
-    /// The agent's workspace and what is left out of it; nil: it has none (any more).
-    private func workspace() throws(CommandFault) -> (any Disk, [String])? {
+    /// Where the agent's workspace is, whose, and what is left out of it; nil: it has none (any more).
+    private func workspaceSpec() throws(CommandFault) -> (path: String, user: String?, excluded: [String])? {
         guard let spec = try bench.storedSpec(of: agent, in: store), let path = spec.workspace else { return nil }
-        do { return (try openOrMake(path, for: spec.user), spec.checkpoint.exclude) } catch { throw CommandFault(error) }
+        return (path, spec.user, spec.checkpoint.exclude)
+    }
+
+    /// The workspace as it is; nil: it is gone. A plan makes nothing.
+    private func present(_ path: String) throws(CommandFault) -> (any Disk)? {
+        do { return try bench.machine.disk(at: path, create: false) } catch {
+            guard error.kind == .missing else { throw CommandFault(error) }
+            return nil
+        }
+    }
+
+    /// The workspace to restore to, made when it is gone.
+    private func workspace() throws(CommandFault) -> (any Disk, [String])? {
+        guard let spec = try workspaceSpec() else { return nil }
+        do { return (try openOrMake(spec.path, for: spec.user), spec.excluded) } catch { throw CommandFault(error) }
     }
 
     /// A workspace that we make belongs to the agent's user.
@@ -102,19 +122,8 @@ struct Restore {
 
     /// An agent outlives its supervisor for the adoption term, and writes on: its workspace must not be changed under it.
     private func refuseWhileItLives() throws(CommandFault) {
-        let record = bench.place(of: agent, in: store, noEarlierThan: nil).runtime + "/sandbox"
-        guard let text = bench.text(of: record) else { return }
-        for line in text.split(separator: "\n") {
-            let words = line.split(separator: " ")
-            guard words.count == 3, words[0] == "init", let stat = bench.text(of: "/proc/\(words[1])/stat") else { continue }
-            // Field 22 of proc(5), counted behind the name, which may hold anything: the start time makes the number a name.
-            let fields = stat.split(separator: ")").last.map { $0.split(separator: " ") } ?? []
-            guard fields.count > 19, fields[19] == words[2], fields[0] != "Z" else { continue }
-            throw CommandFault(
-                .agentHeld,
-                "could not restore '\(agent)@\(version.version)': the agent runs on without a supervisor. "
-                    + "'runner run' takes it over; without one it ends by itself within its adoption term ('stop.adopt_within')")
-        }
+        guard bench.livesAlone(agent, in: store) else { return }
+        throw CommandFault(.agentHeld, "could not restore '\(agent)@\(version.version)': \(Workbench.livesAloneWords)")
     }
 
     /// The present workspace becomes an aside version. nil: it is empty, so there is nothing to keep.

@@ -46,6 +46,6 @@ extension Workbench {
     }
 
     private func readSpecFile(_ path: String) throws(SpecFileFault) -> [UInt8] {
-        do { return try machine.readFile(path, limit: .mebibytes(2)) } catch { throw SpecFileFault(why: error.because) }
+        do { return try machine.readFile(path, limit: .mebibytes(2)) } catch { throw SpecFileFault(why: error.why) }
     }
 }

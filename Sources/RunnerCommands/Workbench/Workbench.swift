@@ -47,7 +47,10 @@ struct Workbench {
     }
 
     private func rendering(_ body: () throws(ViewFault) -> String) throws(CommandFault) -> String {
-        do { return try body() } catch { throw CommandFault(.internal, "could not show the answer: \(error.why). Please report it") }
+        do { return try body() } catch {
+            throw CommandFault(
+                .internal, "could not show the answer: \(error.why). Please report it with 'runner version' and what was typed")
+        }
     }
 
     // MARK: Time

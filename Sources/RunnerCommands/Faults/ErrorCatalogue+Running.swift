@@ -1,0 +1,117 @@
+/// What the catalogue says of starting an agent and of what its supervisor is asked to do.
+extension ErrorCode {
+    var actionEntry: ErrorEntry {
+        switch self {
+        case .checkpointEmpty:
+            ErrorEntry(
+                "there is nothing to checkpoint", .failed,
+                "The agent handed over no state and has no workspace, so a version would be empty.",
+                remedy: "Give it a workspace in agent.yaml, or let it answer 'prepare' with an SDK.")
+        case .checkpointRefused:
+            ErrorEntry(
+                "the checkpoint was refused", .failed, "What the agent handed over is not what it said, or is larger than its limits.",
+                remedy: "The sentence tells which. Limits stand under 'checkpoint' in agent.yaml.")
+        case .checkpointAborted:
+            ErrorEntry(
+                "the checkpoint was given up", .failed,
+                "The agent refused, or ended before it handed its state over. Older versions are untouched.",
+                remedy: "'runner events AGENT' tells what came between; ask again when it runs.")
+        case .restartFailed:
+            ErrorEntry(
+                "the agent could not be started again", .failed, "The supervisor tried, and tells why in the sentence.",
+                remedy: "'runner why AGENT' and 'runner logs AGENT' tell more; recovery goes on by its own rules.")
+        case .restoreFailed:
+            ErrorEntry(
+                "the version could not be restored", .failed, "The supervisor tried, and tells why in the sentence.",
+                remedy: "'runner verify AGENT' tells which versions are whole; 'runner why AGENT' what it did instead.")
+        default:
+            ErrorEntry(
+                "the agent was not stopped", .failed, "While it was being stopped somebody else asked for it to run again.",
+                remedy: "'runner status AGENT' tells what it does; stop it again if that still holds.")
+        }
+    }
+
+    var supervisorEntry: ErrorEntry {
+        switch self {
+        case .supervisorDenied:
+            ErrorEntry(
+                "permission to speak to the supervisor is missing", .denied,
+                "A control socket belongs to the user that runs the supervisor.",
+                remedy: "Run the command as that user, or as root.")
+        case .supervisorSilent:
+            ErrorEntry(
+                "the supervisor did not answer in time", .tryAgain, "It is busy or stuck, or what was asked takes longer than '--timeout'.",
+                remedy: "'runner status AGENT' tells what it does. Ask again, with a longer '--timeout'.")
+        case .supervisorIO:
+            ErrorEntry(
+                "the supervisor could not be reached", .inputOutput, "The connection to its control socket failed.",
+                remedy: "Try again. 'runner status AGENT' and 'runner why AGENT' read the store and need no supervisor.")
+        case .controlBad:
+            ErrorEntry(
+                "the supervisor did not understand the request", .failed, "What arrived at its control socket is no request it knows.",
+                remedy:
+                    "Use the same release for the command and the supervisor: 'runner version' and the start of the agent's log tell them.")
+        default:
+            ErrorEntry(
+                "no supervisor of the agent runs", .noSupervisor,
+                "The command speaks to a living supervisor, and none listens: the agent was stopped, finished, or died with its supervisor.",
+                remedy:
+                    "Start it: 'runner run agent.yaml' goes on where it ended. What only reads (ls, status, why, logs, versions) works without."
+            )
+        }
+    }
+
+    var runEntry: ErrorEntry {
+        switch self {
+        case .specFile:
+            ErrorEntry(
+                "there is no such spec file", .noInput, "'runner run' takes a file such as agent.yaml, or a command after '--'.",
+                remedy: "Give the file's path, or 'runner run --name NAME -- COMMAND'.")
+        case .specInvalid:
+            ErrorEntry(
+                "the spec is wrong", .badConfiguration, "Every mistake is listed with its line, column and what was probably meant.",
+                remedy: "Mend the file and try 'runner config check FILE'.")
+        default:
+            ErrorEntry(
+                "the runner itself failed", .runnerFailed,
+                "Supervision could not begin or go on. The agent, if it lives, is stopped within its adoption term.",
+                remedy: "Do what the sentence says and run it again: it goes on from the last version.")
+        }
+    }
+
+    var launchEntry: ErrorEntry {
+        switch self {
+        case .launchNotFound:
+            ErrorEntry(
+                "the agent's command was not found", .commandNotFound,
+                "It is looked up in the PATH the agent gets, from its working directory.",
+                remedy: "Give its whole path, or set PATH under 'env'; 'runner plan' shows both.")
+        case .launchNotExecutable:
+            ErrorEntry(
+                "the agent's command cannot be executed", .notExecutable,
+                "The file lacks the x bit, its interpreter is missing, or it is for another machine.",
+                remedy: "'chmod +x' it, or look at its first line.")
+        case .launchSetUp:
+            ErrorEntry(
+                "the sandbox could not be set up", .runnerFailed, "The working directory, user, control group or a mount could not be had.",
+                remedy: "The sentence tells which. 'runner doctor' shows what this machine allows.")
+        case .launchUser:
+            ErrorEntry(
+                "the agent's user cannot be had", .runnerFailed, "The user is not known on this machine, or only root may become it.",
+                remedy: "Leave 'user' out, name one from /etc/passwd, or run as root.")
+        case .launchWorkspace:
+            ErrorEntry(
+                "workspace and store lie in one another", .runnerFailed, "Every version would hold all versions before it.",
+                remedy: "Choose another workspace, or another store with '--store'.")
+        case .launchPath:
+            ErrorEntry(
+                "a socket's path would be too long", .runnerFailed, "Linux takes 107 bytes for the path of a socket.",
+                remedy: "Give the agent a shorter name, or set XDG_RUNTIME_DIR to a shorter directory.")
+        default:
+            ErrorEntry(
+                "the system refused to start the agent", .runnerFailed,
+                "Starting a process failed: memory, process limits, or a kernel error.",
+                remedy: "The sentence has the system's own error; look at 'ulimit -u', free memory and 'dmesg'.")
+        }
+    }
+}
