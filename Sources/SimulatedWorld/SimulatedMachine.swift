@@ -64,6 +64,15 @@ public final class SimulatedMachine {
     /// What an agent saw that must never be.
     public internal(set) var wrongs: [String] = []
 
+    /// Chance in a million of each trouble, drawn for every CRIU that is started.
+    public var criuTroubles: [SimulatedCriuTrouble: Int] = [:]
+    /// What every agent holds open beside its output.
+    public var agentHolds: [DescriptorSight] = []
+    var plannedCriuTroubles: [SimulatedCriuTrouble] = []
+    var images: [String: SimulatedImage] = [:]
+    var crius: [CriuID: SimulatedCriu] = [:]
+    var lastCriu: UInt64 = 0
+
     var random: SeededRandom
     private var coming: [Coming] = []
     private var lastOrder: UInt64 = 0
@@ -191,6 +200,7 @@ public final class SimulatedMachine {
         supervisorCrashed = true
         noteLastMoment()
         store.processDied()
+        endCrius(of: nil)
         for sandbox in sandboxes.values { sandbox.lostSupervisor() }
     }
 
@@ -205,6 +215,7 @@ public final class SimulatedMachine {
         supervisorCrashed = true
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()
+        crius.removeAll()
         for disk in [store, workspace, staging] {
             disk.powerCut()
             disk.restart()

@@ -181,6 +181,7 @@ public final class SimulatedWorld: World {
 
     public func disk(at absolutePath: String) throws(FileFault) -> any Disk {
         if absolutePath.hasSuffix("/staging") { return machine.staging }
+        if let image = machine.images[absolutePath] { return image.disk }
         return SupervisedDisk(machine.workspace, machine, epoch: epoch)
     }
     public func show(_ bytes: [UInt8], on stream: OutputStream) {
@@ -198,7 +199,7 @@ extension WorldEvent {
     fileprivate var canBeDoubled: Bool {
         switch self {
         case .sandbox, .closed, .workDone, .programEnded, .datagram: true
-        case .signal, .output, .connected, .received: false
+        case .signal, .output, .connected, .received, .criu: false
         }
     }
 }

@@ -211,6 +211,7 @@ public final class Supervisor {
         case .datagram(let bytes, let peer): datagram(bytes, peer)
         case .workDone(let id): work.removeValue(forKey: id)?()
         case .programEnded(let id, let result): programs.removeValue(forKey: id)?(result)
+        case .criu: break  // only whoever starts one waits for it
         }
     }
 
