@@ -16,6 +16,10 @@ public final class SimulatedMachine {
     public let store: SimulatedDisk
     public let workspace: SimulatedDisk
     public let staging: SimulatedDisk
+    /// Directories beside the workspace, by absolute path.
+    public var elsewhere: [String: SimulatedDisk] = [:]
+    /// Directories that are gone, as when nothing is mounted there.
+    public var isMissing: Set<String> = []
     /// What the agents of this machine do. Changed by a test between lives as it likes.
     public var script: AgentScript
     /// The paid service the agents call. Outside everything: never rolled back.
@@ -205,7 +209,7 @@ public final class SimulatedMachine {
         supervisorCrashed = true
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()
-        for disk in [store, workspace, staging] {
+        for disk in [store, workspace, staging] + elsewhere.values {
             disk.powerCut()
             disk.restart()
         }

@@ -148,20 +148,38 @@ extension Supervisor {
 
     /// A roll-back that a crash cut short is done again before anything else: it is idempotent, and its aside was stored before it began.
     func finishInterruptedRestore(then proceed: @escaping () -> Void) {
-        guard let version = (try? store.unfinishedRestore(agent)) ?? nil, let workspace = openWorkspace(of: spec) else { return proceed() }
+        guard let record = (try? store.restoreRecord(agent)) ?? nil, let workspace = workspaceToFinish(record) else { return proceed() }
+        let version = record.version
         let store = store
         let agent = agent
-        let excluded = spec.checkpoint.exclude
+        let excluded = spec.checkpoint.exclude + (record.excluded ?? [])
+        let place = workspace.rootName == spec.workspace ? "" : " in '\(workspace.rootName)', where it began and which is no longer the agent's"
         aside {
             Result { () throws(StoreFault) in
                 _ = try store.restoreWorkspace(agent, version, to: workspace, excluded: excluded)
             }
         } then: { [self] result in
             switch result {
-            case .success: note("start", "finished the interrupted roll-back to version \(version)")
+            case .success: note("start", "finished the interrupted roll-back to version \(version)\(place)")
             case .failure(let fault): warn("restore", fault.sentence)
             }
             proceed()
+        }
+    }
+
+    /// Where an interrupted roll-back began, and nowhere else: files of another workspace were never set aside for it.
+    private func workspaceToFinish(_ record: RestoreRecord) -> (any Disk)? {
+        let unfinished = "the roll-back to version \(record.version) was cut off"
+        guard let path = record.workspace else {
+            warn(
+                "unfinished",
+                "\(unfinished) by an older release, which did not note in which workspace: nothing is done about it. Look at the workspace; "
+                    + "'runner restore \(agent)@\(record.version)' does it again")
+            return nil
+        }
+        do throws(FileFault) { return try world.disk(at: path) } catch {
+            warn("unfinished", "\(unfinished) in '\(path)' and is not finished: \(error.sentence). No other workspace is touched for it")
+            return nil
         }
     }
 

@@ -1,7 +1,9 @@
 import AgentModel
 import AgentProtocol
 import AgentSpecs
+import Checkpoints
 import ControlSocket
+import Incidents
 import OutsideWorld
 import Recovery
 import Testing
@@ -40,6 +42,32 @@ import Testing
         }
         #expect(scene.file == "one")
         #expect(scene.machine.livingSandbox == nil)
+    }
+
+    enum Place: CaseIterable { case elsewhere, elsewhereAndGone, noneAnyMore, notNoted }
+
+    /// Files of another workspace were never set aside for it.
+    @Test(arguments: Place.allCases) func anInterruptedRollBackIsFinishedWhereItBegan(_ place: Place) throws {
+        let scene = try Scene.withInterruptedRollBack()
+        let other = SimulatedDisk(seed: 5, rootName: "/other")
+        other.plant("precious", Array("mine".utf8))
+        scene.machine.elsewhere["/other"] = other
+        scene.machine.elsewhere["/workspace"] = scene.machine.workspace
+        switch place {
+        case .elsewhere: scene.spec.workspace = "/other"
+        case .elsewhereAndGone:
+            scene.spec.workspace = "/other"
+            scene.machine.isMissing = ["/workspace"]
+        case .noneAnyMore: scene.spec.workspace = nil
+        case .notNoted: try scene.supervisorsStore().beginRestore(scene.spec.name, VersionNumber(1), in: nil, excluded: [])
+        }
+        try scene.startSupervisor()
+        try scene.run(until: "it has begun") { !scene.supervisor.isBeginning }
+        #expect(other.peek("precious") == Array("mine".utf8))
+        let isFinished = place == .elsewhere || place == .noneAnyMore
+        #expect(scene.file == (isFinished ? "one" : "two"))
+        #expect(scene.said("cut off") == (isFinished ? 0 : 1))
+        #expect((scene.machine.store.peek(scene.home / "restoring") == nil) == isFinished)
     }
 
     enum Left: CaseIterable { case living, gone }
@@ -223,6 +251,11 @@ extension Scene {
         try? scene.run(until: "the roll-back is cut off") { scene.machine.supervisorCrashed }
         #expect(scene.machine.store.peek(marker) != nil)
         return scene
+    }
+
+    /// The store as somebody else finds it while no supervisor runs.
+    fileprivate func supervisorsStore() throws -> CheckpointStore {
+        try CheckpointStore.open(machine.store, create: false, identity: { "" })
     }
 
     fileprivate var moments: [String] { machine.hookRuns.compactMap { $0.value("RUNNER_MOMENT") } }
