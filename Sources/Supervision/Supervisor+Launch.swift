@@ -16,7 +16,7 @@ extension Supervisor {
     func beginLaunch(_ origin: Origin) {
         let wished = restoreScope.flatMap { $0.origin == origin ? $0 : nil }
         let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
-        restoreScope = nil
+        restoreScope = nil  // remembered with `launchRun` until there is a sandbox
         timesAskedToStop = 0
         couldNotStart = nil
         launchRun = run
@@ -25,6 +25,17 @@ extension Supervisor {
             guard isCurrent(run) else { return }
             restore(run, version)
         }
+    }
+
+    /// A restore that is not to come any more, or was answered as failed: what is launched from the same version later is put back whole.
+    func dropScope() {
+        restoreScope = nil
+        memoryIsBehind = true
+    }
+
+    private func giveUp() {
+        launchRun = nil
+        memoryIsBehind = true
     }
 
     private func isCurrent(_ run: LaunchRun) -> Bool {
@@ -39,7 +50,7 @@ extension Supervisor {
 
     private func restore(_ run: LaunchRun, _ version: VersionNumber) {
         guard let summary = versions.first(where: { $0.version == version }) else {
-            launchRun = nil
+            giveUp()
             failOwedRestore(of: version, "there is no such version", code: "E-VERSION-MISSING")
             inbox.append(.launchFailed(.couldNotStart("version \(version) is gone"), version: version))
             return
@@ -50,7 +61,7 @@ extension Supervisor {
         do throws(FileFault) {
             workspace = scope.workspace && summary.parts.workspace ? try workspaceToRestore() : nil
         } catch {
-            launchRun = nil
+            giveUp()
             let sentence = "could not restore version \(version): \(error.sentence)"
             warn("restore", sentence)
             failOwedRestore(of: version, error.sentence)
@@ -74,12 +85,12 @@ extension Supervisor {
                 }
                 launch(run, restored: state)
             case .broken(let how):
-                launchRun = nil
+                giveUp()
                 failOwedRestore(of: version, "it is broken (\(how))", code: "E-VERSION-BROKEN")
                 mark(version, .broken, because: how)
                 inbox.append(.launchFailed(.couldNotStart("version \(version) is broken: \(how)"), version: version))
             case .failed(let sentence):
-                launchRun = nil
+                giveUp()
                 warn("restore", sentence)
                 failOwedRestore(of: version, sentence)
                 inbox.append(.launchFailed(.couldNotStart(sentence), version: nil))
