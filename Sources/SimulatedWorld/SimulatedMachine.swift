@@ -16,6 +16,8 @@ public final class SimulatedMachine {
     public let store: SimulatedDisk
     public let workspace: SimulatedDisk
     public let staging: SimulatedDisk
+    /// Where the doors are: no part of the store's disk.
+    public let runtime: SimulatedDisk
     /// Directories beside the workspace, by absolute path.
     public var elsewhere: [String: SimulatedDisk] = [:]
     /// Directories that are gone, as when nothing is mounted there.
@@ -79,6 +81,7 @@ public final class SimulatedMachine {
         store = SimulatedDisk(seed: seed &+ 1, rootName: "/store")
         workspace = SimulatedDisk(seed: seed &+ 2, rootName: "/workspace")
         staging = SimulatedDisk(seed: seed &+ 3, rootName: "/staging")
+        runtime = SimulatedDisk(seed: seed &+ 4, rootName: "/run/agent")
         self.script = script
         now = 1_700_000_000_000_000_000
     }
@@ -209,7 +212,7 @@ public final class SimulatedMachine {
         supervisorCrashed = true
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()
-        for disk in [store, workspace, staging] + elsewhere.values {
+        for disk in [store, workspace, staging, runtime] + elsewhere.values {
             disk.powerCut()
             disk.restart()
         }

@@ -181,6 +181,7 @@ public final class SimulatedWorld: World {
 
     public func disk(at absolutePath: String) throws(FileFault) -> any Disk {
         if absolutePath.hasSuffix("/staging") { return machine.staging }
+        if absolutePath.hasPrefix("/run/") { return machine.runtime }
         if machine.isMissing.contains(absolutePath) { throw FileFault(.missing, doing: "open the directory", what: absolutePath) }
         return SupervisedDisk(machine.elsewhere[absolutePath] ?? machine.workspace, machine, epoch: epoch)
     }

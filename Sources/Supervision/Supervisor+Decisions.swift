@@ -13,7 +13,6 @@ extension Supervisor {
     func begin(after last: JournalEntry?) throws(SupervisionFault) {
         if case .decision(_, _, _, _, _, let decision)? = last?.content { recovery = decision.state }
         readMemory()
-        if let scope = restoreScope, scope.origin != recovery.phase.coming { dropScope() }  // nobody waits for it any more
         if let from = request.startFrom { restoreScope = RestoreScope(origin: from, workspace: request.rollsBackWorkspace) }
         // A disk that takes nothing must not hide the versions that are there.
         do { for sentence in try store.recover(agent) { note("start", sentence) } } catch { try beginOnTroubledDisk(error) }
@@ -28,10 +27,11 @@ extension Supervisor {
             throw SupervisionFault(agent: agent, cause: .launch(error))
         }
         note("start", "supervisor \(request.processID) began with \(versions.count) versions")
+        if request.startFrom == nil, restoreScope?.origin != recovery.phase.coming { restoreScope = nil }  // nobody waits for it any more
         // The file that said so goes away before the launch it is said of.
         if request.startFrom != nil, !request.rollsBackWorkspace { writeMemory() }
         if let adopted {
-            compareSpec(with: storedSpec())
+            compareSpec(with: specOfLiving(adopted.incarnation))
             takeOver(adopted)
         } else {
             writeSpec()

@@ -16,7 +16,7 @@ extension Supervisor {
     func beginLaunch(_ origin: Origin) {
         let wished = restoreScope.flatMap { $0.origin == origin ? $0 : nil }
         let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
-        restoreScope = nil  // remembered with `launchRun` until there is a sandbox
+        restoreScope = nil
         timesAskedToStop = 0
         couldNotStart = nil
         launchRun = run
@@ -105,6 +105,7 @@ extension Supervisor {
         incarnations += 1
         speaker = 0
         writeMemory()
+        noteStart()
         clearStaging()
         do throws(PlanFault) {
             let planner = LaunchPlanner(spec: spec, facts: request.facts, place: request.launchPlace)
@@ -164,7 +165,8 @@ extension Supervisor {
         let store = store
         let agent = agent
         let excluded = spec.checkpoint.exclude + (record.excluded ?? [])
-        let place = workspace.rootName == spec.workspace ? "" : " in '\(workspace.rootName)', where it began and which is no longer the agent's"
+        let isOurs = workspace.rootName == spec.workspace
+        let place = isOurs ? "" : " in '\(workspace.rootName)', where it began and which is no longer the agent's"
         aside {
             Result { () throws(StoreFault) in
                 _ = try store.restoreWorkspace(agent, version, to: workspace, excluded: excluded)

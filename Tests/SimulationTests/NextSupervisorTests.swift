@@ -177,6 +177,44 @@ import Testing
         #expect(scene.supervisor.life?.origin == .version(VersionNumber(1)))
     }
 
+    /// What the store could not be told, the next supervisor must not take for what it was told before.
+    @Test(arguments: [false, true], [false, true]) func aSpecTheDiskRefusedIsNotForgotten(isReadOnly: Bool, dies: Bool) throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        scene.cutPower()
+        scene.machine.elsewhere["/other"] = SimulatedDisk(seed: 5, rootName: "/other")
+        scene.spec.workspace = "/other"
+        let store = scene.machine.store
+        let lock = scene.home / "lock"
+        scene.machine.planWhen({ _ in store.lockHolder(lock) != nil }) { _ in
+            if isReadOnly { store.setReadOnly(true) } else { store.setCapacity(store.used) }
+        }
+        try scene.startSupervisor()
+        try scene.runUntilUp(2)
+        #expect(scene.workspaceTold == "/workspace")
+        if dies {
+            scene.killSupervisor()
+        }
+        store.setReadOnly(false)
+        store.setCapacity(nil)
+        if dies {
+            try scene.startSupervisor()
+            #expect(scene.supervisor.incarnations == 2)
+            #expect(scene.supervisor.formerSpec == nil)
+            #expect(scene.supervisor.agentsSpec.workspace == "/other")
+        } else {
+            try scene.run(for: .seconds(30))
+            let counters = String(decoding: store.peek(scene.home / "counters.json") ?? [], as: UTF8.self)
+            #expect(counters.contains(#""incarnations":2"#))
+            #expect(scene.machine.runtime.peek("started-with") == nil)
+            scene.killSupervisor()
+            scene.spec.workspace = "/workspace"
+            try scene.startSupervisor()
+            #expect(scene.supervisor.agentsSpec.workspace == "/other")
+        }
+        #expect(scene.workspaceTold == "/other")
+    }
+
     // MARK: A trouble that was told before
 
     @Test func aReportThatWasLostIsOpenedAgain() throws {
@@ -256,6 +294,12 @@ extension Scene {
     /// The store as somebody else finds it while no supervisor runs.
     fileprivate func supervisorsStore() throws -> CheckpointStore {
         try CheckpointStore.open(machine.store, create: false, identity: { "" })
+    }
+
+    /// Where the store says that the agent works.
+    fileprivate var workspaceTold: String? {
+        let bytes = machine.store.peek(home / "spec.json") ?? []
+        return (try? JSONText.decode(AgentSpec.self, from: bytes))?.workspace
     }
 
     fileprivate var moments: [String] { machine.hookRuns.compactMap { $0.value("RUNNER_MOMENT") } }

@@ -90,6 +90,23 @@ import Testing
         #expect(scene.file == "two")
     }
 
+    /// Power went before there was a sandbox: the launch of that version is the next supervisor's, that of another one is whole.
+    @Test(arguments: [false, true]) func aPartialRestoreThatWasCutOffIsOfThatVersion(isRemoved: Bool) throws {
+        let scene = try Scene.withTwoVersions()
+        let version = VersionNumber(2)
+        scene.machine.workspace.syncAll()
+        _ = try scene.ask(.restore(version, workspace: false, state: true))
+        try scene.run(until: "it is on its way") { scene.supervisor.launchRun != nil }
+        scene.cutPower()
+        if isRemoved {
+            try CheckpointStore.open(scene.machine.store, create: false, identity: { "" }).remove(scene.spec.name, version)
+        }
+        try scene.startSupervisor()
+        try scene.run(until: "the next one is up") { scene.supervisor.life?.pid != nil }
+        #expect(scene.supervisor.life?.origin == .version(isRemoved ? VersionNumber(1) : version))
+        #expect(scene.file == (isRemoved ? "one" : "three"))
+    }
+
     /// Remembered and never decided: the agent ran on, and what the ladder restores later is whole.
     @Test func aPartialRestoreThatNobodyWaitsForIsForgotten() throws {
         let scene = try Scene.withTwoVersions()
