@@ -16,6 +16,12 @@ public final class SimulatedMachine {
     public let store: SimulatedDisk
     public let workspace: SimulatedDisk
     public let staging: SimulatedDisk
+    /// Where the doors are: no part of the store's disk.
+    public let runtime: SimulatedDisk
+    /// Directories beside the workspace, by absolute path.
+    public var elsewhere: [String: SimulatedDisk] = [:]
+    /// Directories that are gone, as when nothing is mounted there.
+    public var isMissing: Set<String> = []
     /// What the agents of this machine do. Changed by a test between lives as it likes.
     public var script: AgentScript
     /// The paid service the agents call. Outside everything: never rolled back.
@@ -84,6 +90,7 @@ public final class SimulatedMachine {
         store = SimulatedDisk(seed: seed &+ 1, rootName: "/store")
         workspace = SimulatedDisk(seed: seed &+ 2, rootName: "/workspace")
         staging = SimulatedDisk(seed: seed &+ 3, rootName: "/staging")
+        runtime = SimulatedDisk(seed: seed &+ 4, rootName: "/run/agent")
         self.script = script
         now = 1_700_000_000_000_000_000
     }
@@ -216,7 +223,7 @@ public final class SimulatedMachine {
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()
         crius.removeAll()
-        for disk in [store, workspace, staging] {
+        for disk in [store, workspace, staging, runtime] + elsewhere.values {
             disk.powerCut()
             disk.restart()
         }

@@ -111,6 +111,9 @@ public final class Supervisor {
     // What is told.
     var incident: IncidentDesk?
     var warnings: [String: String] = [:]
+    /// The store refused the spec, or the counters; it is given them again when it takes writes.
+    var owesSpec = false
+    var owesMemory = false
     /// The disk refused a checkpoint, which is still to be made good.
     var checkpointMissed = false
     var statusChanged = true
