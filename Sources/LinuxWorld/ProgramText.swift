@@ -6,6 +6,7 @@ enum ProgramText {
     /// only the start and the last large piece of work needed stays away. A supervisor waits most of its life with a small part of its code.
     static func giveBack() {
         guard let maps = KernelFiles.text("/proc/self/maps", limit: 256 << 10) else { return }
+        var code: [Range<UInt>] = []
         for line in maps.split(separator: "\n") {
             // See proc_pid_maps(5): "from-to permissions offset device inode path".
             let fields = line.split(separator: " ", omittingEmptySubsequences: true)
@@ -13,11 +14,13 @@ enum ProgramText {
             let ends = fields[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
             guard ends.count == 2, ends[0] < ends[1] else { continue }
             switch fields[1] {
-            case "r-xp": giveBack(ends[0]..<ends[1])  // never written, so nothing is lost
+            case "r-xp": code.append(ends[0]..<ends[1])  // never written, so nothing is lost
             case "r--p": unwritten(in: ends[0]..<ends[1]).forEach(giveBack)
             default: break
             }
         }
+        // Last, or what is done here would be there again at once.
+        for range in code { giveBack(range) }
     }
 
     private static func giveBack(_ range: Range<UInt>) {
