@@ -2,6 +2,7 @@ import AgentModel
 import AgentProtocol
 import AgentSpecs
 import ControlSocket
+import Incidents
 import OutsideWorld
 import Recovery
 import Testing
