@@ -1,4 +1,6 @@
 import AgentModel
+import AgentSpecs
+import Checkpoints
 import ControlSocket
 import OutsideWorld
 import SimulatedWorld
