@@ -23,10 +23,9 @@ extension Workbench {
     func runtimes(of agent: AgentName, in store: CheckpointStore) -> [String] {
         let place = place(of: agent, in: store)
         guard let former = place.former else { return [place.runtime] }
-        let sound = [place.runtime, former].filter { runtime in
+        return [place.runtime, former].filter { runtime in
             root(of: runtime).map { $0.isOurs && $0.mode & 0o022 == 0 && $0.openDirectoryAbove == nil } ?? false
         }
-        return sound.isEmpty ? [place.runtime] : sound
     }
 
     // MARK: Parts
