@@ -45,6 +45,10 @@ extension CheckpointStore {
             var removed: [String] = []
             for name in try disk.names(in: directory).sorted() where name.utf8.starts(with: prefix.utf8) {
                 guard let path = directory.appending(untrusted: name) else { continue }
+                if name.utf8.starts(with: (prefix + StoreLayout.newAgent).utf8) {
+                    try? disk.removeTree(path)  // who lost the race to add the agent may still be at it, and removes it too
+                    continue
+                }
                 try disk.removeTree(path)
                 removed.append("\(what) ('\(path)') was removed")
             }

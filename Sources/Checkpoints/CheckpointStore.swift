@@ -104,21 +104,44 @@ public final class CheckpointStore: Sendable {
     /// "agents/<name>", below the store's root.
     public func directory(of agent: AgentName) -> DiskPath { StoreLayout.agent(agent) }
 
-    /// Makes the agent's directory, whole or not at all. Nothing when it is there.
+    /// Makes the agent's directory, whole or not at all. Nothing when it is there. Any number may do so at once: none holds a lock yet.
     public func addAgent(_ agent: AgentName) throws(StoreFault) {
         let errand = Errand("add the agent", agent.text)
-        let staging = StoreLayout.staging / (StoreLayout.prefix(agent) + "new")
         try errand.inStore { () throws(FileFault) in
             if try disk.entry(at: StoreLayout.agent(agent)) != nil { return }
-            try disk.removeTree(staging)
-            try disk.makeDirectory(staging, mode: 0o700)
+            do throws(FileFault) { try makeDirectory(of: agent) } catch {
+                // Somebody else was faster, and may have tidied our half away by now.
+                guard try disk.entry(at: StoreLayout.agent(agent)) != nil else { throw error }
+            }
+            try disk.syncDirectory(StoreLayout.agents)
+        }
+    }
+
+    private func makeDirectory(of agent: AgentName) throws(FileFault) {
+        let staging = try makeStaging(for: agent)
+        do throws(FileFault) {
             try disk.makeDirectory(staging / "versions", mode: 0o700)
             try disk.replace(staging / "numbers", with: CheckedLine.encode(NumberRecord(next: VersionNumber(1))))
             try disk.syncDirectory(staging)
-            do throws(FileFault) { try disk.rename(staging, to: StoreLayout.agent(agent)) } catch {
-                guard error.kind == .notEmpty else { throw error }  // somebody else was faster
+            try disk.rename(staging, to: StoreLayout.agent(agent))
+        } catch {
+            try? disk.removeTree(staging)  // else the first who holds the agent does
+            throw error
+        }
+    }
+
+    /// A directory that nobody else has. Those of makers who died stay until the agent is put in order.
+    private func makeStaging(for agent: AgentName) throws(FileFault) -> DiskPath {
+        var number = 1
+        while true {
+            let staging = StoreLayout.staging / (StoreLayout.prefix(agent) + StoreLayout.newAgent + "\(number)")
+            do throws(FileFault) {
+                try disk.makeDirectory(staging, mode: 0o700)
+                return staging
+            } catch {
+                guard error.kind == .exists, number < 4096 else { throw error }
+                number += 1
             }
-            try disk.syncDirectory(StoreLayout.agents)
         }
     }
 
@@ -130,7 +153,9 @@ public final class CheckpointStore: Sendable {
         try require(agent, errand)
         do throws(FileFault) { return try disk.lock(StoreLayout.lock(agent), holder: holder) } catch {
             guard error.kind == .busy else { return try errand.inStore { () throws(FileFault) in throw error } }
-            throw errand.fault(.held(by: disk.lockHolder(StoreLayout.lock(agent)) ?? "somebody who did not say who"))
+            // Whoever just took it may not have said yet who it is.
+            let holder = disk.lockHolder(StoreLayout.lock(agent)).flatMap { $0.isEmpty ? nil : $0 }
+            throw errand.fault(.held(by: holder ?? "somebody who did not say who"))
         }
     }
 

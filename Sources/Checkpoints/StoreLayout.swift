@@ -23,6 +23,9 @@ enum StoreLayout {
     /// What the agent owns in `staging` and `trash` begins with this: '@' is in no agent's name.
     static func prefix(_ agent: AgentName) -> String { agent.text + "@" }
 
+    /// Begins what is behind the prefix while the agent itself is made.
+    static let newAgent = "new"
+
     /// A canonical number from 1 up; the bound keeps sums far from overflow.
     static func number(_ name: Substring) -> VersionNumber? {
         guard let first = name.utf8.first, first != UInt8(ascii: "0"), name.utf8.count <= 15,

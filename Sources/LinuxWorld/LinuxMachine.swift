@@ -133,6 +133,12 @@ public final class LinuxMachine: Machine {
         return try LinuxWorld(place, streams: streams, makeSandboxes: makeSandboxes)
     }
 
+    public func hasRemains(of place: SupervisorPlace) -> Bool { SandboxRemains.all(of: place).contains { $0.isThere() } }
+
+    public func endRemains(of place: SupervisorPlace) -> Bool {
+        SandboxRemains.all(of: place).allSatisfy { $0.clear(within: .seconds(10)) }
+    }
+
     public func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> BackgroundStart {
         let start = DetachedStart(program: program, arguments: [executable] + arguments, environment: environment, log: log)
         return try start.run(within: within)

@@ -39,7 +39,9 @@ package final class LinuxSandboxes: SandboxTable {
     private var recordPath: String { place.runtime + "/sandbox" }
 
     /// NAME=value by which every process of this agent's sandboxes is known from outside.
-    package var mark: String { "RUNNER_SANDBOX=" + Self.digest(place.initSocket) }
+    package var mark: String { Self.mark(initSocket: place.initSocket) }
+
+    static func mark(initSocket: String) -> String { "RUNNER_SANDBOX=" + digest(initSocket) }
 
     /// FNV-1a, 64 bits: a short name for a path that need not be shown to the agent.
     private static func digest(_ text: String) -> String {
@@ -176,6 +178,7 @@ package final class LinuxSandboxes: SandboxTable {
         guard sandboxes.isEmpty else {
             throw LaunchFault(.system, "could not look for a former sandbox: one of this agent is supervised here already")
         }
+        try clearFormerPlace(agent)
         let record = SandboxRecord.read(recordPath)
         let deadline = shim_boottime_ns() + Self.refusalLimit.nanoseconds
         var connection = shim_packet_connect(place.initSocket)
@@ -192,6 +195,19 @@ package final class LinuxSandboxes: SandboxTable {
         }
         try clearRemains(record, agent, wasThere: connection != -ENOENT)
         return nil
+    }
+
+    /// Nobody there can be taken over any more, and nobody there may write on beside the next one.
+    private func clearFormerPlace(_ agent: AgentName) throws(LaunchFault) {
+        guard let former = place.former else { return }
+        let remains = SandboxRemains(in: former)
+        guard remains.clear(within: Self.clearLimit) else { throw doesNotDie(agent, remains.mark) }
+    }
+
+    private func doesNotDie(_ agent: AgentName, _ mark: String) -> LaunchFault {
+        LaunchFault(
+            .system,
+            "could not end what is left of the former sandbox of '\(agent)': a process does not die. Look with 'ps axe | grep \(mark)'")
     }
 
     private enum Takeover {
@@ -228,11 +244,7 @@ package final class LinuxSandboxes: SandboxTable {
         guard record != nil || wasThere else { return }  // no sandbox was ever made here, or its end was seen
         guard record?.bootID ?? bootID == bootID else { return tidy(nil) }  // it went down with the machine
         let remains = SandboxRemains(mark: mark, session: nil, group: record?.group, hasNamespaces: false)
-        guard endInit(record?.initProcess), remains.clear(within: Self.clearLimit) else {
-            throw LaunchFault(
-                .system,
-                "could not end what is left of the former sandbox of '\(agent)': a process does not die. Look with 'ps axe | grep \(mark)'")
-        }
+        guard endInit(record?.initProcess), remains.clear(within: Self.clearLimit) else { throw doesNotDie(agent, mark) }
         tidy(record?.group)
     }
 

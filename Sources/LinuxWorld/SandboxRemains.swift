@@ -1,6 +1,7 @@
 internal import AgentModel
 internal import CLinuxShims
 internal import Glibc
+internal import OutsideWorld
 
 /// What may be left of a sandbox whose init is gone, looked at from outside.
 struct SandboxRemains {
@@ -11,6 +12,32 @@ struct SandboxRemains {
     let group: ControlGroup?
     /// The kernel ends a pid namespace with its init, so there only the group is looked at.
     let hasNamespaces: Bool
+
+    init(mark: String, session: Int32?, group: ControlGroup?, hasNamespaces: Bool) {
+        self.mark = mark
+        self.session = session
+        self.group = group
+        self.hasNamespaces = hasNamespaces
+    }
+
+    /// What a sandbox in `runtime` may have left, by what is written there; its processes bear their mark even when nothing is.
+    init(in runtime: String) {
+        let record = SandboxRecord.read(runtime + "/sandbox")
+        let group = record?.bootID == HostProbe.bootID() ? record?.group : nil
+        self.init(mark: LinuxSandboxes.mark(initSocket: runtime + "/init.sock"), session: nil, group: group, hasNamespaces: false)
+    }
+
+    /// Of the place and of its former one.
+    static func all(of place: SupervisorPlace) -> [SandboxRemains] {
+        [place.runtime, place.former].compactMap { $0 }.map { SandboxRemains(in: $0) }
+    }
+
+    /// Whether something is left; nothing is done about it.
+    func isThere() -> Bool {
+        (0..<looksNeeded(initSawTheEnd: false)).contains { _ in
+            !(group?.members() ?? []).isEmpty || !ProcessLook.marked(mark, session: session).isEmpty
+        }
+    }
 
     /// Kills what is left. - Returns: whether nothing was.
     func sweep() -> Bool {

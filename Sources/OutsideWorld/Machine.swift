@@ -93,6 +93,10 @@ public protocol Machine: Clock, Randomness {
     func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault)
     /// The world a supervisor of this agent lives in. Takes the standard signals over.
     func world(for place: SupervisorPlace) throws(FileFault) -> any World
+    /// Whether processes of a sandbox of this place, or of its former one, live: with an init or without.
+    func hasRemains(of place: SupervisorPlace) -> Bool
+    /// Ends them; for whoever holds the agent's lock. - Returns: whether nothing of them is left.
+    func endRemains(of place: SupervisorPlace) -> Bool
     /// Starts this program anew in the background, cut off from the terminal (own session, `log` as its output).
     /// Returns when it said that it is ready, ended, or the time is over.
     func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> BackgroundStart
@@ -109,14 +113,19 @@ public struct SupervisorPlace: Hashable, Sendable {
     public var store: String
     /// Absolute path of this agent's own runtime directory: `control.sock`, `init.sock`, `doors/`.
     public var runtime: String
+    /// Another runtime directory in which a sandbox of this agent may have been, and nobody can be asked any more; nil: there is none.
+    public var former: String?
     /// The last moment the agent's journal knows, so that the clock never goes back.
     public var noEarlierThan: Moment?
-    public init(agent: AgentName, store: String, runtime: String, noEarlierThan: Moment?) {
+    public init(agent: AgentName, store: String, runtime: String, former: String? = nil, noEarlierThan: Moment?) {
         self.agent = agent
         self.store = store
         self.runtime = runtime
+        self.former = former
         self.noEarlierThan = noEarlierThan
     }
+    /// What `runtime` lies in, as that of every agent that is kept at the same place.
+    public var directoryOfAll: String { runtime.lastIndex(of: "/").map { String(runtime[..<$0]) } ?? runtime }
     public var controlSocket: String { runtime + "/control.sock" }
     /// Listening socket that `runner-init` keeps for the next supervisor.
     public var initSocket: String { runtime + "/init.sock" }

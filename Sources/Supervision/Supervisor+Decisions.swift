@@ -26,6 +26,7 @@ extension Supervisor {
         do { adopted = try world.adopt(agent, doorsDirectory: request.place.doors) } catch {
             throw SupervisionFault(agent: agent, cause: .launch(error))
         }
+        try writePlace()
         note("start", "supervisor \(request.processID) began with \(versions.count) versions")
         if request.startFrom == nil, restoreScope?.origin != recovery.phase.coming { restoreScope = nil }  // nobody waits for it any more
         // The file that said so goes away before the launch it is said of.
@@ -47,6 +48,16 @@ extension Supervisor {
         switch fault.kind {
         case .full, .readOnly: diskRefused("the store")
         default: throw SupervisionFault(agent: agent, cause: .store(fault))
+        }
+    }
+
+    /// What was left at a former place is gone by now, and nothing is started before the new one is known.
+    private func writePlace() throws(SupervisionFault) {
+        let home = store.directory(of: agent)
+        guard PlaceFile.read(from: world.store, below: home) != request.place.runtime else { return }
+        do { try PlaceFile.write(request.place.runtime, to: world.store, below: home) } catch {
+            guard error.kind == .full || error.kind == .readOnly else { throw SupervisionFault(agent: agent, cause: .file(error)) }
+            diskRefused("the store")
         }
     }
 
@@ -207,11 +218,8 @@ extension Supervisor {
     private func finish(_ end: ProcessEnd) {
         if memoryIsBehind { writeMemory() }
         if deadlines[.report] != nil { writeReport() }
-        answerAllOwed()
         writeStatus()
         finished = startImpossible?.end ?? end
-        for id in controls.keys.sorted() { world.close(id) }
-        for id in peers.keys.sorted() { world.close(id) }
     }
 }
 

@@ -135,6 +135,7 @@ public final class Supervisor {
             store = try CheckpointStore.open(world.store, create: true, identity: identity)
             try store.addAgent(agent)
             lock = try store.lock(agent, holder: "runner (pid \(request.processID)) since \(startedAt)")
+            try Self.checkPlace(request.place, in: store)
         } catch { throw SupervisionFault(agent: agent, cause: .store(error)) }
         let home = store.directory(of: agent)
         var last: JournalEntry?
@@ -172,12 +173,24 @@ public final class Supervisor {
         return finished
     }
 
-    /// The last of all: whoever finds the journal without this note knows that the end was not told.
+    /// Another supervisor may have come and gone between our look at its place and the lock, and left an agent where we would not look.
+    private static func checkPlace(_ place: SupervisorPlace, in store: CheckpointStore) throws(StoreFault) {
+        guard let known = PlaceFile.read(from: store.disk, below: store.directory(of: place.agent)), known != place.runtime,
+            known != place.former
+        else { return }
+        throw StoreFault(.held(by: "a runner that was just started at '\(known)'"), doing: "lock the agent", what: place.agent.text)
+    }
+
+    /// The last of all. Whoever finds the journal without the note knows that the end was not told. Whoever waits for the end may start the
+    /// next supervisor at once, so the answer comes after the lock is let go, and nothing is written any more.
     private func leave() {
         guard !hasLeft else { return }
-        hasLeft = true
         note(Journal.endNote, "supervisor \(request.processID) ended")
+        hasLeft = true
         lock.release()
+        answerAllOwed()
+        for id in controls.keys.sorted() { world.close(id) }
+        for id in peers.keys.sorted() { world.close(id) }
     }
 
     /// Nothing that is on its way comes to an end any more, as when its process dies: for whoever goes on in the same process, as a
@@ -306,6 +319,7 @@ public final class Supervisor {
     }
 
     func note(_ kind: String, _ text: String) {
+        guard !hasLeft else { return }
         if !journal.append(.note(kind: kind, text: text), at: world.now(), world.wallTime()) { diskRefused("the journal") }
     }
 

@@ -48,6 +48,20 @@ import Testing
                 == .format("it has format 2, and this runner knows format 1"))
     }
 
+    /// What another maker has begun is its own; whoever dies half-way leaves it to the first who holds the agent.
+    @Test func anAgentThatIsAddedTwiceAtOnceIsAddedOnce() throws {
+        let bench = try Bench(seed: 1)
+        let store = try bench.open()
+        let other = named("other")
+        let halves: [DiskPath] = ["staging/other@new", "staging/other@new1"]
+        for half in halves { try store.disk.makeDirectories(half / "versions") }
+        try store.addAgent(other)
+        #expect(try store.agents().contains(other))
+        for half in halves { #expect(try store.disk.entry(at: half / "versions")?.kind == .directory) }
+        _ = try store.recover(other)
+        #expect(try store.disk.names(in: "staging").isEmpty)
+    }
+
     @Test func anAgentHasOneWriter() throws {
         let bench = try Bench(seed: 1)
         let store = try bench.open()

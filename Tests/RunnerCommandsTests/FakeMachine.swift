@@ -23,6 +23,11 @@ final class FakeMachine: Machine {
     var fileFaults: [String: FileFault.Kind] = [:]
     /// What a supervisor answers. nil: none runs.
     var supervisor: ((ControlRequest) -> Result<ControlReply, AskFault>)?
+    /// The only socket at which it listens. nil: at any.
+    var supervisorSocket: String?
+    /// Runtime directories whose sandbox left processes, and those that survive everything.
+    var remains: Set<String> = []
+    var immortals: Set<String> = []
     var detached = BackgroundStart.ready
     /// What standard output does with an answer.
     var outputLoss: OutputLoss?
@@ -108,7 +113,7 @@ final class FakeMachine: Machine {
     // MARK: Supervisors
 
     func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault) {
-        guard let supervisor else { throw .nobody }
+        guard let supervisor, supervisorSocket ?? socket == socket else { throw .nobody }
         guard let request = try? ControlCodec.request(Array(line.dropLast())) else { throw .system(22) }
         asked.append(request)
         let reply = try supervisor(request).get()
@@ -117,6 +122,11 @@ final class FakeMachine: Machine {
     }
     func world(for place: SupervisorPlace) throws(FileFault) -> any World {
         SimulatedWorld(on: SimulatedMachine(seed: 1, script: AgentScript(steps: 1)))
+    }
+    func hasRemains(of place: SupervisorPlace) -> Bool { [place.runtime, place.former].contains { $0.map(remains.contains) ?? false } }
+    func endRemains(of place: SupervisorPlace) -> Bool {
+        for runtime in [place.runtime, place.former].compactMap({ $0 }) where !immortals.contains(runtime) { remains.remove(runtime) }
+        return !hasRemains(of: place)
     }
     func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> BackgroundStart {
         startedDetached.append(arguments)

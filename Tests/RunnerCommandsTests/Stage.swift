@@ -109,8 +109,8 @@ extension Stage {
     }
 
     /// The agent's init lives and its supervisor does not: what is left is the record of the sandbox, and the process it names.
-    func leaveAnAgentAlone() {
-        machine.files["/tmp/runner-1000/0123456789abcdef/agent-7/sandbox"] = "init 99 4242\n"
+    func leaveAnAgentAlone(in runtime: String = "/tmp/runner-1000/0123456789abcdef/agent-7") {
+        machine.files[runtime + "/sandbox"] = "init 99 4242\n"
         machine.files["/proc/99/stat"] = "99 (runner-init) S " + (4...21).map { "\($0)" }.joined(separator: " ") + " 4242 0\n"
     }
 }

@@ -77,7 +77,7 @@ struct RunCommand: Command {
         if case .missing(let why) = bench.machine.facts.sandboxInit {
             throw CommandFault(.launchSetUp, "could not start '\(spec.name)': \(why)")
         }
-        let place = bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file)
+        let place = bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file, at: bench.place(of: spec.name, in: store))
         let plan: LaunchPlan
         do { plan = try LaunchPlanner(spec: spec, facts: bench.machine.facts, place: place).plan(from: .clean, incarnation: 1) } catch {
             throw CommandFault(foreign: error.code.rawValue, error.sentence)
@@ -127,7 +127,8 @@ struct RunCommand: Command {
         } catch { throw CommandFault(error) }
         var request = SupervisorRequest(
             spec: spec, facts: bench.machine.facts, place: place,
-            launchPlace: bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file), startFrom: origin ?? wish?.startFrom,
+            launchPlace: bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file, at: place),
+            startFrom: origin ?? wish?.startFrom,
             echo: !quiet && !inBackground, processID: bench.machine.processID
         ) {
             // A wish is granted once. Should it not go away, the next start repeats it, which loses work but breaks nothing.

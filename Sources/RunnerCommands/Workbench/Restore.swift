@@ -122,7 +122,7 @@ struct Restore {
 
     /// An agent outlives its supervisor for the adoption term, and writes on: its workspace must not be changed under it.
     private func refuseWhileItLives() throws(CommandFault) {
-        guard bench.livesAlone(agent, in: store) else { return }
+        guard bench.livesAlone(agent, in: store) || bench.machine.hasRemains(of: bench.place(of: agent, in: store)) else { return }
         throw CommandFault(.agentHeld, "could not restore '\(agent)@\(version.version)': \(Workbench.livesAloneWords)")
     }
 

@@ -5,8 +5,11 @@ internal import OutsideWorld
 extension Workbench {
     /// Whether the agent outlived its supervisor: for the adoption term it works on with nobody to ask.
     func livesAlone(_ agent: AgentName, in store: CheckpointStore) -> Bool {
-        let record = place(of: agent, in: store, noEarlierThan: nil).runtime + "/sandbox"
-        guard let text = text(of: record) else { return false }
+        runtimes(of: agent, in: store).contains { livesAlone(in: $0) }
+    }
+
+    private func livesAlone(in runtime: String) -> Bool {
+        guard let text = text(of: runtime + "/sandbox") else { return false }
         return text.split(separator: "\n").contains { line in
             let words = line.split(separator: " ")
             guard words.count == 3, words[0] == "init", let stat = self.text(of: "/proc/\(words[1])/stat") else { return false }

@@ -22,11 +22,13 @@ extension Workbench {
 
 extension Workbench {
     /// What the launch planner needs of this host.
-    func launchPlace(of agent: AgentName, storeID: String, specFile: String?) -> LaunchPlace {
+    /// - Parameter place: where the agent's supervisor lives; nil: where our environment says.
+    func launchPlace(of agent: AgentName, storeID: String, specFile: String?, at place: SupervisorPlace? = nil) -> LaunchPlace {
         // Without a readable /etc/passwd only user numbers are known.
         let passwd = (try? machine.readFile("/etc/passwd", limit: .mebibytes(4))) ?? []
         return LaunchPlace(
-            runtimeDirectory: places.runtimeDirectory(storeID: storeID), storeDirectory: places.store, storeIdentity: storeID,
+            runtimeDirectory: place?.directoryOfAll ?? places.runtimeDirectory(storeID: storeID), storeDirectory: places.store,
+            storeIdentity: storeID,
             specFile: specFile.map { Places.absolute($0, from: machine.workingDirectory) }, environment: machine.environment,
             accounts: Account.all(inPasswd: passwd))
     }

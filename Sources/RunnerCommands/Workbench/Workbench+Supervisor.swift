@@ -4,12 +4,6 @@ internal import ControlSocket
 internal import OutsideWorld
 
 extension Workbench {
-    /// Where a supervisor of `agent` lives, or would.
-    func place(of agent: AgentName, in store: CheckpointStore, noEarlierThan: Moment? = nil) -> SupervisorPlace {
-        SupervisorPlace(
-            agent: agent, store: places.store, runtime: places.runtime(storeID: store.identity, agent: agent), noEarlierThan: noEarlierThan)
-    }
-
     /// Asks the agent's supervisor and returns its answer.
     /// - Parameter doing: what it is asked to do, as a verb phrase without object: "checkpoint".
     /// - Throws: also when the answer is that it failed.
@@ -28,13 +22,10 @@ extension Workbench {
         do { question = try ControlCodec.line(request) } catch {
             throw CommandFault(.usage, "could not \(doing) '\(agent)': \(error.sentence). Say it shorter")
         }
-        var line: [UInt8]?
-        do {
-            try machine.ask(place(of: agent, in: store).controlSocket, question, within: limit) { reply in
-                line = reply
-                return false  // one request, one answer
-            }
-        } catch { throw CommandFault(error, asking: agent, to: doing) }
+        let line: [UInt8]?
+        do { line = try reply(to: question, at: runtimes(of: agent, in: store)[...], within: limit) } catch {
+            throw CommandFault(error, asking: agent, to: doing)
+        }
         guard let line else { throw CommandFault(.noAnswer, asking: agent, to: doing) }
         do { return try ControlCodec.reply(line) } catch {
             throw CommandFault(
@@ -42,5 +33,21 @@ extension Workbench {
                 "could not \(doing) '\(agent)': its supervisor's answer made no sense, \(error.sentence). 'runner version' and its own may differ"
             )
         }
+    }
+
+    /// The first line that comes back from the first of `runtimes` in which anybody listens.
+    private func reply(to question: [UInt8], at runtimes: ArraySlice<String>, within limit: Duration) throws(AskFault) -> [UInt8]? {
+        guard let runtime = runtimes.first else { throw .nobody }
+        var line: [UInt8]?
+        do throws(AskFault) {
+            try machine.ask(runtime + "/control.sock", question, within: limit) { reply in
+                line = reply
+                return false  // one request, one answer
+            }
+        } catch {
+            guard error == .nobody, runtimes.count > 1 else { throw error }
+            return try reply(to: question, at: runtimes.dropFirst(), within: limit)
+        }
+        return line
     }
 }
