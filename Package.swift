@@ -65,6 +65,7 @@ let targets: [Target] = [
     system("CProtobufC", "libprotobuf-c", "libprotobuf-c-dev"),
     .target(name: "CAgentMessages", dependencies: ["CProtobufC"]),
     .target(name: "CCriuMessages", dependencies: ["CProtobufC"]),
+    .target(name: "CCriuRequests", dependencies: ["CProtobufC"]),
 
     // Pure: decide, compute, parse, render.
     library("AgentModel"),
@@ -76,13 +77,14 @@ let targets: [Target] = [
     library("AgentSpecs", ["AgentModel", "Recovery", "LaunchPlans", "Schedules", "CYAML"]),
     library("AgentProtocol", ["AgentModel", "CAgentMessages", "CProtobufC"]),
     library("CriuImages", ["CCriuMessages", "CProtobufC"]),
+    library("CriuRequests", ["CCriuRequests", "CProtobufC"]),
     library("EffectLedgers", ["AgentModel", "Digests"]),
     library("Incidents", ["AgentModel", "Recovery"]),
     library("StatusViews", ["AgentModel", "Recovery", "Incidents"]),
 
     // The seam and its two twins.
     library("OutsideWorld", ["AgentModel", "LaunchPlans"]),
-    library("SimulatedWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "AgentProtocol", "Digests"]),
+    library("SimulatedWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "AgentProtocol", "CriuRequests", "Digests"]),
     .target(name: "CLinuxShims", cSettings: [.define("_GNU_SOURCE")]),
     library("LinuxWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "CLinuxShims"]),
     .executableTarget(
@@ -91,6 +93,7 @@ let targets: [Target] = [
     // Effects: one outside thing each.
     library("Checkpoints", ["AgentModel", "OutsideWorld", "Digests"]),
     library("ControlSocket", ["AgentModel"]),
+    library("CriuDriver", ["AgentModel", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
 
     // Conductor.
     library(
@@ -104,8 +107,8 @@ let targets: [Target] = [
     library(
         "RunnerCommands",
         [
-            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuImages", "Digests", "EffectLedgers", "Incidents",
-            "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews", "Supervision",
+            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests", "Digests",
+            "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews", "Supervision",
         ]),
     executable("runner", ["RunnerCommands", "LinuxWorld", "OutsideWorld"]),
 
@@ -127,12 +130,13 @@ let targets: [Target] = [
     tests("StatusViewsTests", ["StatusViews", "AgentModel", "Recovery", "Incidents"]),
     tests("CheckpointsTests", ["Checkpoints", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
     tests("ControlSocketTests", ["ControlSocket", "AgentModel"]),
+    tests("CriuRequestsTests", ["CriuRequests"]),
+    tests("CriuDriverTests", ["CriuDriver", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
     tests(
         "RunnerCommandsTests",
         [
-            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuImages", "Digests", "LaunchPlans",
-            "OutsideWorld", "Recovery",
-            "SimulatedWorld", "StatusViews", "Supervision",
+            "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests",
+            "Digests", "LaunchPlans", "OutsideWorld", "Recovery", "SimulatedWorld", "StatusViews", "Supervision",
         ]),
     tests("ContractTests", ["OutsideWorld", "SimulatedWorld", "LinuxWorld", "AgentModel", "LaunchPlans"]),
     // The simulation's stories and its oracle, for its tests and for the executable that tells many of them.
@@ -155,7 +159,7 @@ let targets: [Target] = [
         "MachineTests",
         [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
-            "CLinuxShims", "AgentKit",
+            "CLinuxShims", "AgentKit", "CriuDriver", "CriuRequests",
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
     tests("HouseTests", []),

@@ -8,6 +8,7 @@ extension CheckpointStore {
     public func recover(_ agent: AgentName) throws(StoreFault) -> [String] {
         let errand = Errand("put in order the versions of", agent.text)
         try require(agent, errand)
+        try keepWhatIsSeen(of: agent, errand)
         var found: [String] = []
         found += try removeLeftovers(agent, in: StoreLayout.staging, "an unfinished checkpoint", errand)
         found += try removeLeftovers(agent, in: StoreLayout.trash, "the rest of a removed version", errand)
@@ -24,6 +25,16 @@ extension CheckpointStore {
             found.append("a restore of the workspace was not finished")
         }
         return found
+    }
+
+    /// Whoever died between renaming something into place and syncing the directory left it to be seen, and to be taken away by the next
+    /// power cut after somebody was told of it.
+    private func keepWhatIsSeen(of agent: AgentName, _ errand: Errand) throws(StoreFault) {
+        try errand.inStore { () throws(FileFault) in
+            for directory in [nil, StoreLayout.agents, StoreLayout.agent(agent), StoreLayout.versions(agent)] {
+                try disk.syncDirectory(directory)
+            }
+        }
     }
 
     private func removeLeftovers(

@@ -1,9 +1,13 @@
 public import AgentModel
 public import OutsideWorld
 
-/// The content of `restoring`.
-struct RestoreRecord: Codable {
-    var version: VersionNumber
+/// The content of `restoring`: a restore that has begun. Where it is still found, that restore was cut off.
+public struct RestoreRecord: Hashable, Sendable, Codable {
+    public var version: VersionNumber
+    /// The absolute path of the workspace it began in. nil: an older release began it, and did not say where.
+    public var workspace: String?
+    /// Paths that it leaves alone, beside those that were left out when the version was taken.
+    public var excluded: [String]?
 }
 
 /// Giving a workspace back. The caller holds the agent's lock, and the agent does not run.
@@ -48,7 +52,7 @@ extension CheckpointStore {
         let free = try errand.outside { () throws(FileFault) in try workspace.freeSpace() }
         let needed = planned.plan.spaceNeeded
         guard needed <= free else { throw errand.fault(.full(needed: needed, free: free)) }
-        try beginRestore(agent, version)
+        try beginRestore(agent, version, in: workspace.rootName, excluded: excluded)
         var restorer = WorkspaceRestorer(
             manifest, planned, store: disk, workspace: workspace, isRepeated: isRepeated, errand: errand)
         try restorer.execute(planned.plan)
@@ -91,21 +95,40 @@ extension CheckpointStore {
         return try unfinishedRestore(agent, errand)
     }
 
+    /// As `unfinishedRestore`, with the place where it must be done again: in no other one may it be.
+    public func restoreRecord(_ agent: AgentName) throws(StoreFault) -> RestoreRecord? {
+        let errand = Errand("look for an unfinished restore of", agent.text)
+        try require(agent, errand)
+        return try restoreRecord(agent, errand)
+    }
+
     func unfinishedRestore(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> VersionNumber? {
+        try restoreRecord(agent, errand)?.version
+    }
+
+    private func restoreRecord(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> RestoreRecord? {
         let path = StoreLayout.restoring(agent)
         guard try errand.inStore({ () throws(FileFault) in try disk.entry(at: path) }) != nil else { return nil }
         let bytes = try errand.reading("restoring") { () throws(FileFault) in try disk.read(path, limit: CheckedLine.limit) }
         guard let record = CheckedLine.decode(RestoreRecord.self, from: bytes) else {
             throw errand.fault(.broken(part: "restoring", how: "it does not match its checksum"))
         }
-        return record.version
+        return record
     }
 
-    /// Notes, durably, that the workspace is about to be changed. `restoreWorkspace` does it by itself.
-    public func beginRestore(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) {
+    /// Notes, durably, that a workspace is about to be changed. `restoreWorkspace` does it by itself.
+    /// - Parameter workspace: its absolute path. nil: as an older release, which did not note it.
+    public func beginRestore(
+        _ agent: AgentName, _ version: VersionNumber, in workspace: String?, excluded: [String]
+    ) throws(StoreFault) {
         let errand = Errand("begin to restore", agent, version)
+        let record = CheckedLine.encode(RestoreRecord(version: version, workspace: workspace, excluded: excluded))
+        // A list too long to be read back would make the mark unreadable: then nothing is begun.
+        guard record.count <= CheckedLine.limit.bytes else {
+            throw errand.fault(.refused("the list of what is left alone is too long: the mark may have \(CheckedLine.limit)"))
+        }
         try errand.inStore { () throws(FileFault) in
-            try disk.replace(StoreLayout.restoring(agent), with: CheckedLine.encode(RestoreRecord(version: version)))
+            try disk.replace(StoreLayout.restoring(agent), with: record)
         }
     }
 

@@ -105,6 +105,20 @@ public final class LinuxMachine: Machine {
         .find(text)
     }
 
+    // MARK: CRIU
+
+    public func executableIdentity(_ path: String) -> String? {
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, access(path, X_OK) == 0 else { return nil }
+        return "\(status.st_dev):\(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+    }
+
+    public func askCriu(_ program: String, _ packet: [UInt8], within: Duration) -> CriuReply {
+        CriuQuestion(program: program).ask(packet, within: within)
+    }
+
+    public var imageSupport: ImageSupport { ImageSupport.found() }
+
     // MARK: Supervisors
 
     public func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault) {

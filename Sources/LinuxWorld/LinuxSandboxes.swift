@@ -54,12 +54,22 @@ package final class LinuxSandboxes: SandboxTable {
 
     // MARK: Launch
 
-    package func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
+    package func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID { try make(plan, restoreRoot: nil) }
+
+    /// As `launch`, without an agent: `root` will be restored into it.
+    func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
+        guard case .namespaces = plan.isolation, root > 1 else {
+            throw LaunchFault(.setUp, "could not prepare a restore: process images need namespaces, and this host has none for us")
+        }
+        return try make(plan, restoreRoot: root)
+    }
+
+    private func make(_ plan: LaunchPlan, restoreRoot: Int32?) throws(LaunchFault) -> SandboxID {
         try refuseSecond()
         let group = plan.controlGroup.flatMap { ControlGroup($0) }
         do {
             if let group, let planned = plan.controlGroup { try group.make(planned) }
-            return try spawn(plan, group)
+            return try spawn(plan, group, restoreRoot)
         } catch {
             tidy(group)
             throw error
@@ -74,14 +84,14 @@ package final class LinuxSandboxes: SandboxTable {
         }
     }
 
-    private func spawn(_ plan: LaunchPlan, _ group: ControlGroup?) throws(LaunchFault) -> SandboxID {
+    private func spawn(_ plan: LaunchPlan, _ group: ControlGroup?, _ restoreRoot: Int32?) throws(LaunchFault) -> SandboxID {
         var hasNamespaces = false
         if case .namespaces = plan.isolation { hasNamespaces = true }
         let made = KernelFiles.makeDirectories(place.runtime, mode: 0o700)
         guard made == 0 else { throw LaunchFault(.setUp, "could not make the directory '\(place.runtime)': \(sentence(errno: made))") }
 
         // 1. All that init gets from us, numbered by its place (sandbox_wire.h).
-        let memory = try SandboxPlanFile(plan, group: group, mark: mark).memory()
+        let memory = try SandboxPlanFile(plan, group: group, mark: mark, restoreRoot: restoreRoot).memory()
         let nothing = try hold(open("/dev/null", O_RDWR | O_CLOEXEC), "open '/dev/null'")
         let listener = try hold(shim_packet_listen(place.initSocket), "open the socket '\(place.initSocket)'")
         let link = try connectedPair()
@@ -108,7 +118,8 @@ package final class LinuxSandboxes: SandboxTable {
         let id = enter { id, whenVanished in
             Sandbox(
                 id: id, loop: loop, faults: faults, initHandle: initHandle, link: link.ours, out: out.reading, err: err.reading,
-                remains: remains, knownMemoryKills: 0, whenVanished: whenVanished)
+                writers: restoreRoot == nil ? [:] : [.standardOutput: out.writing, .standardError: err.writing], remains: remains,
+                knownMemoryKills: 0, whenVanished: whenVanished)
         }
         sandboxes[id]?.begin(hello: nil, agentHandle: nil)
         return id
@@ -195,6 +206,8 @@ package final class LinuxSandboxes: SandboxTable {
         guard case .report(let hello, var handles)? = SandboxPacket.receive(link.number, within: Self.helloLimit) else { return .silent }
         guard sandbox_report_kind(hello.kind) != SANDBOX_REFUSED else { return .refused }
         guard sandbox_report_kind(hello.kind) == SANDBOX_HELLO, handles.count >= 3 else { return .silent }
+        // Whoever restored into it is gone, and nobody else can finish that.
+        guard sandbox_phase(hello.phase) != SANDBOX_AWAITING else { return .silent }
         let (initHandle, out, err) = (handles.removeFirst(), handles.removeFirst(), handles.removeFirst())
 
         let group = record?.group
@@ -240,6 +253,7 @@ package final class LinuxSandboxes: SandboxTable {
     package func kill(_ id: SandboxID) { sandboxes[id]?.kill() }
     package func freeze(_ id: SandboxID) -> Bool { sandboxes[id]?.remains.group?.freeze() ?? false }
     package func thaw(_ id: SandboxID) { sandboxes[id]?.remains.group?.thaw() }
+    func finishRestore(in id: SandboxID) { sandboxes[id]?.finishRestore() }
     package func resources(_ id: SandboxID) -> ResourceUse { sandboxes[id]?.resources() ?? ResourceUse() }
 }
 

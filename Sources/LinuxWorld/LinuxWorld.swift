@@ -15,6 +15,7 @@ final class LinuxWorld: World {
     private let doors: LinuxDoors
     private let workers: LinuxWorkers
     private let programs: LinuxPrograms
+    private let crius: LinuxCrius
     private let streams: StandardStreams
     private var isRestPlanned = false
 
@@ -32,6 +33,7 @@ final class LinuxWorld: World {
         doors = LinuxDoors(loop, place) { [weak sandboxes] pid in sandboxes?.sandbox(of: pid) }
         workers = LinuxWorkers(loop)
         programs = LinuxPrograms(loop)
+        crius = LinuxCrius(loop) { [weak sandboxes] id in sandboxes?.living(id) }
         restSoon()
     }
 
@@ -75,12 +77,15 @@ final class LinuxWorld: World {
     // MARK: Sandboxes
 
     func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
-        if let user = plan.userID {
-            do { try DoorPlaces(place).admit(userID: user, groupID: plan.groupID) } catch {
-                throw LaunchFault(.setUp, "could not \(error.doing) '\(error.what)' for user \(user)")
-            }
-        }
+        try admitUser(of: plan)
         return try sandboxes.launch(plan)
+    }
+
+    private func admitUser(of plan: LaunchPlan) throws(LaunchFault) {
+        guard let user = plan.userID else { return }
+        do { try DoorPlaces(place).admit(userID: user, groupID: plan.groupID) } catch {
+            throw LaunchFault(.setUp, "could not \(error.doing) '\(error.what)' for user \(user)")
+        }
     }
     func adopt(_ agent: AgentName, doorsDirectory: String) throws(LaunchFault) -> AdoptedSandbox? {
         try sandboxes.adopt(agent, doorsDirectory: doorsDirectory)
@@ -102,4 +107,18 @@ final class LinuxWorld: World {
     func startWork(_ id: WorkID, _ body: @escaping @Sendable () -> Void) { workers.startWork(id, body) }
     func start(_ id: WorkID, _ program: Program) { programs.start(id, program) }
     func executables(in directory: String) -> [String] { programs.executables(in: directory) }
+
+    // MARK: Process images
+
+    func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
+        try admitUser(of: plan)
+        return try sandboxes.prepare(plan, forRestoreOf: root)
+    }
+    func finishRestore(in id: SandboxID) { sandboxes.finishRestore(in: id) }
+    func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool { sandboxes.living(id)?.raiseProcessNumbers(above: pid) ?? false }
+    func startCriu(_ start: CriuStart) throws(CriuStartFault) -> CriuID { try crius.start(start) }
+    func send(_ packet: [UInt8], to id: CriuID) { crius.send(packet, to: id) }
+    func hangUp(_ id: CriuID) { crius.hangUp(id) }
+    func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? { sandboxes.living(id)?.look(for: purpose) }
+    func freezer(of id: SandboxID) -> String? { sandboxes.living(id)?.freezerDirectory }
 }

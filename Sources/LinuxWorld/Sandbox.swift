@@ -14,7 +14,9 @@ final class Sandbox {
     private let loop: EventLoop
     private let whenVanished: () -> Void
     private var link: HeldDescriptor?
-    private var streams: [OutputStream: HeldDescriptor]
+    private(set) var streams: [OutputStream: HeldDescriptor]
+    /// The other ends, while a restore needs them.
+    private(set) var writers: [OutputStream: HeldDescriptor]
     private(set) var agentHandle: HeldDescriptor?
     private var session: Int32?
     private var hasToldEnd = false
@@ -30,13 +32,15 @@ final class Sandbox {
 
     init(
         id: SandboxID, loop: EventLoop, faults: SandboxFaults, initHandle: HeldDescriptor, link: HeldDescriptor, out: HeldDescriptor,
-        err: HeldDescriptor, remains: SandboxRemains, knownMemoryKills: UInt64, whenVanished: @escaping () -> Void
+        err: HeldDescriptor, writers: [OutputStream: HeldDescriptor] = [:], remains: SandboxRemains, knownMemoryKills: UInt64,
+        whenVanished: @escaping () -> Void
     ) {
         self.id = id
         self.loop = loop
         self.faults = faults
         self.initHandle = initHandle
         self.link = link
+        self.writers = writers
         self.remains = remains
         self.knownMemoryKills = knownMemoryKills
         self.whenVanished = whenVanished
@@ -64,6 +68,7 @@ final class Sandbox {
         for pipe in streams.values { loop.forget(pipe.number) }
         link = nil
         streams = [:]
+        writers = [:]
         agentHandle = nil
     }
 
@@ -82,6 +87,11 @@ final class Sandbox {
             guard let self, self.link != nil else { return }
             _ = shim_process_signal(self.initHandle.number, SIGKILL)
         }
+    }
+
+    /// The restore is complete.
+    func finishRestore() {
+        if !send(SANDBOX_RESTORED) { kill() }
     }
 
     private func send(_ kind: sandbox_order_kind) -> Bool {
@@ -113,7 +123,9 @@ final class Sandbox {
 
     private func take(_ report: sandbox_report, _ handles: [HeldDescriptor]) {
         switch sandbox_report_kind(report.kind) {
+        case SANDBOX_READY: tell(.ready)
         case SANDBOX_STARTED:
+            writers = [:]
             if let handle = handles.first { hold(handle) }
             tell(.started(pid: session ?? 0))
             watchOutput()
@@ -213,6 +225,7 @@ final class Sandbox {
             return
         }
         agentHandle = nil
+        writers = [:]
         drain(all: true)
         if !hasToldEnd { tell(.ended(.unknown)) }
         hasToldEnd = true

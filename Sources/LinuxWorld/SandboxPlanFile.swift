@@ -11,7 +11,8 @@ struct SandboxPlanFile {
     /// - Parameters:
     ///   - group: the control group that was made for the plan.
     ///   - mark: NAME=value that every process of the sandbox carries in its environment.
-    init(_ plan: LaunchPlan, group: ControlGroup?, mark: String) throws(LaunchFault) {
+    ///   - restoreRoot: the number of the root that will be restored; nil: the agent is started.
+    init(_ plan: LaunchPlan, group: ControlGroup?, mark: String, restoreRoot: Int32? = nil) throws(LaunchFault) {
         var head = sandbox_plan()
         head.wire = UInt32(SANDBOX_WIRE)
         head.incarnation = plan.incarnation
@@ -21,6 +22,7 @@ struct SandboxPlanFile {
         head.stop_signal = plan.stopSignal
         head.user = plan.userID.map(Int64.init) ?? -1
         head.group = plan.groupID.map(Int64.init) ?? -1
+        head.restore_root = restoreRoot ?? 0
         head.has_freezer = group?.freezerFile == nil ? 0 : 1
         head.freezer_version = UInt32(group?.version.rawValue ?? 1)
 

@@ -11,6 +11,29 @@ public enum AskFault: Error, Hashable, Sendable {
     case system(Int32)
 }
 
+/// What a CRIU outside of every sandbox answered to one question.
+public enum CriuReply: Hashable, Sendable {
+    case packet([UInt8])
+    /// It ended, or the time did, without an answer.
+    case silent(lastOutput: String)
+    case couldNotStart(String)
+}
+
+/// What a kernel has that makes process images cheaper, and what this process may do.
+public struct ImageSupport: Hashable, Sendable, Codable {
+    /// It searches page maps itself (PAGEMAP_SCAN, Linux 6.7).
+    public var scansPageMaps: Bool
+    /// Clocks go on after a restore as if no time had passed.
+    public var timeNamespaces: Bool
+    /// Limits of processes of other users may be read and set: without it only agents of the runner's own user are dumped.
+    public var mayChangeLimits: Bool
+    public init(scansPageMaps: Bool, timeNamespaces: Bool, mayChangeLimits: Bool) {
+        self.scansPageMaps = scansPageMaps
+        self.timeNamespaces = timeNamespaces
+        self.mayChangeLimits = mayChangeLimits
+    }
+}
+
 /// What became of a start of this program in the background.
 public enum BackgroundStart: Hashable, Sendable {
     /// It said that it is ready, and goes on by itself.
@@ -61,6 +84,12 @@ public protocol Machine: Clock, Randomness {
     func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk
     /// User and group number of a name or number, from /etc/passwd.
     func user(_ text: String) -> (userID: UInt32, groupID: UInt32)?
+
+    /// What tells an executable file from every other and from its own later contents; nil: there is none at this absolute path.
+    func executableIdentity(_ path: String) -> String?
+    /// Starts the CRIU at `program` outside of every sandbox, asks it one thing, and ends it.
+    func askCriu(_ program: String, _ packet: [UInt8], within: Duration) -> CriuReply
+    var imageSupport: ImageSupport { get }
 
     /// Connects to a control socket, sends one line, gives every line that comes back to `each` until it returns false or the peer closes.
     func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault)

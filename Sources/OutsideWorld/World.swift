@@ -47,6 +47,8 @@ public struct LaunchFault: Error, Hashable, Sendable, Codable {
 public enum SandboxNews: Hashable, Sendable {
     /// The agent's first instruction is about to run. `pid` as the host counts.
     case started(pid: Int32)
+    /// A sandbox without an agent stands, and a restore may begin in it.
+    case ready
     /// The sandbox stands but the agent could not be executed in it. `vanished` follows.
     case failed(LaunchFault)
     /// The agent's main process ended. The rest of its tree is being killed; `vanished` follows.
@@ -204,10 +206,11 @@ public enum WorldEvent: Hashable, Sendable {
     case datagram([UInt8], PeerCredentials)
     case workDone(WorkID)
     case programEnded(WorkID, ProgramResult)
+    case criu(CriuID, CriuNews)
 }
 
 /// All that a supervisor of one agent may touch. Every call is from the loop's thread.
-public protocol World: Clock, Randomness, SandboxTable, Doors, Workers, Programs {
+public protocol World: Clock, Randomness, SandboxTable, Doors, Workers, Programs, ProcessImages {
     /// The store's root.
     var store: any Disk { get }
     /// A directory tree elsewhere, such as a workspace or the staging directory; `missing` when it is not there.

@@ -50,6 +50,23 @@ final class SimulatedAgent {
         if script.cooperative { connectLater(1...20) } else { later(script.stepTime) { $0.workAlone() } }
     }
 
+    /// What an image of the process holds.
+    struct Memory {
+        var step: UInt64
+        var welcomed: Bool
+        var lastRequest: UInt64
+        var mustStop: Bool
+    }
+
+    var memory: Memory { Memory(step: step, welcomed: welcomed, lastRequest: lastRequest, mustStop: mustStop) }
+
+    /// Goes on where the image was made. The connection of then reads its end.
+    func goOn(from memory: Memory) {
+        (step, welcomed, lastRequest, mustStop) = (memory.step, memory.welcomed, memory.lastRequest, memory.mustStop)
+        if let early = script.diesAfterRestore { machine.after(early) { [self] in if !isDead { sandbox.end(.exited(70)) } } }
+        if script.cooperative { connectLater(1...20) } else { later(script.stepTime) { $0.workAlone() } }
+    }
+
     /// Nothing planned will happen any more.
     func die() {
         isDead = true

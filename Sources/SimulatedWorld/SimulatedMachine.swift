@@ -16,6 +16,12 @@ public final class SimulatedMachine {
     public let store: SimulatedDisk
     public let workspace: SimulatedDisk
     public let staging: SimulatedDisk
+    /// Where the doors are: no part of the store's disk.
+    public let runtime: SimulatedDisk
+    /// Directories beside the workspace, by absolute path.
+    public var elsewhere: [String: SimulatedDisk] = [:]
+    /// Directories that are gone, as when nothing is mounted there.
+    public var isMissing: Set<String> = []
     /// What the agents of this machine do. Changed by a test between lives as it likes.
     public var script: AgentScript
     /// The paid service the agents call. Outside everything: never rolled back.
@@ -64,6 +70,15 @@ public final class SimulatedMachine {
     /// What an agent saw that must never be.
     public internal(set) var wrongs: [String] = []
 
+    /// Chance in a million of each trouble, drawn for every CRIU that is started.
+    public var criuTroubles: [SimulatedCriuTrouble: Int] = [:]
+    /// What every agent holds open beside its output.
+    public var agentHolds: [DescriptorSight] = []
+    var plannedCriuTroubles: [SimulatedCriuTrouble] = []
+    var images: [String: SimulatedImage] = [:]
+    var crius: [CriuID: SimulatedCriu] = [:]
+    var lastCriu: UInt64 = 0
+
     var random: SeededRandom
     private var coming: [Coming] = []
     private var lastOrder: UInt64 = 0
@@ -75,6 +90,7 @@ public final class SimulatedMachine {
         store = SimulatedDisk(seed: seed &+ 1, rootName: "/store")
         workspace = SimulatedDisk(seed: seed &+ 2, rootName: "/workspace")
         staging = SimulatedDisk(seed: seed &+ 3, rootName: "/staging")
+        runtime = SimulatedDisk(seed: seed &+ 4, rootName: "/run/agent")
         self.script = script
         now = 1_700_000_000_000_000_000
     }
@@ -191,6 +207,7 @@ public final class SimulatedMachine {
         supervisorCrashed = true
         noteLastMoment()
         store.processDied()
+        endCrius(of: nil)
         for sandbox in sandboxes.values { sandbox.lostSupervisor() }
     }
 
@@ -205,7 +222,8 @@ public final class SimulatedMachine {
         supervisorCrashed = true
         for sandbox in sandboxes.values { sandbox.vanishSilently() }
         sandboxes.removeAll()
-        for disk in [store, workspace, staging] {
+        crius.removeAll()
+        for disk in [store, workspace, staging, runtime] + elsewhere.values {
             disk.powerCut()
             disk.restart()
         }

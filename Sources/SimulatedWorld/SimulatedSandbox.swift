@@ -12,6 +12,14 @@ final class SimulatedSandbox {
     private(set) var isGone = false
     private var orphanedAt: Int64?
 
+    /// What a restore made here, until it is said to be finished.
+    struct Restored {
+        var memory: SimulatedAgent.Memory
+        var isDead: Bool
+    }
+    var restored: Restored?
+    private var awaitsRestore = false
+
     init(id: SandboxID, plan: LaunchPlan, machine: SimulatedMachine) {
         self.id = id
         self.plan = plan
@@ -38,10 +46,32 @@ final class SimulatedSandbox {
         }
     }
 
+    /// Stands without an agent, for a restore.
+    func prepare() {
+        awaitsRestore = true
+        machine.after(machine.delay(1...8)) { [self] in
+            guard !isGone, endSeen == nil else { return }
+            tell(.ready)
+        }
+    }
+
+    func finishRestore() {
+        guard !isGone, endSeen == nil, let restored else { return kill() }
+        awaitsRestore = false
+        self.restored = nil
+        machine.say("\(id) is restored to step \(restored.memory.step)")
+        tell(.started(pid: pid))
+        guard !restored.isDead else { return end(.signaled(11, outOfMemory: false)) }
+        let agent = SimulatedAgent(sandbox: self, machine: machine)
+        self.agent = agent
+        agent.goOn(from: restored.memory)
+    }
+
     /// The main process ends; the rest of the tree follows.
     func end(_ end: ProcessEnd) {
         guard !isGone, endSeen == nil else { return }
         machine.say("\(id) ends: \(end)")
+        machine.endCrius(of: id)
         agent?.die()
         agent = nil
         endSeen = end
@@ -76,6 +106,12 @@ final class SimulatedSandbox {
 
     func lostSupervisor() {
         agent?.connectionLost()
+        guard !awaitsRestore else {
+            machine.say("\(id) ends: nobody can finish its restore")
+            vanishSilently()
+            machine.sandboxes[id] = nil
+            return
+        }
         // The sandbox's init sees its link broken and lets a frozen agent go on: nobody else would.
         machine.after(machine.delay(0...2)) { [self] in agent?.thaw() }
         let at = machine.now

@@ -181,7 +181,10 @@ public final class SimulatedWorld: World {
 
     public func disk(at absolutePath: String) throws(FileFault) -> any Disk {
         if absolutePath.hasSuffix("/staging") { return machine.staging }
-        return SupervisedDisk(machine.workspace, machine, epoch: epoch)
+        if let image = machine.images[absolutePath] { return image.disk }
+        if absolutePath.hasPrefix("/run/") { return machine.runtime }
+        if machine.isMissing.contains(absolutePath) { throw FileFault(.missing, doing: "open the directory", what: absolutePath) }
+        return SupervisedDisk(machine.elsewhere[absolutePath] ?? machine.workspace, machine, epoch: epoch)
     }
     public func show(_ bytes: [UInt8], on stream: OutputStream) {
         let text = String(decoding: bytes, as: UTF8.self)
@@ -198,7 +201,7 @@ extension WorldEvent {
     fileprivate var canBeDoubled: Bool {
         switch self {
         case .sandbox, .closed, .workDone, .programEnded, .datagram: true
-        case .signal, .output, .connected, .received: false
+        case .signal, .output, .connected, .received, .criu: false
         }
     }
 }

@@ -46,7 +46,8 @@ struct RestoreJob: Sendable {
             var asideVersion: VersionNumber?
             if let workspace, version.parts.workspace {
                 let changes = try store.planRestore(agent, version.version, to: workspace, excluded: excluded)
-                if !changes.steps.isEmpty {
+                // An earlier try may have got as far as the last change and not to the end: then its mark still stands.
+                if try !changes.steps.isEmpty || store.unfinishedRestore(agent) != nil {
                     if let aside, changes.steps.contains(where: { $0.change != .time }) {
                         asideVersion = try store.commit(store.cut(aside, stagingID: asideID)).version
                     }

@@ -158,7 +158,9 @@ extension Supervisor {
         switch owed {
         case .stop: break
         case .launch: failOwed(id, code: code ?? "E-RESTART-FAILED", "restart '\(agent)'", why, next)
-        case .restore(let version): failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why, next)
+        case .restore(let version):
+            dropScope()
+            failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why, next)
         }
     }
 

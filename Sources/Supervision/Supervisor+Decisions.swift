@@ -31,8 +31,11 @@ extension Supervisor {
             throw SupervisionFault(agent: agent, cause: .launch(error))
         }
         note("start", "supervisor \(request.processID) began with \(versions.count) versions")
+        if request.startFrom == nil, restoreScope?.origin != recovery.phase.coming { restoreScope = nil }  // nobody waits for it any more
+        // The file that said so goes away before the launch it is said of.
+        if request.startFrom != nil, !request.rollsBackWorkspace { writeMemory() }
         if let adopted {
-            compareSpec(with: storedSpec())
+            compareSpec(with: specOfLiving(adopted.incarnation))
             takeOver(adopted)
         } else {
             writeSpec()
@@ -132,6 +135,7 @@ extension Supervisor {
     private func decideNow(_ event: AgentEvent) {
         if versionsAreStale { refreshVersions() }
         if case .launchFailed(.couldNotStart(let why), _) = event { couldNotStart = why }
+        if case .wantedStopped = event { dropScope() }
         let before = recovery
         let chance = world.randomNumber()
         let now = world.now()
@@ -230,6 +234,13 @@ extension Phase {
     }
     /// A start that waits is soon tried.
     var isShortPause: Bool { if case .waiting = self { true } else { false } }
+    /// What is about to be launched, and was not yet.
+    var coming: Origin? {
+        switch self {
+        case .launching(let origin, _), .waiting(let origin, _), .ending(_, _, .operatorRestart(let origin)): origin
+        case .stopped, .starting, .running, .ending, .coolingDown, .calledForHelp: nil
+        }
+    }
     /// What the living incarnation began from.
     var origin: Origin? {
         switch self {

@@ -29,6 +29,17 @@ extension Supervisor {
         }
     }
 
+    /// A restore that is not to come any more, or was answered as failed: what is launched from the same version later is put back whole.
+    func dropScope() {
+        restoreScope = nil
+        memoryIsBehind = true
+    }
+
+    private func giveUp() {
+        launchRun = nil
+        memoryIsBehind = true
+    }
+
     private func isCurrent(_ run: LaunchRun) -> Bool {
         guard let launchRun, launchRun.number == run.number else { return false }
         guard !launchRun.cancelled else {
@@ -41,7 +52,7 @@ extension Supervisor {
 
     private func restore(_ run: LaunchRun, _ version: VersionNumber) {
         guard let summary = versions.first(where: { $0.version == version }) else {
-            launchRun = nil
+            giveUp()
             failOwedRestore(of: version, "there is no such version", code: "E-VERSION-MISSING")
             inbox.append(.launchFailed(.couldNotStart("version \(version) is gone"), version: version))
             return
@@ -52,7 +63,7 @@ extension Supervisor {
         do throws(FileFault) {
             workspace = scope.workspace && summary.parts.workspace ? try workspaceToRestore() : nil
         } catch {
-            launchRun = nil
+            giveUp()
             let sentence = "could not restore version \(version): \(error.sentence)"
             warn("restore", sentence)
             failOwedRestore(of: version, error.sentence)
@@ -76,12 +87,12 @@ extension Supervisor {
                 }
                 launch(run, restored: state)
             case .broken(let how):
-                launchRun = nil
+                giveUp()
                 failOwedRestore(of: version, "it is broken (\(how))", code: "E-VERSION-BROKEN")
                 mark(version, .broken, because: how)
                 inbox.append(.launchFailed(.couldNotStart("version \(version) is broken: \(how)"), version: version))
             case .failed(let sentence):
-                launchRun = nil
+                giveUp()
                 warn("restore", sentence)
                 failOwedRestore(of: version, sentence)
                 inbox.append(.launchFailed(.couldNotStart(sentence), version: nil))
@@ -96,6 +107,8 @@ extension Supervisor {
         incarnations += 1
         speaker = 0
         writeMemory()
+        noteStart()
+        leaveRollBack()
         clearStaging()
         do throws(PlanFault) {
             let planner = LaunchPlanner(spec: spec, facts: request.facts, place: request.launchPlace)
@@ -150,21 +163,50 @@ extension Supervisor {
 
     /// A roll-back that a crash cut short is done again before anything else: it is idempotent, and its aside was stored before it began.
     func finishInterruptedRestore(then proceed: @escaping () -> Void) {
-        guard let version = (try? store.unfinishedRestore(agent)) ?? nil, let workspace = openWorkspace(of: spec) else { return proceed() }
+        guard let record = (try? store.restoreRecord(agent)) ?? nil, let workspace = workspaceToFinish(record) else { return proceed() }
+        let version = record.version
         let store = store
         let agent = agent
-        let excluded = spec.checkpoint.exclude
+        let excluded = spec.checkpoint.exclude + (record.excluded ?? [])
+        let isOurs = workspace.rootName == spec.workspace
+        let place = isOurs ? "" : " in '\(workspace.rootName)', where it began and which is no longer the agent's"
         aside {
             Result { () throws(StoreFault) in
                 _ = try store.restoreWorkspace(agent, version, to: workspace, excluded: excluded)
             }
         } then: { [self] result in
             switch result {
-            case .success: note("start", "finished the interrupted roll-back to version \(version)")
+            case .success: note("start", "finished the interrupted roll-back to version \(version)\(place)")
             case .failure(let fault): warn("restore", fault.sentence)
             }
             proceed()
         }
+    }
+
+    /// Where an interrupted roll-back began, and nowhere else: files of another workspace were never set aside for it.
+    private func workspaceToFinish(_ record: RestoreRecord) -> (any Disk)? {
+        let unfinished = "the roll-back to version \(record.version) was cut off"
+        guard let path = record.workspace else {
+            warn(
+                "unfinished",
+                "\(unfinished) by an older release, which did not note in which workspace: nothing is done about it. Look at the workspace; "
+                    + "'runner restore \(agent)@\(record.version)' does it again")
+            return nil
+        }
+        do throws(FileFault) { return try world.disk(at: path) } catch {
+            warn("unfinished", "\(unfinished) in '\(path)' and is not finished: \(error.sentence). No other workspace is touched for it")
+            return nil
+        }
+    }
+
+    /// Whoever starts the agent on the workspace as it is (clean, or with the state only) after a roll-back that failed lets it be: finished
+    /// later, it would take away what the agent does from now on.
+    private func leaveRollBack() {
+        guard let record = (try? store.restoreRecord(agent)) ?? nil, record.workspace == nil || record.workspace == spec.workspace else { return }
+        do throws(StoreFault) {
+            try store.endRestore(agent)
+            note("start", "the roll-back to version \(record.version) stays unfinished: the agent starts on the workspace as it is")
+        } catch { warn("unfinished", error.sentence) }
     }
 
     // MARK: Ending
@@ -213,6 +255,7 @@ extension Supervisor {
         guard life?.sandbox == id else { return }  // late news of a sandbox that was given up
         switch news {
         case .started(let pid): started(pid)
+        case .ready: break  // only a sandbox that was prepared for a restore says so
         case .failed(let fault): life?.couldNotStart = fault
         case .ended(let end):
             life?.end = end

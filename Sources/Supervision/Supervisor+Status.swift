@@ -122,7 +122,7 @@ extension Supervisor {
     private func next(_ calendar: (Moment) -> WallTime) -> AgentStatus.Next? {
         switch recovery.phase {
         case .waiting(let origin, let until): AgentStatus.Next(what: "start \(origin.words)", at: calendar(until))
-        case .coolingDown(let until): AgentStatus.Next(what: "start clean after the cool-down", at: calendar(until))
+        case .coolingDown(let until): AgentStatus.Next(what: "start again after the cool-down", at: calendar(until))
         case .calledForHelp(_, .some(let at)): AgentStatus.Next(what: "try again", at: calendar(at))
         case .running: nextCheckpointAt.map { AgentStatus.Next(what: "checkpoint", at: $0) }
         case .stopped, .launching, .starting, .ending, .calledForHelp: nil
@@ -163,12 +163,18 @@ extension Supervisor {
 
     func writeMemory() {
         memoryIsBehind = false
+        // A launch on its way may yet become the next supervisor's.
+        let scope = restoreScope ?? launchRun.flatMap { $0.cancelled ? nil : $0.scope }
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
-            incident: incident?.value.id, beatingIncarnation: beatingIncarnation, speaker: speaker, restoreScope: restoreScope,
+            incident: incident?.value.id, beatingIncarnation: beatingIncarnation, speaker: speaker, restoreScope: scope,
             restoresState: restoresState)
         guard let bytes = try? JSONText.encode(counters) else { return }
-        do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch { diskRefused("the counters") }
+        do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch {
+            owesMemory = true
+            return diskRefused("the counters")
+        }
+        owesMemory = false
     }
 
     func clearStaging() {
@@ -204,10 +210,17 @@ extension Supervisor {
     }
 
     func diskAgain() {
-        guard makeFolders(), journal.flush(), mendLedger(), diskFault() == nil else { return lookAtDiskLater() }
+        guard makeFolders(), journal.flush(), mendLedger(), writeOwed(), diskFault() == nil else { return lookAtDiskLater() }
         guard checkpointMissed, case .running = recovery.phase else { return diskTakesWritesAgain() }
         // What was missed is made good now, not at the next round of the schedule; only that shows that there is space for it.
         if beginCheckpoint(.schedule) == nil { diskTakesWritesAgain() }
+    }
+
+    /// - Returns: whether the store knows what we know.
+    private func writeOwed() -> Bool {
+        if owesSpec, !writeSpec() { return false }
+        if owesMemory { writeMemory() }
+        return !owesMemory
     }
 
     func diskTakesWritesAgain() {

@@ -118,6 +118,9 @@ public final class Supervisor {
     // What is told.
     var incident: IncidentDesk?
     var warnings: [String: String] = [:]
+    /// The store refused the spec, or the counters; it is given them again when it takes writes.
+    var owesSpec = false
+    var owesMemory = false
     /// The disk refused a checkpoint, which is still to be made good.
     var checkpointMissed = false
     var statusChanged = true
@@ -218,6 +221,7 @@ public final class Supervisor {
         case .datagram(let bytes, let peer): datagram(bytes, peer)
         case .workDone(let id): work.removeValue(forKey: id)?()
         case .programEnded(let id, let result): programs.removeValue(forKey: id)?(result)
+        case .criu: break  // only whoever starts one waits for it
         }
     }
 

@@ -35,6 +35,8 @@ struct init {
     struct fault fault;
     /// Wait status, in SANDBOX_OVER.
     int status;
+    /// In SANDBOX_AWAITING: the restored root has died already, with `status`.
+    bool root_ended;
     /// Everything is being killed.
     bool clearing;
     /// Nothing but this process is left.

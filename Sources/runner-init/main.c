@@ -9,6 +9,7 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,8 +32,19 @@ static struct fault raise_first_pid(void) {
     return (struct fault){0};
 }
 
+/// A sandbox for a restore: process numbers stay low, for CRIU's own processes; the tree brings its numbers along.
+static struct fault await_restore(struct init *init) {
+    struct fault fault = view_make(&init->plan);
+    if (fault.step) return fault;
+    init->agent = init->plan.head.restore_root;
+    init->phase = SANDBOX_AWAITING;
+    link_report(init, SANDBOX_READY);
+    return fault;
+}
+
 /// The agent's process is made before the mounts: it joins its control groups meanwhile, which takes the kernel milliseconds.
 static struct fault start(struct init *init) {
+    if (init->plan.head.restore_root > 0) return await_restore(init);
     bool namespaces = init->plan.head.namespaces;
     struct fault fault = namespaces ? raise_first_pid() : (struct fault){0};
     if (!fault.step) fault = agent_fork(init);
@@ -76,6 +88,23 @@ void learn_start(struct init *init) {
     shed_start_pages();
 }
 
+/// The restore is finished, and CRIU's end made us the root's parent.
+static void take_restored(struct init *init) {
+    if (init->phase != SANDBOX_AWAITING || init->clearing) return;
+    siginfo_t none;
+    if (!init->root_ended && waitid(P_PID, (id_t)init->agent, &none, WEXITED | WNOHANG | WNOWAIT) != 0)
+        return never_ran(init, (struct fault){SANDBOX_STEP_RESTORED, errno, 0});
+    if (!init->root_ended) init->agent_handle = pidfd_open(init->agent, 0);
+    init->phase = SANDBOX_RUNNING;
+    link_report(init, SANDBOX_STARTED);
+    shed_start_pages();
+    if (!init->root_ended) return;
+    init->agent = 0;
+    init->clearing = true;
+    init->phase = SANDBOX_OVER;
+    link_report(init, SANDBOX_ENDED);
+}
+
 // MARK: End
 
 static void stop(struct init *init) {
@@ -116,6 +145,7 @@ static void clear(struct init *init) {
 
 static void heed_deadlines(struct init *init) {
     int64_t now = now_ms();
+    if (init->phase == SANDBOX_AWAITING && init->link < 0) stop(init);  // nobody could finish it
     if (init->adopt_until >= 0 && now >= init->adopt_until) stop(init);
     if (init->kill_at >= 0 && now >= init->kill_at) {
         init->kill_at = -1;
@@ -136,6 +166,7 @@ static int time_left(const struct init *init) {
 static void obey(struct init *init) {
     int order = link_order(init);
     if (order == SANDBOX_KILL) init->clearing = true;
+    if (order == SANDBOX_RESTORED) take_restored(init);
     if (order == SANDBOX_ACKNOWLEDGE && init->empty) leave(init);
 }
 

@@ -15,6 +15,12 @@ bool tree_reap(struct init *init) {
         if (pid == 0) return true;
         if (pid < 0) return errno != ECHILD;
         if (pid != init->agent) continue;
+        if (init->phase == SANDBOX_AWAITING) {
+            // It is told once the restore is said to be finished: until then a root that dies is the restore's affair.
+            init->root_ended = true;
+            init->status = status;
+            continue;
+        }
         // It is dead, so the start channel has said its last word: the start is told before the end, or as the failure it was.
         if (init->start >= 0) learn_start(init);
         close(init->agent_handle);

@@ -218,7 +218,7 @@ import Testing
     @Test func theVersionAWorkspaceIsHalfOfCannotBeRemoved() throws {
         let bench = try Deed.bench()
         let store = try bench.open()
-        try store.beginRestore(agent, VersionNumber(2))
+        try store.beginRestore(agent, VersionNumber(2), in: bench.workspace.rootName, excluded: [])
         #expect(try store.unfinishedRestore(agent) == VersionNumber(2))
         #expect(try fault { try store.remove(agent, VersionNumber(2)) }?.code == "E-STORE-HELD")
         try store.endRestore(agent)

@@ -68,7 +68,7 @@ import Testing
         bench.storeDisk.damage("agents/agent-7/versions/3/manifest.json", offset: 3, bit: 1)
         bench.storeDisk.truncate("agents/agent-7/numbers")
         try bench.storeDisk.removeFile("agents/agent-7/latest")
-        try store.beginRestore(agent, VersionNumber(2))
+        try store.beginRestore(agent, VersionNumber(2), in: bench.workspace.rootName, excluded: [])
         #expect(
             try store.recover(agent) == [
                 "an unfinished checkpoint ('staging/agent-7@left') was removed",

@@ -3,7 +3,7 @@
     RUNNER_BINARY=.build/release/runner .venv/bin/python -m pytest Tests/EndToEnd
 
 The oracle is never runner itself: it is the kernel's list of processes, the bytes in the store, and what the agents left. Skips say what is
-missing: "needs root", "needs cgroup".
+missing: "needs root", "needs cgroup", "needs criu".
 """
 
 import os
@@ -18,10 +18,12 @@ from stage import RUNNER, Stage, User
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 NOBODY = 65534
+PRIVATE_CRIU = "/opt/runner-criu/criu"
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "root: needs root")
+    config.addinivalue_line("markers", "criu: needs a CRIU that works here")
     config.addinivalue_line("markers", "cgroup: needs a control group with a memory limit")
 
 
@@ -31,6 +33,8 @@ def pytest_collection_modifyitems(items):
         missing["root"] = "needs root"
     if not can_limit_memory():
         missing["cgroup"] = "needs cgroup"
+    if os.geteuid() != 0 or not os.access(PRIVATE_CRIU, os.X_OK):
+        missing["criu"] = "needs criu"
     for item in items:
         for marker, reason in missing.items():
             if item.get_closest_marker(marker):

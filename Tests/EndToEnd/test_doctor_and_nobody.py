@@ -25,6 +25,13 @@ def test_doctor_as_root(stage):
     assert text.endswith(well) if not limited else "What to do next 1. " in text
 
 
+@pytest.mark.criu
+def test_doctor_tells_which_criu_is_used(stage):
+    found = findings(stage.ask("doctor", "--json"))
+    assert found["criu"]["verdict"] == "works" and found["criu"]["what"].startswith("CRIU 4."), found["criu"]
+    assert found["images"]["what"]
+
+
 def test_doctor_without_root_says_what_is_limited_and_what_to_do(stages, nobody):
     stage = stages("plain", nobody)
     answer = stage.ask("doctor", "--json")
@@ -33,6 +40,7 @@ def test_doctor_without_root_says_what_is_limited_and_what_to_do(stages, nobody)
     assert found["user"]["verdict"] == "limited" and found["user"]["what"].startswith(f"user {nobody.effective_uid}, not root: ")
     assert found["namespaces"]["verdict"] == "limited" and found["namespaces"]["what"].startswith("agents see the host's processes")
     assert found["runner-init"]["verdict"] == "works"
+    assert found["criu"]["verdict"] == "limited" and "need root" in found["criu"]["what"]
     text = " ".join(stage.ask("doctor").stdout.split())
     assert "Agents run here as it is, and nothing must be installed for that; what is limited they go without" in text
     assert found["sockets"] == {"name": "sockets", "verdict": "works", "what": f"in '/tmp/runner-{nobody.effective_uid}'"}

@@ -9,7 +9,8 @@ private enum Layer: Int {
 private let layers: [String: Layer] = [
     "AgentModel": .pure, "Digests": .pure, "LaunchPlans": .pure, "Recovery": .pure, "Retention": .pure, "Schedules": .pure,
     "AgentSpecs": .pure,
-    "AgentProtocol": .pure, "CriuImages": .pure, "EffectLedgers": .pure, "Incidents": .pure, "StatusViews": .pure, "ControlSocket": .effect,
+    "CriuImages": .pure, "CriuRequests": .pure, "CriuDriver": .effect,
+    "AgentProtocol": .pure, "EffectLedgers": .pure, "Incidents": .pure, "StatusViews": .pure, "ControlSocket": .effect,
     "OutsideWorld": .seam,
     "SimulatedWorld": .twin, "LinuxWorld": .twin, "Checkpoints": .effect, "Supervision": .conductor, "RunnerCommands": .front,
     "runner": .executable,
@@ -23,7 +24,9 @@ private let reachesOutside = ["LinuxWorld", "AgentKit", "runner", "protocol-fuzz
 private let standalone = ["AgentKit"]
 
 /// C that only computes; allowed in pure modules.
-private let computing = ["CYAML", "CGcrypt", "CProtobufC", "CAgentMessages", "CCriuMessages", "FoundationEssentials", "Synchronization"]
+private let computing = [
+    "CYAML", "CGcrypt", "CProtobufC", "CAgentMessages", "CCriuMessages", "CCriuRequests", "FoundationEssentials", "Synchronization",
+]
 
 private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 

@@ -261,6 +261,11 @@ private final class Server {
 
 /// A machine that runs no agents.
 private final class NoSandboxes: LocatingSandboxTable {
+    func living(_ id: SandboxID) -> Sandbox? { nil }
+    func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
+        throw LaunchFault(.system, "there are none here")
+    }
+    func finishRestore(in id: SandboxID) {}
     func sandbox(of pid: Int32) -> SandboxID? { nil }
     func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID { throw LaunchFault(.setUp, "there are no sandboxes here") }
     func adopt(_ agent: AgentName, doorsDirectory: String) throws(LaunchFault) -> AdoptedSandbox? { nil }

@@ -1,5 +1,6 @@
 import AgentModel
 import ControlSocket
+import CriuRequests
 import LaunchPlans
 import OutsideWorld
 import SimulatedWorld
@@ -90,6 +91,19 @@ final class FakeMachine: Machine {
         return disk
     }
     func user(_ text: String) -> (userID: UInt32, groupID: UInt32)? { nil }
+
+    // MARK: CRIU
+
+    /// What stands at these paths and answers.
+    var crius: [String: (_ request: CriuRequest) -> CriuReply] = [:]
+    private(set) var criuQuestions = 0
+    func executableIdentity(_ path: String) -> String? { crius[path] == nil ? nil : "1:2 3" }
+    func askCriu(_ program: String, _ packet: [UInt8], within: Duration) -> CriuReply {
+        criuQuestions += 1
+        guard let criu = crius[program], let request = CriuRequest(packet: packet) else { return .couldNotStart("there is none") }
+        return criu(request)
+    }
+    var imageSupport = ImageSupport(scansPageMaps: true, timeNamespaces: true, mayChangeLimits: true)
 
     // MARK: Supervisors
 

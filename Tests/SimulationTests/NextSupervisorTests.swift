@@ -1,6 +1,7 @@
 import AgentModel
 import AgentProtocol
 import AgentSpecs
+import Checkpoints
 import ControlSocket
 import Incidents
 import OutsideWorld
@@ -41,6 +42,32 @@ import Testing
         }
         #expect(scene.file == "one")
         #expect(scene.machine.livingSandbox == nil)
+    }
+
+    enum Place: CaseIterable { case elsewhere, elsewhereAndGone, noneAnyMore, notNoted }
+
+    /// Files of another workspace were never set aside for it.
+    @Test(arguments: Place.allCases) func anInterruptedRollBackIsFinishedWhereItBegan(_ place: Place) throws {
+        let scene = try Scene.withInterruptedRollBack()
+        let other = SimulatedDisk(seed: 5, rootName: "/other")
+        other.plant("precious", Array("mine".utf8))
+        scene.machine.elsewhere["/other"] = other
+        scene.machine.elsewhere["/workspace"] = scene.machine.workspace
+        switch place {
+        case .elsewhere: scene.spec.workspace = "/other"
+        case .elsewhereAndGone:
+            scene.spec.workspace = "/other"
+            scene.machine.isMissing = ["/workspace"]
+        case .noneAnyMore: scene.spec.workspace = nil
+        case .notNoted: try scene.supervisorsStore().beginRestore(scene.spec.name, VersionNumber(1), in: nil, excluded: [])
+        }
+        try scene.startSupervisor()
+        try scene.run(until: "it has begun") { !scene.supervisor.isBeginning }
+        #expect(other.peek("precious") == Array("mine".utf8))
+        let isFinished = place == .elsewhere || place == .noneAnyMore
+        #expect(scene.file == (isFinished ? "one" : "two"))
+        #expect(scene.said("cut off") == (isFinished ? 0 : 1))
+        #expect((scene.machine.store.peek(scene.home / "restoring") == nil) == isFinished)
     }
 
     enum Left: CaseIterable { case living, gone }
@@ -148,6 +175,44 @@ import Testing
         #expect(scene.supervisor.versions.map(\.version) == [VersionNumber(1)])
         try scene.runUntilUp(2)
         #expect(scene.supervisor.life?.origin == .version(VersionNumber(1)))
+    }
+
+    /// What the store could not be told, the next supervisor must not take for what it was told before.
+    @Test(arguments: [false, true], [false, true]) func aSpecTheDiskRefusedIsNotForgotten(isReadOnly: Bool, dies: Bool) throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        scene.cutPower()
+        scene.machine.elsewhere["/other"] = SimulatedDisk(seed: 5, rootName: "/other")
+        scene.spec.workspace = "/other"
+        let store = scene.machine.store
+        let lock = scene.home / "lock"
+        scene.machine.planWhen({ _ in store.lockHolder(lock) != nil }) { _ in
+            if isReadOnly { store.setReadOnly(true) } else { store.setCapacity(store.used) }
+        }
+        try scene.startSupervisor()
+        try scene.runUntilUp(2)
+        #expect(scene.workspaceTold == "/workspace")
+        if dies {
+            scene.killSupervisor()
+        }
+        store.setReadOnly(false)
+        store.setCapacity(nil)
+        if dies {
+            try scene.startSupervisor()
+            #expect(scene.supervisor.incarnations == 2)
+            #expect(scene.supervisor.formerSpec == nil)
+            #expect(scene.supervisor.agentsSpec.workspace == "/other")
+        } else {
+            try scene.run(for: .seconds(30))
+            let counters = String(decoding: store.peek(scene.home / "counters.json") ?? [], as: UTF8.self)
+            #expect(counters.contains(#""incarnations":2"#))
+            #expect(scene.machine.runtime.peek("started-with") == nil)
+            scene.killSupervisor()
+            scene.spec.workspace = "/workspace"
+            try scene.startSupervisor()
+            #expect(scene.supervisor.agentsSpec.workspace == "/other")
+        }
+        #expect(scene.workspaceTold == "/other")
     }
 
     // MARK: A trouble that was told before
@@ -258,6 +323,17 @@ extension Scene {
         try? scene.run(until: "the roll-back is cut off") { scene.machine.supervisorCrashed }
         #expect(scene.machine.store.peek(marker) != nil)
         return scene
+    }
+
+    /// The store as somebody else finds it while no supervisor runs.
+    fileprivate func supervisorsStore() throws -> CheckpointStore {
+        try CheckpointStore.open(machine.store, create: false, identity: { "" })
+    }
+
+    /// Where the store says that the agent works.
+    fileprivate var workspaceTold: String? {
+        let bytes = machine.store.peek(home / "spec.json") ?? []
+        return (try? JSONText.decode(AgentSpec.self, from: bytes))?.workspace
     }
 
     fileprivate var moments: [String] { machine.hookRuns.compactMap { $0.value("RUNNER_MOMENT") } }

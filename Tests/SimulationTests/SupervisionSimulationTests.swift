@@ -51,8 +51,10 @@ import Testing
     }
 
     private let keptPlaces: [NamedFault: [Int]] = [
-        .supervisorKilled: [2052, 2066], .powerCut: [2052, 2059], .supervisorKilledTwice: [456],
+        // 37: the agent's directory was in place and not synced: the next supervisor stored versions in it, and a power cut took all away
+        .supervisorKilled: [37, 2052, 2066], .powerCut: [2052, 2059], .supervisorKilledTwice: [456],
         .storeFull: [41],  // a folder that a full disk refused at the beginning was never made: no effect could be written for ever
+        .workspaceBroken: [65],  // a roll-back that failed at its very end kept its mark, and was done again over later work
         .storeDenied: [233, 639],  // a list of versions that could not be read hid the newest one for good
     ]
 }

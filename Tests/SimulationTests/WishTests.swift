@@ -61,6 +61,66 @@ import Testing
         #expect(scene.file == "one")
     }
 
+    enum Overruling: CaseIterable { case byStop, bySignal, byStopWhileRestoring, byStopWithoutAnAnswer }
+
+    /// Files of now with the state of then would do steps twice.
+    @Test(arguments: Overruling.allCases) func aPartialRestoreThatWasStoppedIsOfNoLaterRun(_ overruling: Overruling) throws {
+        let scene = try Scene.withTwoVersions()
+        let version = VersionNumber(2)
+        _ = try scene.ask(.restore(version, workspace: false, state: true))
+        if overruling == .byStopWhileRestoring {
+            try scene.run(until: "it is on its way") { scene.supervisor.launchRun != nil }
+            #expect(scene.remembersPartialRestore)
+        } else {
+            try scene.run(until: "it is being ended") { scene.supervisor.restoreScope != nil }
+        }
+        switch overruling {
+        case .byStop, .byStopWhileRestoring: #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("'sim' is stopped"))
+        case .bySignal:
+            scene.world.signalSupervisor(15)
+            try scene.run(until: "the end") { scene.end != nil }
+        case .byStopWithoutAnAnswer:
+            _ = try scene.ask(.stop(checkpoint: false))
+            try scene.run(until: "the stop is decided") { scene.supervisor.recovery.wanted == .stopped }
+            scene.cutPower()
+        }
+        try scene.startSupervisor()
+        try scene.run(until: "the next one is up") { scene.supervisor.life?.pid != nil }
+        #expect(scene.supervisor.life?.origin == .version(version))
+        #expect(scene.file == "two")
+    }
+
+    /// Power went before there was a sandbox: the launch of that version is the next supervisor's, that of another one is whole.
+    @Test(arguments: [false, true]) func aPartialRestoreThatWasCutOffIsOfThatVersion(isRemoved: Bool) throws {
+        let scene = try Scene.withTwoVersions()
+        let version = VersionNumber(2)
+        scene.machine.workspace.syncAll()
+        _ = try scene.ask(.restore(version, workspace: false, state: true))
+        try scene.run(until: "it is on its way") { scene.supervisor.launchRun != nil }
+        scene.cutPower()
+        if isRemoved {
+            try CheckpointStore.open(scene.machine.store, create: false, identity: { "" }).remove(scene.spec.name, version)
+        }
+        try scene.startSupervisor()
+        try scene.run(until: "the next one is up") { scene.supervisor.life?.pid != nil }
+        #expect(scene.supervisor.life?.origin == .version(isRemoved ? VersionNumber(1) : version))
+        #expect(scene.file == (isRemoved ? "one" : "three"))
+    }
+
+    /// Remembered and never decided: the agent ran on, and what the ladder restores later is whole.
+    @Test func aPartialRestoreThatNobodyWaitsForIsForgotten() throws {
+        let scene = try Scene.withTwoVersions()
+        scene.supervisor.restoreScope = RestoreScope(origin: .version(VersionNumber(2)), workspace: false)
+        scene.supervisor.writeMemory()
+        scene.killSupervisor()
+        try scene.startSupervisor()
+        try scene.runUntilUp()
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == .version(VersionNumber(2)))
+        #expect(scene.file == "two")
+    }
+
     // MARK: Checkpoints that are joined
 
     enum Stage: CaseIterable { case hook, preparing, cutting, committing }
@@ -223,6 +283,10 @@ extension Scene {
         }
         scene.file = "three"
         return scene
+    }
+
+    fileprivate var remembersPartialRestore: Bool {
+        String(decoding: machine.store.peek(home / "counters.json") ?? [], as: UTF8.self).contains(#""workspace":false"#)
     }
 
     fileprivate func isCheckpoint(at stage: WishTests.Stage) -> Bool {

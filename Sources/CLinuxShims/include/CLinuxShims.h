@@ -12,3 +12,4 @@
 int64_t shim_boottime_ns(void);
 
 #include "sandbox.h"
+#include "criu.h"

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 enum {
-    SANDBOX_WIRE = 1,
+    SANDBOX_WIRE = 2,
     /// Bounds of a plan: what Linux itself allows for arguments and environment together, and more than any real plan needs.
     SANDBOX_PLAN_LIMIT = 4 << 20,
     SANDBOX_STRING_LIMIT = 65536,
@@ -51,6 +51,8 @@ struct sandbox_plan {
     uint32_t freezer_version;
     uint32_t argument_count;
     uint32_t variable_count;
+    /// The number the agent will have, inside, once it is restored here; 0: it is started.
+    int32_t restore_root;
 };
 
 // MARK: Reports, from init to the supervisor; one packet each
@@ -68,10 +70,19 @@ enum sandbox_report_kind {
     SANDBOX_EMPTY = 5,
     /// To one that connects while another supervisor is connected. Last packet.
     SANDBOX_REFUSED = 6,
+    /// No agent was started: a restore may begin.
+    SANDBOX_READY = 7,
 };
 
 /// Where the agent stands, in SANDBOX_HELLO.
-enum sandbox_phase { SANDBOX_STARTING = 1, SANDBOX_RUNNING = 2, SANDBOX_OVER = 3, SANDBOX_NEVER_RAN = 4 };
+enum sandbox_phase {
+    SANDBOX_STARTING = 1,
+    SANDBOX_RUNNING = 2,
+    SANDBOX_OVER = 3,
+    SANDBOX_NEVER_RAN = 4,
+    /// For a restore, which is not finished.
+    SANDBOX_AWAITING = 5,
+};
 
 /// What was being done when the agent could not be started.
 enum sandbox_step {
@@ -95,6 +106,8 @@ enum sandbox_step {
     SANDBOX_STEP_INTERPRETER = 16,
     /// No directory of PATH has the command.
     SANDBOX_STEP_SEARCH = 17,
+    /// The restore was said to be finished and there is no such process.
+    SANDBOX_STEP_RESTORED = 18,
 };
 
 struct sandbox_report {
@@ -117,6 +130,8 @@ enum sandbox_order_kind {
     SANDBOX_KILL = 1,
     /// The end was heard: exit.
     SANDBOX_ACKNOWLEDGE = 2,
+    /// The restore is finished: its root is the agent.
+    SANDBOX_RESTORED = 3,
 };
 
 struct sandbox_order {

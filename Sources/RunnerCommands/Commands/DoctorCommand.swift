@@ -1,5 +1,6 @@
 internal import AgentModel
 internal import Checkpoints
+internal import CriuDriver
 internal import LaunchPlans
 internal import OutsideWorld
 internal import StatusViews
@@ -14,14 +15,21 @@ struct DoctorCommand: Command {
                 .init("runner doctor", "what works here as the user you are, and what to do or install for more"),
                 .init("runner doctor --json", "the same as JSON, with the facts it was concluded from"),
             ],
-            notes: ["Changes nothing. What is limited still runs: the runner says what an agent goes without when it starts."],
+            notes: [
+                "Changes nothing. What is limited still runs: the runner says what an agent goes without when it starts.",
+                "RUNNER_CRIU names a CRIU that is tried before all others. What was found out about one is remembered until the machine "
+                    + "restarts; see docs/criu.md.",
+            ],
             exits: [(.ok, "agents can run here"), (.failed, "something essential is missing"), (.usage, "the command line is wrong")])
     }
     static var options: [Option<Self>] { [.json(\.json)] }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
+        let facts = bench.machine.facts
+        let probe = CriuProbe(bench.machine, kernelRelease: facts.kernelRelease, memory: bench.places.runtimeBase)
         let report = DoctorReport(
-            bench.machine.facts, store: storeFinding(on: bench), sockets: socketsFinding(on: bench), hasSystemd: hasSystemd(bench.machine))
+            facts, images: ImageFacts(criu: probe.find(), support: bench.machine.imageSupport), store: storeFinding(on: bench),
+            sockets: socketsFinding(on: bench), hasSystemd: hasSystemd(bench.machine))
         if json { try bench.answer(json: report) } else { bench.answer(report.text(on: bench.paper)) }
         return report.canRun ? .ok : .failed
     }

@@ -20,13 +20,17 @@ struct DoctorReport: Encodable {
     }
     var findings: [Finding]
     var facts: HostFacts
+    var images: ImageFacts
 
-    init(_ facts: HostFacts, store: Finding, sockets: Finding, hasSystemd: Bool) {
+    init(_ facts: HostFacts, images: ImageFacts, store: Finding, sockets: Finding, hasSystemd: Bool) {
         self.facts = facts
+        self.images = images
         findings = [
             Self.user(facts), Self.kernel(facts), Self.machine(facts), Self.sandboxInit(facts), Self.namespaces(facts),
-            Self.limits(facts, hasSystemd: hasSystemd), store, sockets,
+            Self.limits(facts, hasSystemd: hasSystemd), Self.criu(images.criu, userID: facts.userID),
         ]
+        if let more = Self.images(images) { findings.append(more) }
+        findings += [store, sockets]
     }
 
     var canRun: Bool { !findings.contains { $0.verdict == .missing } }

@@ -1,0 +1,152 @@
+public import CriuRequests
+public import OutsideWorld
+
+/// Something in a process tree that keeps CRIU from dumping it, or its image from being restored.
+public struct Blocker: Hashable, Sendable {
+    public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
+        case ioUring, specialDescriptor, device, vsock, socketFamily, oldForSockets, outsideDatagrams, terminal
+        case namespace, traced, systemVSharedMemory, secretMemory, dead
+    }
+    public var kind: Kind
+    /// The process, as the sandbox counts, and its name.
+    public var process: Int32
+    public var name: String
+    public var descriptor: Int32?
+    /// What it is and what to do about it, without the process.
+    public var what: String
+
+    public init(_ kind: Kind, _ process: ProcessSight, descriptor: Int32? = nil, _ what: String) {
+        self.kind = kind
+        self.process = process.pid
+        self.name = process.name
+        self.descriptor = descriptor
+        self.what = what
+    }
+
+    /// "fd 9 of 'node' (process 1003) is an io_uring, …"
+    public var sentence: String {
+        (descriptor.map { "fd \($0) of " } ?? "") + "'\(name)' (process \(process)) \(what)"
+    }
+}
+
+/// All that can be seen from outside before a dump is tried. What is found is sure; what is not found may still be refused.
+public func findBlockers(in tree: TreeSight, version: CriuVersion, kernel: KernelVersion) -> [Blocker] {
+    let inside = Set(tree.processes.flatMap { $0.unixSockets.map(\.inode) })
+    // A terminal whose master is in the tree as well is dumped with it.
+    let hasMasters = tree.processes.contains { $0.descriptors.contains { $0.target.hasSuffix("/ptmx") } }
+    return tree.processes.flatMap { process in
+        ofProcess(process)
+            + process.descriptors.compactMap { descriptor in
+                ofDescriptor(
+                    descriptor, process,
+                    TreeFacts(
+                        unixInside: inside, unixPeers: tree.unixPeers, hasTerminalMasters: hasMasters,
+                        dumpsInternetSockets: version.dumpsInternetSockets(on: kernel)))
+            }
+    }
+}
+
+/// What must be known of the whole tree to judge one descriptor.
+private struct TreeFacts {
+    var unixInside: Set<UInt64>
+    var unixPeers: [UInt64: UInt64]
+    var hasTerminalMasters: Bool
+    var dumpsInternetSockets: Bool
+}
+
+private func ofProcess(_ process: ProcessSight) -> [Blocker] {
+    var found: [Blocker] = []
+    // Every control group of the tree may be seen from a namespace of its own: groups are not part of the image.
+    for namespace in process.namespaces.subtracting([.controlGroup]).sorted(by: { $0.rawValue < $1.rawValue }) {
+        found.append(
+            Blocker(
+                .namespace, process,
+                "has a \(namespace.rawValue) namespace of its own, as sandboxing tools (bubblewrap, unshare) make. Start the tool without it"
+            ))
+    }
+    if process.tracer != 0 { found.append(Blocker(.traced, process, "is traced by a debugger or by strace. End the tracer")) }
+    if process.mappings.contains(where: { $0.hasPrefix("/SYSV") }) {
+        found.append(Blocker(.systemVSharedMemory, process, "has System V shared memory attached. Use POSIX shared memory (/dev/shm)"))
+    }
+    if process.mappings.contains(where: { $0.hasPrefix("/secretmem") }) {
+        found.append(Blocker(.secretMemory, process, "holds secret memory (memfd_secret), which nobody else can read. Close it"))
+    }
+    return found
+}
+
+private func ofDescriptor(_ descriptor: DescriptorSight, _ process: ProcessSight, _ tree: TreeFacts) -> Blocker? {
+    func blocker(_ kind: Blocker.Kind, _ what: String) -> Blocker { Blocker(kind, process, descriptor: descriptor.number, what) }
+    switch descriptor.kind {
+    case .file, .directory, .pipe, .other: return nil
+    case .anonymous("io_uring"):
+        let cure = process.name.hasPrefix("node") ? "Start Node with UV_USE_IO_URING=0" : "Turn io_uring off in the program"
+        return blocker(.ioUring, "is an io_uring; CRIU cannot dump it. \(cure)")
+    case .anonymous(let name) where !dumpable.contains(name):
+        return blocker(.specialDescriptor, "is a \(name); CRIU cannot dump it. Close it before a checkpoint")
+    case .anonymous: return nil
+    case .blockDevice: return blocker(.device, "is the device '\(descriptor.target)'; CRIU cannot dump it. Close it before a checkpoint")
+    case .characterDevice(let major, let minor):
+        if major == 5 || (136...143).contains(major) {
+            return tree.hasTerminalMasters ? nil : blocker(.terminal, "is a terminal from outside the sandbox. Start the agent without one")
+        }
+        if major == 1, [3, 5, 7, 8, 9].contains(minor) { return nil }  // null, zero, full, random, urandom
+        return blocker(.device, "is the device '\(descriptor.target)'; CRIU cannot dump it. Close it before a checkpoint")
+    case .socket(let socket): return ofSocket(socket, tree, blocker)
+    }
+}
+
+/// Kinds of anonymous files that CRIU knows.
+private let dumpable: Set<String> = ["eventfd", "eventpoll", "signalfd", "timerfd", "inotify", "fanotify", "bpf-map", "pidfd"]
+
+private func ofSocket(_ socket: SocketSight, _ tree: TreeFacts, _ blocker: (Blocker.Kind, String) -> Blocker) -> Blocker? {
+    switch socket.family {
+    case .inet, .inet6, .packet:
+        return tree.dumpsInternetSockets
+            ? nil : blocker(.oldForSockets, "is a network socket; CRIU before 4.2 cannot dump one on this kernel. Run 'dev/install-criu'")
+    case .netlink: return nil
+    case .vsock: return blocker(.vsock, "is a vsock; CRIU cannot dump it. Close it before a checkpoint")
+    case .other(let number):
+        return blocker(.socketFamily, "is a socket of the family \(number); CRIU cannot dump it. Close it before a checkpoint")
+    case .unix:
+        let peer = tree.unixPeers[socket.inode] ?? 0
+        guard socket.form == .datagram, peer != 0, !tree.unixInside.contains(peer) else { return nil }
+        return blocker(
+            .outsideDatagrams,
+            "is a datagram socket connected to the outside (a log daemon?); a restore would hang on it. Close it before a checkpoint")
+    }
+}
+
+extension ProcessSight {
+    /// Its UNIX sockets.
+    var unixSockets: [SocketSight] {
+        descriptors.compactMap { descriptor in
+            guard case .socket(let socket) = descriptor.kind, socket.family == .unix else { return nil }
+            return socket
+        }
+    }
+}
+
+extension TreeSight {
+    /// Connections to processes outside the tree, each once.
+    func outsideConnections() -> [DumpedTree.Connection] {
+        let sockets = processes.flatMap(\.unixSockets)
+        let inside = Set(sockets.map(\.inode))
+        var found: Set<UInt64> = []
+        return sockets.compactMap { socket in
+            guard let peer = unixPeers[socket.inode], peer != 0, !inside.contains(peer), found.insert(socket.inode).inserted else {
+                return nil
+            }
+            switch socket.form {
+            case .stream: return DumpedTree.Connection(inode: socket.inode, form: .stream)
+            case .packets: return DumpedTree.Connection(inode: socket.inode, form: .packets)
+            case .datagram, .other: return nil
+            }
+        }
+    }
+
+    /// The output pipe of the sandbox, if a process still holds it.
+    func heldPipe(_ stream: OutputStream) -> UInt64? {
+        guard let inode = outputPipes[stream] else { return nil }
+        return processes.contains { $0.descriptors.contains { $0.kind == .pipe(inode: inode) } } ? inode : nil
+    }
+}

@@ -1,0 +1,73 @@
+public import AgentModel
+public import CriuRequests
+public import OutsideWorld
+
+/// Why a dump or restore did not come about. After a failed dump the agent goes on as it was, unless it is said that it may not.
+public struct CriuFault: Error, Hashable, Sendable {
+    public enum Doing: String, Hashable, Sendable { case dump, restore }
+    public enum Kind: Hashable, Sendable {
+        /// Seen before CRIU was asked.
+        case blocked([Blocker])
+        /// CRIU said no, and why; nil: it did not say.
+        case refused(CriuCause?)
+        /// The caller did not want to go on.
+        case declined
+        /// CRIU ended without an answer. After a dump the agent may be broken.
+        case died(ProcessEnd, lastOutput: String)
+        case timedOut(Duration)
+        /// The sandbox for the restore could not be made, or came to an end.
+        case sandbox(LaunchFault)
+        case couldNotStart(String)
+    }
+    public var doing: Doing
+    public var kind: Kind
+    /// CRIU's own last errors, for whoever looks deeper.
+    public var log: [String]
+
+    public init(_ doing: Doing, _ kind: Kind, log: [String] = []) {
+        self.doing = doing
+        self.kind = kind
+        self.log = log
+    }
+
+    /// Why, and what to do: the second half of a sentence that says what could not be done.
+    public var because: String {
+        switch kind {
+        case .blocked(let blockers): blockers.map(\.sentence).joined(separator: "; ")
+        case .refused(let cause?): cause.sentence
+        case .refused(nil): "CRIU refused and did not say why"
+        case .declined: "the runner called it off"
+        case .died(let end, let output):
+            "CRIU ended without an answer (\(Self.words(end)))" + (output.isEmpty ? "" : ": \(Self.lastLine(of: output))")
+        case .timedOut(let limit): "CRIU did not finish within \(limit.components.seconds) s"
+        case .sandbox(let fault): fault.sentence
+        case .couldNotStart(let sentence): sentence
+        }
+    }
+
+    public var sentence: String {
+        switch doing {
+        case .dump: "could not dump the process tree: \(because)"
+        case .restore: "could not restore the process tree: \(because)"
+        }
+    }
+
+    private static func words(_ end: ProcessEnd) -> String {
+        switch end {
+        case .exited(let status): "status \(status)"
+        case .signaled(let number, _): "signal \(number)"
+        case .unknown: "its end is unknown"
+        }
+    }
+
+    private static func lastLine(of text: String) -> Substring { text.split(separator: "\n").last ?? "" }
+
+    /// Another try, in a fresh sandbox or a little later, may go well.
+    public var mayPass: Bool {
+        switch kind {
+        case .refused(let cause?): cause.mayPass
+        case .refused(nil), .timedOut, .died: true
+        case .blocked, .declined, .sandbox, .couldNotStart: false
+        }
+    }
+}

@@ -1,0 +1,167 @@
+public import AgentModel
+public import CriuRequests
+public import OutsideWorld
+
+public enum DumpNews: Hashable, Sendable {
+    /// The tree stands still and its images are complete: the moment for the rest of the cut. `goOn` ends it.
+    case standsStill(DumpedTree)
+    /// The agent runs again (or is being killed, where it was not to go on), and the images count.
+    case dumped(Dump)
+    /// It will not come about, and the agent runs as before, except where the fault says that CRIU died.
+    case failed(CriuFault)
+}
+
+/// A dump that succeeded. Nothing of it is synced yet.
+public struct Dump: Hashable, Sendable {
+    public var tree: DumpedTree
+    /// What CRIU measured. `frozen` is the pause the agent itself sees.
+    public var statistics: DumpStatistics
+    /// From the request to CRIU's end.
+    public var took: Duration
+    public init(tree: DumpedTree, statistics: DumpStatistics, took: Duration) {
+        self.tree = tree
+        self.statistics = statistics
+        self.took = took
+    }
+}
+
+/// One dump under way. CRIU is never killed in the middle: that can kill the agent. When the time is over its connection is closed; it then gives
+/// up at its next word, and the tree goes on.
+public final class DumpJob {
+    private enum Stage { case running, standing, over }
+
+    public let request: DumpRequest
+    private let world: any World
+    private let program: CriuProgram
+    private let kernel: KernelVersion
+    private let criu: CriuID
+    private let began: Moment
+    private var tree: DumpedTree
+    private var stage = Stage.running
+    private var result: CriuResult?
+    /// Why it was called off, once it was.
+    private var calledOff: CriuFault.Kind?
+
+    init(_ request: DumpRequest, driver: CriuDriver) throws(CriuFault) {
+        self.request = request
+        (world, program, kernel) = (driver.world, driver.program, driver.kernel)
+        guard let sight = world.look(into: request.sandbox, for: .blockers),
+            let root = sight.processes.first(where: { $0.hostPid == request.agent })
+        else { throw CriuFault(.dump, .refused(.noSuchProcess)) }
+        let blockers = findBlockers(in: sight, version: program.version, kernel: kernel)
+        guard blockers.isEmpty else { throw CriuFault(.dump, .blocked(blockers)) }
+        guard root.state != "Z" else { throw CriuFault(.dump, .refused(.deadRoot)) }
+        tree = DumpedTree(sight, root: root.pid, tcp: request.tcp, criu: program.version)
+
+        began = world.now()
+        do {
+            // Outside the agent's control group: CRIU would stop itself with it, and its memory is not the agent's.
+            criu = try world.startCriu(
+                CriuStart(
+                    program: program.path, sandbox: request.sandbox, images: request.images, joinsControlGroup: false, gifts: []))
+        } catch { throw CriuFault(.dump, .couldNotStart(error.sentence)) }
+        let dump = CriuDump(
+            images: CriuStart.images, root: root.pid, leavesRunning: request.leavesRunning, freezer: world.freezer(of: request.sandbox),
+            tcp: request.tcp)
+        world.send(CriuRequest.dump(dump).packet(), to: criu)
+    }
+
+    /// When `timePassed` wants to be called; nil: never.
+    public var deadline: Moment? { stage == .over || calledOff != nil ? nil : began + request.timeLimit }
+
+    /// The time is over: the tree may stand no longer. `failed` follows when CRIU has given up.
+    public func timePassed() {
+        guard let deadline, world.now() >= deadline else { return }
+        callOff(.timedOut(request.timeLimit))
+    }
+
+    /// Ends the stand-still. `keeping`: whether the images are wanted; if not, the agent runs on even where it was to end.
+    public func goOn(keeping: Bool) {
+        guard stage == .standing else { return }
+        stage = .running
+        if !keeping { calledOff = .declined }
+        answer(keeping)
+    }
+
+    /// Looks at an event of the loop.
+    public func take(_ event: WorldEvent) -> DumpNews? {
+        guard case .criu(criu, let news) = event, stage != .over else { return nil }
+        switch news {
+        case .packet(let bytes): return hear(CriuAnswer(packet: bytes))
+        case .ended(let end, let output):
+            stage = .over
+            return finish(end, output)
+        }
+    }
+
+    // MARK: The conversation
+
+    private func hear(_ word: CriuAnswer?) -> DumpNews? {
+        switch word {
+        case .result(let result): self.result = result
+        case .moment(let moment): return reach(moment)
+        case nil: callOff(.refused(.other("a message that is none")))
+        }
+        return nil
+    }
+
+    private func reach(_ moment: CriuMoment) -> DumpNews? {
+        switch moment.name {
+        case .queryExternalFiles: nameConnections()
+        case .postDump where calledOff == nil:
+            stage = .standing
+            return .standsStill(tree)
+        default: answer(calledOff == nil)
+        }
+        return nil
+    }
+
+    /// The tree stands still now, so what it holds is what will be dumped. Every millisecond here is one of the agent's pause.
+    private func nameConnections() {
+        guard let sight = world.look(into: request.sandbox, for: .connections) else { return answer(false) }
+        let blockers = findBlockers(in: sight, version: program.version, kernel: kernel)
+        guard blockers.isEmpty else {
+            calledOff = .blocked(blockers)
+            return answer(false)
+        }
+        tree = DumpedTree(sight, root: tree.root, tcp: request.tcp, criu: program.version)
+        answer(true, external: tree.connections.map { "unix[\($0.inode)]" })
+    }
+
+    private func answer(_ yes: Bool, external: [String] = []) { world.send(CriuRequest.goOn(yes, external: external).packet(), to: criu) }
+
+    private func callOff(_ why: CriuFault.Kind) {
+        calledOff = why
+        world.hangUp(criu)
+    }
+
+    // MARK: The end
+
+    private func finish(_ end: ProcessEnd, _ output: String) -> DumpNews {
+        // It may have been done in the very moment it was called off. Its own record is written last, so it alone tells that all is there.
+        if let result, result.succeeded, let statistics = readStatistics() {
+            if !request.leavesRunning { world.kill(request.sandbox) }
+            return .dumped(Dump(tree: tree, statistics: statistics, took: world.now() - began))
+        }
+        let log = world.criuLog(CriuLogName.dump, in: request.images)
+        let lines = log?.failures.map(\.text) ?? []
+        if let calledOff { return .failed(CriuFault(.dump, calledOff, log: lines)) }
+        if result == nil { return .failed(CriuFault(.dump, .died(end, lastOutput: output), log: lines)) }
+        return .failed(CriuFault(.dump, .refused(log?.cause ?? CriuCause(options: output)), log: lines))
+    }
+
+    private func readStatistics() -> DumpStatistics? {
+        guard let disk = try? world.disk(at: request.images), let path = DiskPath(DumpStatistics.fileName),
+            let bytes = try? disk.read(path, limit: .kibibytes(64))
+        else { return nil }
+        return DumpStatistics(file: bytes)
+    }
+}
+
+extension DumpedTree {
+    init(_ sight: TreeSight, root: Int32, tcp: TCPHandling, criu: CriuVersion) {
+        self.init(
+            root: root, highestProcess: sight.processes.map(\.pid).max() ?? root, outputPipe: sight.heldPipe(.standardOutput),
+            errorPipe: sight.heldPipe(.standardError), connections: sight.outsideConnections(), tcp: tcp, criu: criu)
+    }
+}

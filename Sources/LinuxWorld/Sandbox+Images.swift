@@ -1,0 +1,24 @@
+internal import CLinuxShims
+internal import Glibc
+internal import OutsideWorld
+
+/// What dumps and restores need of a sandbox beside its agent.
+extension Sandbox {
+    func raiseProcessNumbers(above pid: Int32) -> Bool { shim_raise_pids(initHandle.number, pid) == 0 }
+
+    func look(for purpose: LookPurpose) -> TreeSight? {
+        guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
+        var sight = TreeLook(initPid: pid, for: purpose).sight()
+        for (stream, pipe) in streams {
+            var status = stat()
+            // Both ends of a pipe have one inode.
+            if fstat(pipe.number, &status) == 0 { sight.outputPipes[stream] = UInt64(status.st_ino) }
+        }
+        return sight
+    }
+
+    var freezerDirectory: String? {
+        guard let file = remains.group?.freezerFile, let slash = file.lastIndex(of: "/") else { return nil }
+        return String(file[..<slash])
+    }
+}

@@ -1,0 +1,177 @@
+internal import AgentModel
+internal import CriuRequests
+internal import OutsideWorld
+
+/// What can go wrong with a simulated CRIU.
+public enum SimulatedCriuTrouble: String, Hashable, Sendable, CaseIterable {
+    /// There is none to start.
+    case missing
+    /// The tree holds something that cannot be dumped.
+    case refusesDump
+    /// Killed in the middle; one agent in four does not survive that.
+    case diesInDump
+    /// Never answers; the agent stands still until the connection is closed.
+    case hangsInDump
+    case refusesRestore
+    case diesInRestore
+    case hangsInRestore
+    /// Says that all is well, and the process is dead.
+    case restoresDead
+}
+
+/// What a simulated image holds.
+struct SimulatedImage {
+    let disk: SimulatedDisk
+    var memory: SimulatedAgent.Memory?
+}
+
+/// One CRIU at work: says what the real one says, in its order, and takes its time as the seed says.
+final class SimulatedCriu {
+    private enum Doing {
+        case waiting
+        case dump(CriuDump, at: CriuMoment.Name)
+        case restore(CriuRestore, at: CriuMoment.Name)
+        case over
+    }
+
+    let id: CriuID
+    let start: CriuStart
+    private unowned let machine: SimulatedMachine
+    private let trouble: SimulatedCriuTrouble?
+    private var doing = Doing.waiting
+
+    init(id: CriuID, start: CriuStart, machine: SimulatedMachine, trouble: SimulatedCriuTrouble?) {
+        self.id = id
+        self.start = start
+        self.machine = machine
+        self.trouble = trouble
+    }
+
+    private var sandbox: SimulatedSandbox? { machine.sandboxes[start.sandbox] }
+
+    // MARK: What it hears
+
+    func hear(_ packet: [UInt8]) {
+        guard let request = CriuRequest(packet: packet) else { return end(.exited(1)) }
+        switch (doing, request) {
+        case (.waiting, .dump(let dump)): later { $0.beginDump(dump) }
+        case (.waiting, .restore(let restore)): later { $0.beginRestore(restore) }
+        case (.dump(let dump, let moment), .goOn(let yes, _)): later { $0.goOn(dump, after: moment, yes) }
+        case (.restore(let restore, let moment), .goOn(let yes, _)): later { $0.goOn(restore, after: moment, yes) }
+        default: end(.exited(1))
+        }
+    }
+
+    /// Nobody listens any more: a dump gives up, a restore goes on until it wants to say something.
+    func hungUp() {
+        if case .dump = doing { sandbox?.agent?.thaw() }
+        end(.exited(1))
+    }
+
+    /// The sandbox ended, and everything in it.
+    func sandboxEnded() { end(.signaled(9, outOfMemory: false)) }
+
+    // MARK: Dump
+
+    private func beginDump(_ dump: CriuDump) {
+        reach(.preDump) { .dump(dump, at: $0) }
+    }
+
+    private func goOn(_ dump: CriuDump, after moment: CriuMoment.Name, _ yes: Bool) {
+        guard let agent = sandbox?.agent else { return fail(.dump, log: "Error (criu/seize.c:1): Can't seize: No such process") }
+        guard yes else {
+            agent.thaw()
+            return fail(.dump, log: "Error (criu/action-scripts.c:140): RPC client reported script error")
+        }
+        switch moment {
+        case .preDump:
+            agent.freeze()
+            if trouble == .hangsInDump { return }
+            reach(.queryExternalFiles) { .dump(dump, at: $0) }
+        case .queryExternalFiles:
+            if trouble == .refusesDump {
+                agent.thaw()
+                return fail(.dump, log: "pie: 1000: Error (criu/pie/parasite.c:588): send_fds failed (-22)")
+            }
+            if trouble == .diesInDump {
+                agent.thaw()
+                if machine.random.number(below: 4) == 0 { sandbox?.end(.signaled(5, outOfMemory: false)) }
+                return end(.signaled(9, outOfMemory: false))
+            }
+            machine.images[start.images]?.memory = agent.memory
+            reach(.postDump) { .dump(dump, at: $0) }
+        default: finish(dump, agent)
+        }
+    }
+
+    private func finish(_ dump: CriuDump, _ agent: SimulatedAgent) {
+        let statistics = DumpStatistics(freezing: .microseconds(200), frozen: machine.delay(5...80), pagesWritten: 1000)
+        write(DumpStatistics.fileName, statistics.file())
+        if dump.leavesRunning { agent.thaw() }
+        say(.result(CriuResult(.dump, succeeded: true)))
+        end(.exited(0))
+    }
+
+    // MARK: Restore
+
+    private func beginRestore(_ restore: CriuRestore) {
+        if trouble == .hangsInRestore { return }
+        reach(.preRestore) { .restore(restore, at: $0) }
+    }
+
+    private func goOn(_ restore: CriuRestore, after moment: CriuMoment.Name, _ yes: Bool) {
+        guard yes else { return fail(.restore, log: "Error (criu/action-scripts.c:140): RPC client reported script error") }
+        switch moment {
+        case .preRestore:
+            guard let memory = machine.images[start.images]?.memory, let sandbox else {
+                return fail(.restore, log: "Error (criu/image.c:1): Unexpected EOF on (empty-image)")
+            }
+            if trouble == .refusesRestore {
+                return fail(.restore, log: "1000: Error (criu/files-reg.c:2192): File workspace/results has bad size 9 (expect 4)")
+            }
+            if trouble == .diesInRestore { return end(.signaled(9, outOfMemory: false)) }
+            sandbox.restored = SimulatedSandbox.Restored(memory: memory, isDead: trouble == .restoresDead)
+            reach(.postRestore) { .restore(restore, at: $0) }
+        case .postRestore: reach(.preResume) { .restore(restore, at: $0) }
+        default:
+            say(.result(CriuResult(.restore, succeeded: true, root: 1000)))
+            end(.exited(0))
+        }
+    }
+
+    // MARK: What it says
+
+    private func reach(_ moment: CriuMoment.Name, _ next: (CriuMoment.Name) -> Doing) {
+        doing = next(moment)
+        say(.moment(CriuMoment(name: moment, pid: 1000)))
+    }
+
+    private func fail(_ kind: CriuResult.Kind, log line: String) {
+        write(kind == .dump ? CriuLogName.dump : CriuLogName.restore, Array("(00.012345) \(line)\n".utf8))
+        say(.result(CriuResult(kind, succeeded: false)))
+        end(.exited(1))
+    }
+
+    private func write(_ name: String, _ bytes: [UInt8]) {
+        guard let path = DiskPath(name) else { return }
+        // A full disk is CRIU's trouble as well: what it wanted to write is missing then.
+        try? machine.images[start.images]?.disk.replace(path, with: bytes)
+    }
+
+    private func say(_ answer: CriuAnswer) { machine.world?.post(.criu(id, .packet(answer.packet()))) }
+
+    private func end(_ end: ProcessEnd) {
+        if case .over = doing { return }
+        doing = .over
+        machine.say("\(id) ends: \(end)")
+        machine.crius[id] = nil
+        machine.world?.post(.criu(id, .ended(end, lastOutput: "")))
+    }
+
+    private func later(_ body: @escaping (SimulatedCriu) -> Void) {
+        machine.after(machine.delay(1...25)) { [self] in
+            if case .over = doing { return }
+            body(self)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+internal import AgentModel
+public import LaunchPlans
+public import OutsideWorld
+
+extension SimulatedWorld {
+    public func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
+        guard machine.alive("prepare a restore") else { throw LaunchFault(.system, "the supervisor is dead") }
+        if machine.draws(machine.refusesLaunch) { throw LaunchFault(.system, "no more processes can be made") }
+        let sandbox = machine.addSandbox { SimulatedSandbox(id: $0, plan: plan, machine: machine) }
+        sandbox.prepare()
+        return sandbox.id
+    }
+
+    public func finishRestore(in id: SandboxID) {
+        guard machine.alive("finish a restore") else { return }
+        machine.sandboxes[id]?.finishRestore()
+    }
+
+    public func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool {
+        machine.alive("raise process numbers") && machine.sandboxes[id] != nil
+    }
+
+    public func startCriu(_ start: CriuStart) throws(CriuStartFault) -> CriuID {
+        guard machine.alive("start CRIU") else { throw CriuStartFault("the supervisor is dead") }
+        let trouble = machine.drawCriuTrouble()
+        guard trouble != .missing else { throw CriuStartFault("could not start CRIU with '\(start.program)': no such file or directory") }
+        return machine.addCriu(start, trouble).id
+    }
+
+    public func send(_ packet: [UInt8], to id: CriuID) {
+        guard machine.alive("send to CRIU") else { return }
+        machine.crius[id]?.hear(packet)
+    }
+
+    public func hangUp(_ id: CriuID) {
+        guard machine.alive("hang up on CRIU") else { return }
+        machine.crius[id]?.hungUp()
+    }
+
+    public func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? {
+        guard machine.alive("look into a sandbox"), let sandbox = machine.sandboxes[id], sandbox.isRunning else { return nil }
+        let pipe: UInt64 = 100 + id.number
+        let output = DescriptorSight(number: 1, target: "pipe:[\(pipe)]", kind: .pipe(inode: pipe))
+        let process = ProcessSight(
+            pid: 1000, hostPid: sandbox.pid, name: "agent", memoryBytes: 10 << 20, descriptors: [output] + machine.agentHolds)
+        return TreeSight(processes: [process], outputPipes: [.standardOutput: pipe])
+    }
+
+    public func freezer(of id: SandboxID) -> String? { nil }
+}
+
+extension SimulatedMachine {
+    /// The next CRIU has this trouble; the ones after it have what is drawn.
+    public func plan(criu trouble: SimulatedCriuTrouble) { plannedCriuTroubles.append(trouble) }
+
+    func drawCriuTrouble() -> SimulatedCriuTrouble? {
+        if !plannedCriuTroubles.isEmpty { return plannedCriuTroubles.removeFirst() }
+        return SimulatedCriuTrouble.allCases.first { draws(criuTroubles[$0] ?? 0) }
+    }
+
+    func addCriu(_ start: CriuStart, _ trouble: SimulatedCriuTrouble?) -> SimulatedCriu {
+        lastCriu += 1
+        let criu = SimulatedCriu(id: CriuID(lastCriu), start: start, machine: self, trouble: trouble)
+        crius[criu.id] = criu
+        _ = imageDisk(at: start.images)
+        if let trouble { say("\(criu.id) will have its trouble: \(trouble.rawValue)") }
+        return criu
+    }
+
+    /// The directory of images with this path. It is made when it is first spoken of.
+    public func imageDisk(at path: String) -> SimulatedDisk {
+        if let known = images[path] { return known.disk }
+        let disk = SimulatedDisk(seed: random.next(), rootName: path)
+        images[path] = SimulatedImage(disk: disk, memory: nil)
+        return disk
+    }
+
+    /// CRIUs are children of the supervisor and live in the sandbox: they end with the first of both.
+    func endCrius(of sandbox: SandboxID?) {
+        for criu in Array(crius.values) where sandbox == nil || criu.start.sandbox == sandbox {
+            if sandbox == nil { criu.hungUp() } else { criu.sandboxEnded() }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import AgentModel
+import CriuDriver
+import CriuRequests
+import LaunchPlans
+import OutsideWorld
+import SimulatedWorld
+import Testing
+
+/// Jobs against the simulated machine: what the real CRIU does rarely, done as often as we like.
+private final class Scene {
+    let machine: SimulatedMachine
+    let world: SimulatedWorld
+    let driver: CriuDriver
+    static let images = "/store/staging/1/images"
+
+    init(seed: UInt64) {
+        machine = SimulatedMachine(seed: seed, script: AgentScript(steps: 100_000))
+        machine.script.cooperative = false
+        machine.script.stepTime = 1...10
+        world = SimulatedWorld(on: machine)
+        let program = CriuProgram(
+            path: "/opt/runner-criu/criu", version: CriuVersion(4, 2, 1),
+            features: CriuFeatures(dirtyTracking: false, lazyPages: true, pidfdStore: true))
+        driver = CriuDriver(world: world, program: program, kernel: KernelVersion(6, 18))
+    }
+
+    static let plan: LaunchPlan = {
+        guard let agent = AgentName("agent-7") else { preconditionFailure("a bad name") }
+        return LaunchPlan(
+            agent: agent, origin: .clean, incarnation: 1, arguments: ["agent"], environment: [], workingDirectory: "/workspace",
+            isolation: .namespaces(hostName: "agent-7"), doorsDirectory: "/run/doors", doorsInside: "/run/runner",
+            adoptWithin: .seconds(60), stopDeadline: .seconds(5))
+    }()
+
+    func launch() throws -> (id: SandboxID, pid: Int32) {
+        let id = try world.launch(Self.plan)
+        while let event = world.next(until: world.now() + .seconds(5)) {
+            if case .sandbox(id, .started(let pid)) = event { return (id, pid) }
+        }
+        throw CriuFault(.dump, .refused(.noSuchProcess))
+    }
+
+    func dump(_ agent: (id: SandboxID, pid: Int32), leavesRunning: Bool = true, keeping: Bool = true) throws(CriuFault) -> Dump {
+        let request = DumpRequest(
+            sandbox: agent.id, agent: agent.pid, images: Self.images, leavesRunning: leavesRunning, timeLimit: .seconds(5))
+        let job = try driver.dump(request)
+        while true {
+            guard let event = world.next(until: job.deadline) else {
+                job.timePassed()
+                continue
+            }
+            switch job.take(event) {
+            case .standsStill: job.goOn(keeping: keeping)
+            case .dumped(let dump): return dump
+            case .failed(let fault): throw fault
+            case nil: break
+            }
+        }
+    }
+
+    func restore(_ tree: DumpedTree) throws(CriuFault) -> Restored {
+        let job = try driver.restore(RestoreRequest(plan: Self.plan, images: Self.images, tree: tree, timeLimit: .seconds(5)))
+        while true {
+            guard let event = world.next(until: job.deadline) else {
+                job.timePassed()
+                continue
+            }
+            switch job.take(event) {
+            case .restored(let restored): return restored
+            case .failed(let fault): throw fault
+            case nil: break
+            }
+        }
+    }
+
+    func kill(_ id: SandboxID) {
+        world.kill(id)
+        while let event = world.next(until: world.now() + .seconds(5)) { if event == .sandbox(id, .vanished) { return } }
+    }
+
+    /// Whether the agent still does its work.
+    func works() -> Bool {
+        let before = machine.workspace.lineCount
+        _ = world.next(until: world.now() + .seconds(1))
+        machine.pass(.seconds(1))
+        return machine.workspace.lineCount > before
+    }
+}
+
+extension SimulatedDisk {
+    fileprivate var lineCount: Int { (try? read("results", limit: .mebibytes(1)))?.count { $0 == 10 } ?? 0 }
+}
+
+private let seeds: ClosedRange<UInt64> = 1...25
+
+@Test(arguments: seeds) func whatWasDumpedGoesOnInAFreshSandbox(seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    scene.machine.repeatsNews = 200_000
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    #expect(scene.works())
+    #expect(dump.statistics.frozen > .zero)
+    scene.kill(agent.id)
+    let restored = try scene.restore(dump.tree)
+    #expect(restored.sandbox != agent.id)
+    #expect(scene.works())
+    // Its output goes through the new sandbox's pipe, and the next dump says so.
+    #expect(try scene.dump((restored.sandbox, restored.pid)).tree.outputPipe != dump.tree.outputPipe)
+}
+
+@Test(arguments: seeds) func aDumpMayEndTheAgent(seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    _ = try scene.dump(agent, leavesRunning: false)
+    #expect(!scene.works())
+}
+
+private let died = CriuFault.Kind.died(.signaled(9, outOfMemory: false), lastOutput: "")
+
+/// After each the agent lives on, except where CRIU itself died.
+@Test(
+    arguments: [
+        (.missing, .couldNotStart("could not start CRIU with '/opt/runner-criu/criu': no such file or directory")),
+        (.refusesDump, .refused(.unsendableDescriptor)), (.hangsInDump, .timedOut(.seconds(5))), (.diesInDump, died),
+    ] as [(SimulatedCriuTrouble, CriuFault.Kind)], seeds)
+func aDumpThatFailsIsToldAndTheAgentLives(trouble: (SimulatedCriuTrouble, CriuFault.Kind), seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    scene.machine.plan(criu: trouble.0)
+    var told: CriuFault.Kind?
+    do { _ = try scene.dump(agent) } catch { told = error.kind }
+    #expect(told == trouble.1)
+    if trouble.0 != .diesInDump {
+        #expect(scene.works())
+        // The same goes well without the trouble.
+        _ = try scene.dump(agent)
+    }
+}
+
+@Test(arguments: seeds) func aDumpThatIsNotWantedLeavesTheAgent(seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    #expect(throws: CriuFault.self) { try scene.dump(agent, leavesRunning: false, keeping: false) }
+    #expect(scene.works())
+}
+
+@Test(
+    arguments: [
+        (.missing, .couldNotStart("could not start CRIU with '/opt/runner-criu/criu': no such file or directory")),
+        (.refusesRestore, .refused(.fileSizeDiffers(path: "/workspace/results", is: 9, was: 4))),
+        (.hangsInRestore, .timedOut(.seconds(5))), (.diesInRestore, died),
+    ] as [(SimulatedCriuTrouble, CriuFault.Kind)], seeds)
+func aRestoreThatFailsLeavesNothing(trouble: (SimulatedCriuTrouble, CriuFault.Kind), seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    scene.kill(agent.id)
+    scene.machine.plan(criu: trouble.0)
+    var told: CriuFault.Kind?
+    do { _ = try scene.restore(dump.tree) } catch { told = error.kind }
+    #expect(told == trouble.1)
+    #expect(scene.machine.livingSandbox == nil)
+    // The same goes well without the trouble, at once.
+    _ = try scene.restore(dump.tree)
+    #expect(scene.works())
+}
+
+@Test func whatIsSeenBeforeIsNotTried() throws {
+    let scene = Scene(seed: 1)
+    let agent = try scene.launch()
+    scene.machine.agentHolds = [DescriptorSight(number: 9, target: "anon_inode:[io_uring]", kind: .anonymous("io_uring"))]
+    var told = ""
+    do { _ = try scene.dump(agent) } catch { told = error.sentence }
+    #expect(
+        told
+            == "could not dump the process tree: fd 9 of 'agent' (process 1000) is an io_uring; CRIU cannot dump it. Turn io_uring off in the program"
+    )
+}
