@@ -202,7 +202,9 @@ extension Supervisor {
     /// Whoever starts the agent on the workspace as it is (clean, or with the state only) after a roll-back that failed lets it be: finished
     /// later, it would take away what the agent does from now on.
     private func leaveRollBack() {
-        guard let record = (try? store.restoreRecord(agent)) ?? nil, record.workspace == nil || record.workspace == spec.workspace else { return }
+        guard let record = (try? store.restoreRecord(agent)) ?? nil, record.workspace == nil || record.workspace == spec.workspace else {
+            return
+        }
         do throws(StoreFault) {
             try store.endRestore(agent)
             note("start", "the roll-back to version \(record.version) stays unfinished: the agent starts on the workspace as it is")
