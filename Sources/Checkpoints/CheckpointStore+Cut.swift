@@ -28,6 +28,19 @@ extension CheckpointStore {
             agent: request.agent, directory: directory, size: ByteCount(job.taken), draft: job.draft, entries: job.entries)
     }
 
+    /// Refuses what `cut` would refuse before it copies anything: too large, no room, a store that takes no writes.
+    public func lookAhead(_ request: CutRequest, stagingID: String) throws(StoreFault) {
+        let errand = Errand("take a checkpoint of", request.agent.text)
+        try require(request.agent, errand)
+        guard let directory = StoreLayout.staging.appending(untrusted: StoreLayout.prefix(request.agent) + stagingID) else {
+            preconditionFailure("'\(stagingID)' is not a path component")
+        }
+        let job = CutJob(store: disk, request: request, layout: VersionLayout(directory: directory), errand: errand)
+        _ = try job.survey()
+        defer { try? disk.removeTree(directory) }  // the next opening would
+        try job.makeRoom()
+    }
+
     /// Forgets a copy that will not be committed.
     public func discard(_ staged: StagedCheckpoint) {
         try? disk.removeTree(staged.directory)  // the next opening would

@@ -25,7 +25,8 @@ extension StoreFault {
     /// One line: what could not be done, to what, why, what to do next.
     public var sentence: String { "could not \(doing) '\(what)': \(reason)" }
 
-    private var reason: String {
+    /// Why, and what to do next: the part of `sentence` after the colon.
+    public var reason: String {
         switch kind {
         case .format(let how): "\(how). Give the store's directory with --store, or an empty one to make a new store"
         case .unsafe(let why): "\(why), or give another store with --store"

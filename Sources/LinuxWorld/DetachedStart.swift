@@ -27,6 +27,7 @@ struct DetachedStart {
 
         switch try waitForWord(readEnd.raw, of: pid, until: end) {
         case .said: return .ready
+        case .saidNot(let code, let sentence): return .notStarted(code: code, sentence: sentence)
         case .nothing: return .silent
         case .ended(let status):
             // See wait(2): the low seven bits are the signal that ended it, if one did.
@@ -49,13 +50,18 @@ struct DetachedStart {
 
     private enum Heard {
         case said, nothing
+        case saidNot(code: String, sentence: String)
         /// As wait(2) tells it.
         case ended(Int32)
     }
 
     private func waitForWord(_ pipe: Int32, of pid: pid_t, until end: BootDeadline) throws(FileFault) -> Heard {
         if end.wait(for: POLLIN, of: pipe) {
-            if case .success(let bytes) = readSome(pipe, 1), !bytes.isEmpty { return .said }
+            if case .success(let bytes) = readSome(pipe, 4096), !bytes.isEmpty {
+                let words = String(decoding: bytes, as: UTF8.self).split(separator: " ", maxSplits: 1)
+                guard words.count == 2 else { return .said }
+                return .saidNot(code: String(words[0]), sentence: String(words[1]))
+            }
             // The pipe is closed, most likely by its end; a child that only closed it may still live.
             let raw = pidfd_open(pid, 0)
             if raw < 0 { throw FileFault(errno: errno, doing: "follow the start of", what: program) }

@@ -145,6 +145,7 @@ public final class LinuxMachine: Machine {
     }
 
     public func sayReady() { readiness.say() }
+    public func sayNotStarted(_ code: String, _ sentence: String) { readiness.sayNotStarted(code, sentence) }
 
     /// The first wait for a path returns at once: what happened to it before the watch stood cannot be known. From then on no change
     /// between two waits for the same path is lost.

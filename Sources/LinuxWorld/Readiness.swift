@@ -3,7 +3,7 @@ internal import Glibc
 
 /// The ways to say that this process is ready, as whoever started it asked for in the environment. Each is used once.
 final class Readiness {
-    /// Names the descriptor of a pipe that one byte is written to.
+    /// Names the descriptor of a pipe that "1" is written to, or why it is not ready yet: "CODE SENTENCE".
     static let pipeVariable = "RUNNER_READY_FD"
 
     private var pipe: Int32?
@@ -29,6 +29,15 @@ final class Readiness {
         pipe = nil
         if let notifySocket { notify(notifySocket) }
         notifySocket = nil
+    }
+
+    /// To the pipe alone: systemd is told when it is ready after all. As much as a pipe takes at once.
+    func sayNotStarted(_ code: String, _ sentence: String) {
+        guard let pipe else { return }
+        let words = Array("\(code) \(sentence)".utf8.prefix(4096))
+        _ = uninterrupted { write(pipe, words, words.count) }  // a starter that is gone is not waiting
+        close(pipe)
+        self.pipe = nil
     }
 
     private func notify(_ socket: String) {

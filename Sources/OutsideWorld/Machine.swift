@@ -40,7 +40,9 @@ public enum BackgroundStart: Hashable, Sendable {
     case ready
     /// It ended before; with what exit status (nil: a signal ended it) and what it wrote till then.
     case ended(status: Int32?, output: String)
-    /// Neither, and the time is over: it goes on by itself.
+    /// It said that it could not start what it is for, and goes on trying by itself: a stable code and a whole sentence.
+    case notStarted(code: String, sentence: String)
+    /// None of it, and the time is over: it goes on by itself.
     case silent
 }
 
@@ -102,6 +104,8 @@ public protocol Machine: Clock, Randomness {
     func startDetached(_ arguments: [String], log: String, within: Duration) throws(FileFault) -> BackgroundStart
     /// Tells whoever started this process detached, or systemd, that it is ready.
     func sayReady()
+    /// Tells whoever started this process detached why it is not ready yet: a stable code and a whole sentence.
+    func sayNotStarted(_ code: String, _ sentence: String)
     /// Waits until the file at an absolute path changes, appears or is replaced, or until the time is over.
     func waitForChange(_ path: String, within: Duration)
 }

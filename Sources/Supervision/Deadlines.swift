@@ -19,6 +19,8 @@ struct Deadlines {
         case report
         /// The disk refused something: look again.
         case diskAgain
+        /// Whoever waits for a background start has waited long enough.
+        case ready
     }
     private var moments: [Kind: Moment] = [:]
 

@@ -59,15 +59,26 @@ struct CheckpointRun {
     var agentRequest: UInt64?
     /// Operators who wait for the result.
     var waiting: [ConnectionID]
-    /// Called with the version (nil: none was stored) when all is over.
-    var completion: [(CheckpointSummary?) -> Void]
+    /// Called when all is over. nil: the version is stored.
+    var completion: [(MissedVersion?) -> Void]
+}
+
+/// Why a checkpoint ended without a version.
+struct MissedVersion {
+    let code: String
+    /// A clause, and what to do about it.
+    let why: String
+    /// What the agent has is lost with it. false: there is nothing to keep, or the agent is gone already.
+    let isLoss: Bool
+
+    static var agentGone: Self { Self(code: "E-AGENT-NOT-RUNNING", why: "it is not running", isLoss: false) }
 }
 
 /// Who asked for a checkpoint while one was already cut: what the agent did since belongs to the next.
 struct CheckpointWish {
     var reason: CheckpointReason
     var waiting: [ConnectionID]
-    var completion: [(CheckpointSummary?) -> Void]
+    var completion: [(MissedVersion?) -> Void]
 }
 
 /// Which parts of its version one launch puts back: all, unless an operator said otherwise of it.

@@ -22,6 +22,22 @@ struct RestoreJob: Sendable {
     let asideID: String
     let readsState: Bool
 
+    /// Why the present could not be set aside, as far as that can be known before. nil: it seems that it can be, or need not be.
+    func obstacle() -> StoreFault? {
+        guard let workspace, let aside, version.parts.workspace else { return nil }
+        // What else is wrong is found and told when it is done.
+        guard let changes = try? store.planRestore(agent, version.version, to: workspace, excluded: excluded),
+            changes.steps.contains(where: { $0.change != .time })
+        else { return nil }
+        do throws(StoreFault) { try store.lookAhead(aside, stagingID: asideID) } catch {
+            switch error.kind {
+            case .full, .readOnly, .denied, .refused: return error
+            default: return nil
+            }
+        }
+        return nil
+    }
+
     func run() -> Outcome {
         do throws(StoreFault) {
             // 1. Every byte, before anything is touched.

@@ -17,7 +17,7 @@ extension Supervisor {
     /// - Returns: nil with the reason in `whyNot` when no checkpoint can begin now.
     @discardableResult
     func beginCheckpoint(
-        _ reason: CheckpointReason, operators: [ConnectionID] = [], completion: ((CheckpointSummary?) -> Void)? = nil
+        _ reason: CheckpointReason, operators: [ConnectionID] = [], completion: ((MissedVersion?) -> Void)? = nil
     ) -> UInt64? {
         if let run = checkpointRun { return join(run, reason, operators, completion) }
         guard let life, life.end == nil, life.pid != nil else {
@@ -36,7 +36,7 @@ extension Supervisor {
 
     /// One at a time: whoever asks before the cut gets the one on its way, whoever asks after it the next one, for the agent has worked on.
     private func join(
-        _ run: CheckpointRun, _ reason: CheckpointReason, _ operators: [ConnectionID], _ completion: ((CheckpointSummary?) -> Void)?
+        _ run: CheckpointRun, _ reason: CheckpointReason, _ operators: [ConnectionID], _ completion: ((MissedVersion?) -> Void)?
     ) -> UInt64 {
         let completions = completion.map { [$0] } ?? []
         switch run.stage {
@@ -58,8 +58,8 @@ extension Supervisor {
     private func beginWished() {
         guard let wish = checkpointWish else { return }
         checkpointWish = nil
-        let finish = { (summary: CheckpointSummary?) in for completion in wish.completion { completion(summary) } }
-        if beginCheckpoint(wish.reason, operators: wish.waiting, completion: finish) == nil { finish(nil) }
+        let finish = { (missed: MissedVersion?) in for completion in wish.completion { completion(missed) } }
+        if beginCheckpoint(wish.reason, operators: wish.waiting, completion: finish) == nil { finish(.agentGone) }
     }
 
     private func prepareAgent() {
@@ -195,7 +195,7 @@ extension Supervisor {
         refreshVersions()
         if !versions.contains(where: { $0.version == summary.version }) { versions.append(summary) }
         inbox.append(.stored(summary.version))
-        endRun(run, summary)
+        endRun(run, nil)
         tellAgent(run) { .committed(request: $0, version: summary.version) }
         for id in run.waiting { reply(.stored(summary), to: id) }
         if run.reason == .stop { tellAgent(run) { .resume(request: $0) } }
@@ -210,7 +210,7 @@ extension Supervisor {
         guard let run = checkpointRun else { return }
         deadlines[.prepared] = nil
         note("checkpoint", "no version stored: \(why)")
-        endRun(run, nil)
+        endRun(run, MissedVersion(code: "E-CHECKPOINT-ABORTED", why: why, isLoss: life?.end == nil))
         tellAgent(run) { .aborted(request: $0, reason: why) }
         fail(run.waiting, code: "E-CHECKPOINT-ABORTED", "could not checkpoint '\(agent)': \(why). \(next)")
     }
@@ -225,17 +225,17 @@ extension Supervisor {
             warn("checkpoint", "\(fault.sentence); the agent runs on and older versions are untouched")
         }
         note("checkpoint", "no version stored: \(fault.sentence)")
-        endRun(run, nil)
+        endRun(run, MissedVersion(code: fault.code, why: fault.reason, isLoss: fault.kind != .nothing && life?.end == nil))
         tellAgent(run) { .aborted(request: $0, reason: fault.sentence) }
         fail(run.waiting, code: fault.code, fault.sentence)
     }
 
     /// Order matters: a stopping agent must learn of `stop` before it is let go from its safe point.
-    private func endRun(_ run: CheckpointRun, _ summary: CheckpointSummary?) {
+    private func endRun(_ run: CheckpointRun, _ missed: MissedVersion?) {
         checkpointRun = nil
         statusChanged = true
         armSchedule()
-        for completion in run.completion { completion(summary) }
+        for completion in run.completion { completion(missed) }
         armHeartbeat()
         if endWaitsForCheckpoint { lifeIsOver() }
         beginWished()

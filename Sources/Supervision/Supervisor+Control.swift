@@ -9,8 +9,8 @@ internal import Recovery
 enum OwedReply: Equatable {
     /// The agent is gone and the supervisor ends.
     case stop
-    /// The next incarnation runs, from this version where one was named.
-    case launch(from: VersionNumber?)
+    /// The next incarnation runs, from there if that was said.
+    case launch(from: Origin?)
     /// The agent runs from this version.
     case restore(VersionNumber)
 
@@ -18,8 +18,17 @@ enum OwedReply: Equatable {
     func isFor(_ version: VersionNumber) -> Bool {
         switch self {
         case .stop: false
-        case .launch(let asked): asked == version
+        case .launch(let asked): asked == .version(version)
         case .restore(let asked): asked == version
+        }
+    }
+
+    /// A start from there is what was asked for.
+    func isMet(by origin: Origin) -> Bool {
+        switch self {
+        case .stop: false
+        case .launch(let asked): asked == nil || asked == origin
+        case .restore(let asked): origin == .version(asked)
         }
     }
 }
@@ -52,7 +61,10 @@ extension Supervisor {
     }
 
     func obey(_ wish: ControlRequest, _ id: ConnectionID) {
-        repliesOwed[id] = wish.owed
+        if let owed = wish.owed {
+            repliesOwed[id] = owed
+            wishesTaken += 1
+        }
         switch wish {
         case .status: reply(.status(statusText()), to: id)
         case .checkpoint(let wait): operatorCheckpoint(id, wait: wait)
@@ -60,9 +72,11 @@ extension Supervisor {
             if !checkpoint { skipCheckpointOnStop = true }
             inbox.append(.wantedStopped)
         case .restart(let origin):
-            couldNotStart = nil
-            restoreScope = nil  // of a restore that is overruled by this
-            inbox.append(.wantedRestart(from: origin))
+            keepFirst(id, origin) { [self] in
+                couldNotStart = nil
+                restoreScope = nil  // of a restore that is overruled by this
+                inbox.append(.wantedRestart(from: origin))
+            }
         case .restore(let version, let workspace, let state): operatorRestore(id, version, workspace: workspace, state: state)
         case .pin(let version, let pinned):
             change(id, "version \(version) is \(pinned ? "pinned" : "no longer pinned")") { () throws(StoreFault) in
@@ -97,10 +111,12 @@ extension Supervisor {
                 "could not restore '\(agent)@\(version)': it is broken (\(summary.note ?? "its bytes are not what was stored")). "
             return reply(.failed(code: "E-VERSION-BROKEN", sentence: sentence + "Choose another from 'runner versions \(agent)'"), to: id)
         }
-        couldNotStart = nil
-        restoreScope = RestoreScope(origin: .version(version), workspace: workspace, state: state)
-        writeMemory()  // the launch it is said of may be the next supervisor's
-        inbox.append(.wantedRestart(from: .version(version)))
+        keepFirst(id, .version(version), workspace: workspace) { [self] in
+            couldNotStart = nil
+            restoreScope = RestoreScope(origin: .version(version), workspace: workspace, state: state)
+            writeMemory()  // the launch it is said of may be the next supervisor's
+            inbox.append(.wantedRestart(from: .version(version)))
+        }
     }
 
     private func change(_ id: ConnectionID, _ done: String, _ body: () throws(StoreFault) -> Void) {
@@ -125,21 +141,26 @@ extension Supervisor {
         for id in operators { reply(.failed(code: code, sentence: sentence), to: id) }
     }
 
-    func answerOwedLaunch(_ answer: ControlReply) {
-        for (id, owed) in repliesOwed where owed != .stop { reply(answer, to: id) }
+    /// It was started from there: some may have wished for something else, and were overruled.
+    func answerOwedLaunch(by origin: Origin) {
+        let runs = "runs (incarnation \(incarnations), \(origin.words))"
+        for (id, owed) in repliesOwed where owed.isMet(by: origin) { reply(.done("'\(agent)' \(runs)"), to: id) }
+        failOwedLaunch("something else was asked of it meanwhile, and it \(runs)", next: "Ask again, if that still holds")
     }
 
     /// It could not be started.
     /// - Parameter code: the fault's own, where it has one.
     func failOwedLaunch(_ why: String, code: String? = nil, next: String? = nil) {
-        for (id, owed) in repliesOwed {
-            switch owed {
-            case .stop: continue
-            case .launch: failOwed(id, code: code ?? "E-RESTART-FAILED", "restart '\(agent)'", why, next)
-            case .restore(let version):
-                dropScope()
-                failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why, next)
-            }
+        for (id, owed) in repliesOwed { fail(id, owed, why, code: code, next: next) }
+    }
+
+    func fail(_ id: ConnectionID, _ owed: OwedReply, _ why: String, code: String? = nil, next: String? = nil) {
+        switch owed {
+        case .stop: break
+        case .launch: failOwed(id, code: code ?? "E-RESTART-FAILED", "restart '\(agent)'", why, next)
+        case .restore(let version):
+            dropScope()
+            failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why, next)
         }
     }
 
@@ -160,7 +181,14 @@ extension Supervisor {
         for (wish, id) in wishes { repliesOwed[id] = wish.owed }
         wishes = []
         failOwedLaunch(couldNotStart ?? reason, next: "Its supervisor has ended: start it with 'runner run'")
-        for id in Array(repliesOwed.keys) { reply(.done("'\(agent)' is stopped"), to: id) }
+        let stopped = "'\(agent)' is stopped"
+        var answer = ControlReply.done(stopped)
+        if let lastVersionMissed {
+            let sentence = "\(stopped), but no last version could be taken: \(lastVersionMissed)"
+            tell(sentence)
+            answer = .failed(code: "E-STOP-UNSAVED", sentence: sentence)
+        }
+        for id in Array(repliesOwed.keys) { reply(answer, to: id) }
     }
 }
 
@@ -169,7 +197,7 @@ extension ControlRequest {
     var owed: OwedReply? {
         switch self {
         case .stop: .stop
-        case .restart(let origin): .launch(from: origin?.version)
+        case .restart(let origin): .launch(from: origin)
         case .restore(let version, _, _): .restore(version)
         case .status, .checkpoint, .settleEffect, .pin, .mark: nil
         }

@@ -7,11 +7,15 @@ internal import Recovery
 
 /// The ladder: every event goes through `decide`, every decision into the journal, then its actions are performed.
 extension Supervisor {
+    /// Whoever started us in the background is let go then, though a restore still takes its time.
+    static var readyAtLast: Duration { .seconds(45) }
+
     // MARK: Beginning
 
     /// Finds out what was before this supervisor and goes on from there.
     func begin(after last: JournalEntry?) throws(SupervisionFault) {
         if case .decision(_, _, _, _, _, let decision)? = last?.content { recovery = decision.state }
+        deadlines[.ready] = world.now() + Self.readyAtLast
         readMemory()
         if let from = request.startFrom { restoreScope = RestoreScope(origin: from, workspace: request.rollsBackWorkspace) }
         // A disk that takes nothing must not hide the versions that are there.
@@ -116,17 +120,7 @@ extension Supervisor {
             if recovery.wanted == .stopped { inbox.append(.wantedRunning(from: nil)) }
             inbox.append(.foundLost)
         } else {
-            beginFromRest(phase)
-        }
-    }
-
-    private func beginFromRest(_ phase: Phase) {
-        switch phase {
-        case .waiting, .coolingDown, .calledForHelp(_, .some):
-            // A pause of the ladder outlives its supervisor.
-            say("going on where the last supervisor was; 'runner restart \(agent)' starts it at once")
-            inbox.append(.foundLost)
-        case .stopped, .calledForHelp, .launching, .starting, .running, .ending:
+            // Also out of a pause of the ladder: whoever starts a supervisor wants the agent up.
             inbox.append(.wantedRunning(from: nil))
         }
     }
@@ -172,20 +166,35 @@ extension Supervisor {
         sayReadyWhenNothingIsToBeWaitedFor()
     }
 
-    /// Whoever started us in the background waits for this. A clean start is quick, and one that fails must be told as such; a restore or
-    /// a pause may be long, and is written down.
+    /// Whoever started us in the background waits for this. A start that fails must be told as such; a restore that takes long, or a pause
+    /// of the ladder, is written down.
     private func sayReadyWhenNothingIsToBeWaitedFor() {
-        guard startImpossible == nil, finished == nil else { return }
+        guard startImpossible == nil, finished == nil, !isReady else { return }
         switch recovery.phase {
-        case .launching(.clean, _), .stopped: break
-        case .launching, .starting, .running, .ending, .waiting, .coolingDown, .calledForHelp: sayReady()
+        case .launching, .stopped: break
+        case .starting, .running, .ending: sayReady()
+        case .waiting, .coolingDown, .calledForHelp:
+            if !hasStartedAgent, let couldNotStart {
+                sayNotStarted(couldNotStart)
+            } else if !recovery.phase.isShortPause {
+                sayReady()
+            }
         }
     }
 
     func sayReady() {
         guard !isReady else { return }
         isReady = true
+        deadlines[.ready] = nil
         request.ready()
+    }
+
+    /// Once. It is ready all the same when a later try succeeds.
+    private func sayNotStarted(_ why: String) {
+        guard !saidNotStarted else { return }
+        saidNotStarted = true
+        let told = lastLaunchFault?.told(of: agent) ?? "could not start '\(agent)': \(why)"
+        request.notStarted(lastLaunchFault?.code ?? "E-RESTART-FAILED", "\(told). Its supervisor goes on trying")
     }
 
     private func perform(_ action: AgentAction) {
@@ -231,6 +240,8 @@ extension Phase {
         case .stopped, .waiting, .coolingDown, .calledForHelp: false
         }
     }
+    /// A start that waits is soon tried.
+    var isShortPause: Bool { if case .waiting = self { true } else { false } }
     /// What is about to be launched, and was not yet.
     var coming: Origin? {
         switch self {

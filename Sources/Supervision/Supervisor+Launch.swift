@@ -18,6 +18,8 @@ extension Supervisor {
         let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
         restoreScope = nil
         timesAskedToStop = 0
+        skipCheckpointOnStop = false
+        lastVersionMissed = nil
         couldNotStart = nil
         launchRun = run
         guard case .version(let version) = origin else { return launch(run, restored: nil) }
@@ -151,7 +153,7 @@ extension Supervisor {
 
     func stagingID() -> String { "\(agent)-\(world.wallTime().seconds)-\(nextNumber())" }
 
-    private func asideRequest() -> CutRequest? {
+    func asideRequest() -> CutRequest? {
         guard let workspace = openWorkspace(of: spec) else { return nil }
         return CutRequest(
             agent: agent, kind: .aside, reason: .aside, takenAt: world.wallTime(), workspace: workspace,
@@ -212,8 +214,11 @@ extension Supervisor {
 
     func stopAgent(checkpointFirst: Bool, within: Duration) {
         guard life != nil else { return cancelLaunch() }
-        guard checkpointFirst, spec.checkpoint.onStop, !skipCheckpointOnStop else { return askToEnd(within) }
-        let begun = beginCheckpoint(.stop) { [self] _ in askToEnd(within) }
+        guard checkpointFirst, spec.checkpoint.onStop, !skipCheckpointOnStop, !isKeptBeforeEnd else { return askToEnd(within) }
+        let begun = beginCheckpoint(.stop) { [self] missed in
+            if let missed, missed.isLoss { lastVersionMissed = missed.why }
+            askToEnd(within)
+        }
         if begun == nil { askToEnd(within) }
     }
 
@@ -268,7 +273,7 @@ extension Supervisor {
         statusChanged = true
         inbox.append(.launched)
         if case .version(let version) = life?.origin { runHook("after-restore", version: version, reason: reason) {} }
-        answerOwedLaunch(.done("'\(agent)' runs (incarnation \(incarnations), \((life?.origin ?? .clean).words))"))
+        answerOwedLaunch(by: life?.origin ?? .clean)
     }
 
     /// Nothing of the sandbox is left. A checkpoint whose copy is already whole is finished first: what it holds must count in the decision.

@@ -81,6 +81,12 @@ public final class Supervisor {
     var beatingIncarnation: UInt64?
     /// An operator's `stop` said so: no last checkpoint.
     var skipCheckpointOnStop = false
+    /// An operator's restart took its last version before it was decided: `stopAgent` takes no second one.
+    var isKeptBeforeEnd = false
+    /// Why what is being stopped is stopped without a last version.
+    var lastVersionMissed: String?
+    /// Counts what operators wish of the ladder: the last word holds.
+    var wishesTaken: UInt64 = 0
     /// An operator's `restore --only`, until the next launch. nil: all parts.
     var restoreScope: RestoreScope?
     /// Whether the living incarnation is handed the state of its version.
@@ -91,6 +97,7 @@ public final class Supervisor {
     var couldNotStart: String?
     /// Whoever waits for a background start goes on.
     var isReady = false
+    var saidNotStarted = false
     /// Whether an agent ever ran under this supervisor, and what it ends with when none could.
     var hasStartedAgent = false
     var startImpossible: (end: ProcessEnd, why: String)?
@@ -242,6 +249,7 @@ public final class Supervisor {
         case .status: statusChanged = true
         case .report: writeReport()
         case .diskAgain: diskAgain()
+        case .ready: sayReady()
         }
     }
 

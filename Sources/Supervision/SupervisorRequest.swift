@@ -20,9 +20,11 @@ public struct SupervisorRequest {
     public var echo: Bool
     /// Our own process number, for status files and lock holders.
     public var processID: Int32
-    /// Called once: when the agent was started, or when what comes first may be long and is written down (a restore, a pause). Whoever waits
+    /// Called once: when the agent was started, or when what comes first is long and is written down (a restore, a pause). Whoever waits
     /// for a background start goes on.
     public var ready: () -> Void
+    /// Called at most once, before `ready`: the first try failed, and others follow. A stable code and a whole sentence.
+    public var notStarted: (_ code: String, _ sentence: String) -> Void = { _, _ in }
 
     public init(
         spec: AgentSpec, facts: HostFacts, place: SupervisorPlace, launchPlace: LaunchPlace, startFrom: Origin?, echo: Bool,

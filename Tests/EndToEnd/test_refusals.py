@@ -30,6 +30,15 @@ def test_a_checkpoint_that_is_refused(stage):
         stage.ask("checkpoint", "agent-1", "--json"), 1, "E-CHECKPOINT-REFUSED",
         "could not take a checkpoint of 'agent-1': it takes 2.0 MB, and the limit is 1.0 MB. Put that right, or leave it out of the checkpoint; older versions are untouched",
     )  # fmt: skip
+    says(
+        stage.ask("restart", "agent-1", "--json"), 1, "E-CHECKPOINT-REFUSED",
+        "could not restart 'agent-1': no last version could be taken: it takes 2.0 MB, and the limit is 1.0 MB. Put that right, or leave it out of the checkpoint; older versions are untouched. It runs on; '--from' a version or 'clean' does without a last version",
+    )  # fmt: skip
+    assert (stage.status()["state"], stage.status()["incarnation"]) == ("running", 1)
+    says(
+        stage.ask("stop", "agent-1", "--json"), 1, "E-STOP-UNSAVED",
+        "'agent-1' is stopped, but no last version could be taken: it takes 2.0 MB, and the limit is 1.0 MB. Put that right, or leave it out of the checkpoint; older versions are untouched",
+    )  # fmt: skip
 
 
 def test_a_checkpoint_that_the_agent_does_not_live_to_see(stage):
@@ -84,3 +93,12 @@ def test_a_request_that_is_none(working):
         "E-CONTROL-BAD",
         "could not take the request: the line is no message: it is not JSON of a known message. Use the same release for the command and the supervisor, see 'runner version'",
     )  # fmt: skip
+
+
+def test_a_start_in_the_background_that_goes_on_trying(stage):
+    stage.write_spec(stage.worker(), workdir="/nonexist")
+    answer = stage.ask("run", "-d", str(stage.spec_file))
+    said = answer.stderr
+    assert answer.returncode == 125, said
+    assert said.startswith("runner: could not start 'agent-1': ") and said.endswith(". Its supervisor goes on trying\n"), said
+    assert stage.ask("stop", "agent-1").returncode == 0

@@ -126,6 +126,9 @@ import Testing
         let scratch = try ScratchDirectory()
         let log = try scratch.file("log", "before\n")
         #expect(try start("echo $RUNNER_READY_FD; echo 1 >&$RUNNER_READY_FD; exec sleep 0", log: log) == .ready)
+        #expect(
+            try start("printf 'E-X could not do it' >&$RUNNER_READY_FD; exec sleep 0", log: log)
+                == .notStarted(code: "E-X", sentence: "could not do it"))
         let session = try start("ps -o sid= $$ | tr -d ' '; echo $$; readlink /proc/self/fd/0; exit 3", log: log)
         guard case .ended(status: 3, let output) = session else { Issue.record("it is \(session)"); return }
         let lines = output.split(separator: "\n")
@@ -156,6 +159,16 @@ import Testing
         #expect(try readSome(pipe.readEnd, 9).get() == Array("1".utf8))
         #expect(try readSome(pipe.readEnd, 9).get() == [])
         #expect(try readSome(listener.raw, 99).get() == Array("READY=1\nMAINPID=\(getpid())\n".utf8))
+        close(pipe.readEnd)
+    }
+
+    @Test func whyItIsNotReadyIsSaidToThePipe() throws {
+        let pipe = try makePipe()
+        let machine = machine(environment: ["RUNNER_READY_FD": "\(pipe.writeEnd)"])
+        machine.sayNotStarted("E-X", "could not")
+        machine.sayReady()
+        #expect(try readSome(pipe.readEnd, 99).get() == Array("E-X could not".utf8))
+        #expect(try readSome(pipe.readEnd, 9).get() == [])
         close(pipe.readEnd)
     }
 

@@ -133,6 +133,7 @@ final class FakeMachine: Machine {
         return detached
     }
     func sayReady() { saidReady = true }
+    func sayNotStarted(_ code: String, _ sentence: String) {}
     func waitForChange(_ path: String, within: Duration) {
         onWait?()
         pass(within)

@@ -51,6 +51,7 @@ import Testing
         (.ended(status: 3, output: "runner: x\n"), 125, silent("ended with status 3")),
         (.ended(status: 127, output: "no shared library\n"), 125, silent("ended with status 127")),
         (.ended(status: nil, output: ""), 125, silent("was killed")),
+        (.notStarted(code: "E-LAUNCH-SYSTEM", sentence: "could not start 'b': no"), 125, "could not start 'b': no"),
     ])
 func detachStartsTheSameCommandInTheBackground(start: BackgroundStart, status: Int32, sentence: String) throws {
     let stage = try Stage(["--store", "/store", "run", "-d", "--name", "b", "--", "echo"])

@@ -34,6 +34,15 @@ let supervisorFailures: [Failure] = [
         "could not restart 'agent-7': its supervisor did not answer in time. Try again, or with a longer '--timeout'",
         refusing(.noAnswer)),
     Failure(
+        "restart agent-7", 73, "E-STORE-FULL",
+        "could not restart 'agent-7': no last version could be taken: the disk is full. Free space, or run 'runner prune agent-7 --dry-run'. It runs on"
+    ) { stage in
+        let sentence =
+            "could not restart 'agent-7': no last version could be taken: the disk is full. Free space, or run 'runner prune agent-7 "
+            + "--dry-run'. It runs on"
+        stage.machine.supervisor = { _ in .success(.failed(code: "E-STORE-FULL", sentence: sentence)) }
+    },
+    Failure(
         "checkpoint agent-7", 74, "E-SUPERVISOR-IO",
         "could not checkpoint 'agent-7': the connection to its supervisor failed, error 104 (errno). Try again",
         refusing(.system(104))),

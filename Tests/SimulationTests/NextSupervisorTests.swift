@@ -224,7 +224,8 @@ import Testing
             $0.hooks = ["on-incident"]
             $0.script.diesAfterCleanStart = .seconds(1)
         }
-        try scene.run(until: "the trouble is told") { !scene.machine.hookRuns.isEmpty }
+        // It lives: in a pause the next supervisor would begin anew.
+        try scene.run(until: "the trouble is told") { !scene.machine.hookRuns.isEmpty && scene.supervisor.life?.pid != nil }
         scene.cutPower()
         try scene.machine.store.removeTree(scene.home / "incidents")
         try scene.startSupervisor()
@@ -236,7 +237,7 @@ import Testing
 
     // MARK: Ready
 
-    enum Start: CaseIterable { case clean, fromVersion, refused, noSuchCommand }
+    enum Start: CaseIterable { case clean, fromVersion, refused, noSuchCommand, commandGone }
 
     /// In the background nobody sees a terminal: whoever waits is let go when there is nothing to wait for, and not before.
     @Test(arguments: Start.allCases) func readyIsSaidWhenNothingIsToBeWaitedFor(_ start: Start) throws {
@@ -245,7 +246,7 @@ import Testing
             switch start {
             case .refused: machine.refusesLaunch = 1_000_000
             case .noSuchCommand: machine.cannotStart = LaunchFault(.commandNotFound, "'agent' is not there")
-            case .clean, .fromVersion: break
+            case .clean, .fromVersion, .commandGone: break
             }
         }
         switch start {
@@ -259,10 +260,29 @@ import Testing
             scene.cutPower()
             #expect(scene.timesReady == 1)
             try scene.startSupervisor()
-            #expect(scene.supervisor.life == nil)
+            #expect(scene.timesReady == 1)
+            try scene.runUntilUp(2)
             #expect(scene.timesReady == 2)
             return
-        case .refused: break
+        case .commandGone:
+            try scene.runUntilUp()
+            _ = try scene.program()
+            try scene.checkpoint()
+            scene.cutPower()
+            scene.machine.cannotStart = LaunchFault(.commandNotFound, "'agent' is not there")
+            try scene.startSupervisor()
+            try scene.run(until: "the end") { scene.end != nil }
+            #expect(scene.end == .exited(127))
+            #expect(scene.timesReady == 1)
+            return
+        case .refused:
+            try scene.run(until: "it waits") { scene.supervisor.recovery.phase.isShortPause }
+            #expect(scene.timesReady == 0)
+            #expect(scene.saidNotStarted.count == 1)
+            let said = scene.saidNotStarted.first ?? ""
+            #expect(said.hasPrefix("E-LAUNCH-") && said.hasSuffix(". Its supervisor goes on trying"))
+            scene.machine.refusesLaunch = 0
+            try scene.runUntilUp(scene.supervisor.incarnations + 1)
         case .noSuchCommand:
             try scene.run(until: "the end") { scene.end != nil }
             #expect(scene.end == .exited(127))
@@ -270,6 +290,20 @@ import Testing
             return
         }
         #expect(scene.timesReady == 1)
+    }
+
+    /// Whoever starts a supervisor wants the agent up, also out of a pause of the ladder.
+    @Test func aPauseEndsWithItsSupervisor() throws {
+        let scene = try Scene { $0.recovery.backOffInitial = .seconds(60) }
+        try scene.runUntilUp()
+        scene.machine.killAgent()
+        try scene.run(until: "it waits") { scene.supervisor.recovery.phase.isShortPause }
+        scene.killSupervisor()
+        let before = scene.machine.now
+        try scene.startSupervisor()
+        try scene.runUntilUp(2)
+        #expect(scene.machine.now - before < Duration.seconds(30).nanoseconds)
+        #expect(scene.timesReady == 2)
     }
 }
 

@@ -27,7 +27,10 @@ final class Scene {
     /// Whoever answers the runner by itself while the scene goes on.
     var programs: [Program] = []
 
-    private final class Counter { var count = 0 }
+    private final class Counter {
+        var count = 0
+        var notStarted: [String] = []
+    }
     private let readiness = Counter()
 
     /// The first supervisor has begun on return.
@@ -48,7 +51,7 @@ final class Scene {
     }
 
     private static func request(_ spec: AgentSpec, _ readiness: Counter) -> SupervisorRequest {
-        SupervisorRequest(
+        var request = SupervisorRequest(
             spec: spec,
             facts: HostFacts(
                 userID: 0, groupID: 0, kernelRelease: "simulated", hostName: "simulated", processors: 2, memory: .mebibytes(1024),
@@ -56,6 +59,8 @@ final class Scene {
             place: SupervisorPlace(agent: spec.name, store: "/store", runtime: "/run/agent", noEarlierThan: nil),
             launchPlace: LaunchPlace(runtimeDirectory: "/run", storeDirectory: "/store", storeIdentity: "0123456789abcdef"),
             startFrom: nil, echo: true, processID: 1, ready: { readiness.count += 1 })
+        request.notStarted = { code, sentence in readiness.notStarted.append("\(code) \(sentence)") }
+        return request
     }
 
     // MARK: Supervisors
@@ -81,6 +86,8 @@ final class Scene {
 
     /// How often `ready` was called, by all supervisors.
     var timesReady: Int { readiness.count }
+    /// What whoever waits for `ready` was told instead, by all supervisors.
+    var saidNotStarted: [String] { readiness.notStarted }
 
     // MARK: Going on
 

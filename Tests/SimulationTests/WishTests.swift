@@ -164,6 +164,74 @@ import Testing
         #expect(try scene.answer(to: .stop(checkpoint: false)) == .done("'sim' is stopped"))
     }
 
+    /// Who asked for something else than what came is told so.
+    @Test(arguments: [ControlRequest.restore(VersionNumber(1), workspace: true, state: true), .restart(from: .version(VersionNumber(1)))])
+    func aLaunchThatWasOverruledIsToldSo(_ wish: ControlRequest) throws {
+        let scene = try Scene.withTwoVersions()
+        scene.machine.script.ignoresStop = true
+        let overruled = try scene.ask(wish)
+        try scene.run(until: "it was asked to end") { scene.supervisor.deadlines[.stopped] != nil }
+        let clean = try scene.ask(.restart(from: .clean))
+        #expect(try scene.answer(on: clean) == .done("'sim' runs (incarnation 2, clean)"))
+        let isRestore = if case .restore = wish { true } else { false }
+        #expect(
+            try scene.answer(on: overruled)
+                == .failed(
+                    code: isRestore ? "E-RESTORE-FAILED" : "E-RESTART-FAILED",
+                    sentence: "could not \(isRestore ? "restore 'sim@1'" : "restart 'sim'"): something else was asked of it meanwhile, "
+                        + "and it runs (incarnation 2, clean). Ask again, if that still holds"))
+    }
+
+    // MARK: What would be lost
+
+    @Test(arguments: [
+        ControlRequest.restart(from: nil), .restart(from: .version(VersionNumber(1))),
+        .restore(VersionNumber(1), workspace: true, state: true),
+    ])
+    func whatCannotBeKeptIsNotEnded(_ wish: ControlRequest) throws {
+        let scene = try Scene.withTooMuchToKeep()
+        guard case .failed("E-CHECKPOINT-REFUSED", let sentence) = try scene.answer(to: wish) else {
+            throw Scene.Lost(what: "a refusal", trace: scene.machine.trace)
+        }
+        #expect(sentence.hasPrefix("could not rest") && sentence.contains("it takes 3.0 kB, and the limit is 1.0 kB. "))
+        #expect(sentence.contains("t runs on"))
+        #expect(scene.supervisor.life?.incarnation == 1)
+        #expect(scene.file?.count == 3000)
+
+        // The state alone, and a clean start, overwrite nothing.
+        #expect(try scene.answer(to: .restart(from: .clean)) == .done("'sim' runs (incarnation 2, clean)"))
+    }
+
+    @Test(arguments: [false, true]) func aStopWithoutALastVersionIsToldSo(bySignal: Bool) throws {
+        let scene = try Scene.withTooMuchToKeep()
+        let sentence =
+            "'sim' is stopped, but no last version could be taken: it takes 3.0 kB, and the limit is 1.0 kB. Put that right, or leave it "
+            + "out of the checkpoint; older versions are untouched"
+        if bySignal {
+            scene.world.signalSupervisor(15)
+            try scene.run(until: "the end") { scene.end != nil }
+        } else {
+            #expect(try scene.answer(to: .stop(checkpoint: true)) == .failed(code: "E-STOP-UNSAVED", sentence: sentence))
+        }
+        #expect(scene.machine.livingSandbox == nil)
+        #expect(scene.said(sentence) == 1)
+    }
+
+    /// The last version is taken before the restart is decided; who stops it meanwhile has the last word.
+    @Test func aRestartThatIsOverruledWhileItsVersionIsTaken() throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        _ = try scene.program()
+        let restart = try scene.ask(.restart(from: nil))
+        try scene.run(until: "its version is taken") { scene.supervisor.checkpointRun != nil }
+        let stop = try scene.ask(.stop(checkpoint: true))
+        #expect(try scene.answer(on: stop) == .done("'sim' is stopped"))
+        guard case .failed("E-RESTART-FAILED", _) = try scene.answer(on: restart) else {
+            throw Scene.Lost(what: "a failure", trace: scene.machine.trace)
+        }
+        #expect(try scene.versions().count == 1)
+    }
+
     /// The second SIGTERM kills; one of an earlier life is not the first.
     @Test func aSignalOfAnEarlierLifeIsUsedUp() throws {
         let scene = try Scene()
@@ -193,6 +261,17 @@ import Testing
 }
 
 extension Scene {
+    /// An agent that runs, with a workspace over the limit of a version.
+    static func withTooMuchToKeep() throws -> Scene {
+        let scene = try Scene { $0.checkpoint.sizeLimit = ByteCount(1000) }
+        try scene.runUntilUp()
+        _ = try scene.program()
+        scene.file = "one"
+        try scene.checkpoint()
+        scene.file = String(repeating: "x", count: 3000)
+        return scene
+    }
+
     /// Version 1 holds "one", version 2 "two", and the workspace "three".
     static func withTwoVersions() throws -> Scene {
         let scene = try Scene()

@@ -14,11 +14,15 @@ struct RestartCommand: Command {
                 .init("runner restart agent-7", "from its newest known-good version, else clean"),
                 .init("runner restart agent-7 --from clean", "with its workspace as it is, and no state"),
             ],
-            notes: ["Returns when the new incarnation runs. It does not count as a death."],
+            notes: [
+                "Returns when the new incarnation runs. It does not count as a death. It goes on from a last version, which is taken first: where "
+                    + "none can be taken it fails, and the agent runs on. '--from' does without one."
+            ],
             exits: [
                 (.ok, "it runs again"), (.failed, "it could not be started; 'runner why' tells more"),
                 (.noInput, "no such agent or version"),
-                (.noSupervisor, "it is not supervised: use 'runner run'"), (.tryAgain, "no answer within '--timeout'"),
+                (.noSupervisor, "it is not supervised: use 'runner run'"), (.cannotCreate, "the disk is full or read-only; it runs on"),
+                (.tryAgain, "no answer within '--timeout'"),
                 (.usage, "the command line is wrong"),
             ])
     }

@@ -102,6 +102,7 @@ struct RunCommand: Command {
         switch started {
         case .ready: break
         case .ended(let status, let output): throw CommandFault(detached: spec.name, status, output, log: log)
+        case .notStarted(let code, let sentence): throw CommandFault(foreign: code, sentence)
         case .silent:
             throw CommandFault(
                 .supervisorSilent,
@@ -135,6 +136,7 @@ struct RunCommand: Command {
             try? WantedFile.remove(from: store.disk, below: store.directory(of: spec.name))
             bench.machine.sayReady()
         }
+        request.notStarted = { code, sentence in bench.machine.sayNotStarted(code, sentence) }
         request.rollsBackWorkspace = origin != nil || wish?.rollsBackWorkspace ?? true
         do { return .agents(try bench.supervise(request, world).exitStatus) } catch { throw CommandFault(error) }
     }

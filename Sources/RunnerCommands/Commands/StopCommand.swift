@@ -18,8 +18,8 @@ struct StopCommand: Command {
             ],
             notes: ["Returns when nothing of the agent is left. 'runner run' goes on from the last version."],
             exits: [
-                (.ok, "stopped, or it was not running"), (.failed, "it could not be stopped"), (.noInput, "no such agent"),
-                (.noSupervisor, "it runs on without a supervisor that could stop it"),
+                (.ok, "stopped, or it was not running"), (.failed, "it could not be stopped, or is stopped without a last version"),
+                (.noInput, "no such agent"), (.noSupervisor, "it runs on without a supervisor that could stop it"),
                 (.tryAgain, "no answer within '--timeout', or another command holds it"),
                 (.usage, "the command line is wrong"),
             ])

@@ -24,6 +24,11 @@ extension ErrorCode {
             ErrorEntry(
                 "the version could not be restored", .failed, "The supervisor tried, and tells why in the sentence.",
                 remedy: "'runner verify AGENT' tells which versions are whole; 'runner why AGENT' what it did instead.")
+        case .stopUnsaved:
+            ErrorEntry(
+                "the agent was stopped without a last version", .failed,
+                "None could be taken, as the sentence tells. The agent is down, its workspace is as it was left, and older versions are untouched.",
+                remedy: "Put right what it names; 'runner run' sets the workspace aside before it goes on from an older version.")
         default:
             ErrorEntry(
                 "the agent was not stopped", .failed, "While it was being stopped somebody else asked for it to run again.",

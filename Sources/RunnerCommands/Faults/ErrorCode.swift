@@ -24,6 +24,7 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case restartFailed = "E-RESTART-FAILED"
     case restoreFailed = "E-RESTORE-FAILED"
     case stopFailed = "E-STOP-FAILED"
+    case stopUnsaved = "E-STOP-UNSAVED"
     case checkpointAborted = "E-CHECKPOINT-ABORTED"
 
     case effectNoKey = "E-EFFECT-NO-KEY"
