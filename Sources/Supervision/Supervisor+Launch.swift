@@ -199,9 +199,10 @@ extension Supervisor {
         }
     }
 
-    /// Whoever starts the agent on the workspace as it is (clean, or with the state only) after a roll-back that failed lets it be: finished
-    /// later, it would take away what the agent does from now on.
+    /// Whoever starts the agent on the workspace as it is (clean, or with the state only) after a roll-back that was told to have failed lets
+    /// it be: finished later, it would take away what the agent does from now on.
     private func leaveRollBack() {
+        guard warnings["restore"] != nil || warnings["unfinished"] != nil else { return }
         guard let record = (try? store.restoreRecord(agent)) ?? nil else { return }
         guard record.workspace == nil || record.workspace == spec.workspace else { return }
         do throws(StoreFault) {
