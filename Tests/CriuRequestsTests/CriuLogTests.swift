@@ -81,8 +81,8 @@ private let silent = "damage-no-pstree"
         ),
         (.unsupportedDescriptor(3, what: "chr 10:229"), "fd 3 is 'chr 10:229', which CRIU cannot dump. Close it before a checkpoint"),
         (
-            .fileSizeDiffers(path: "/work/state", is: 7, was: 3),
-            "the file '/work/state' has 7 bytes, and had 3 when the image was made. Roll the workspace back with it"
+            .fileSizeDiffers(path: "/srv/state", is: 7, was: 3),
+            "the file '/srv/state' has 7 bytes, and had 3 when the image was made. Roll the workspace back with it"
         ),
         (
             .unsendableDescriptor,
