@@ -214,6 +214,7 @@ extension Supervisor {
         guard let run = checkpointRun else { return }
         newVersionThisLife = true
         clearWarning("checkpoint")
+        tellMissingImages(run, summary)
         diskTakesWritesAgain()
         refreshVersions()
         if !versions.contains(where: { $0.version == summary.version }) { versions.append(summary) }
