@@ -7,6 +7,8 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case agentUnknown = "E-AGENT-MISSING"
     case agentHeld = "E-STORE-HELD"
     case agentNotRunning = "E-AGENT-NOT-RUNNING"
+    case agentSuspended = "E-AGENT-SUSPENDED"
+    case agentNotSuspended = "E-AGENT-NOT-SUSPENDED"
     case versionUnknown = "E-VERSION-MISSING"
     case versionBroken = "E-VERSION-BROKEN"
     case versionPart = "E-VERSION-PART"
@@ -24,6 +26,8 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case restartFailed = "E-RESTART-FAILED"
     case restoreFailed = "E-RESTORE-FAILED"
     case stopFailed = "E-STOP-FAILED"
+    case suspendFailed = "E-SUSPEND-FAILED"
+    case resumeFailed = "E-RESUME-FAILED"
     case stopUnsaved = "E-STOP-UNSAVED"
     case checkpointAborted = "E-CHECKPOINT-ABORTED"
 
