@@ -24,21 +24,25 @@ public struct CriuStart: Hashable, Sendable {
     /// The numbers of its descriptors.
     public static let socket: Int32 = 3
     public static let images: Int32 = 4
-    public static let firstGift: Int32 = 5
+    public static let scratch: Int32 = 5
+    public static let firstGift: Int32 = 6
 
     /// Absolute path of the program.
     public var program: String
     public var sandbox: SandboxID
     /// Absolute path of the directory the images lie in or are written to. Opened outside: it need not be visible in the sandbox.
     public var images: String
+    /// Absolute path of the directory for its log and its sockets; may be that of the images.
+    public var scratch: String
     /// A restore runs in the agent's control group, because what it makes is born where it is itself. A dump must not: it would stop itself.
     public var joinsControlGroup: Bool
     /// Descriptors `firstGift`, `firstGift` + 1 …
     public var gifts: [Gift]
-    public init(program: String, sandbox: SandboxID, images: String, joinsControlGroup: Bool, gifts: [Gift]) {
+    public init(program: String, sandbox: SandboxID, images: String, scratch: String, joinsControlGroup: Bool, gifts: [Gift]) {
         self.program = program
         self.sandbox = sandbox
         self.images = images
+        self.scratch = scratch
         self.joinsControlGroup = joinsControlGroup
         self.gifts = gifts
     }
@@ -73,6 +77,8 @@ public protocol ProcessImages: AnyObject {
     /// The restore is complete and CRIU has ended: from now on the tree's root is the sandbox's agent. `started` follows, and `ended` at once
     /// when it has died meanwhile.
     func finishRestore(in id: SandboxID)
+    /// Lets everything in the sandbox go on that a dump left standing.
+    func goOn(in id: SandboxID)
     /// Lets the next process inside be numbered above `pid`, so that the numbers a restore uses itself stay free. - Returns: whether it is so.
     func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool
 

@@ -75,7 +75,6 @@ public final class SimulatedMachine {
     /// What every agent holds open beside its output.
     public var agentHolds: [DescriptorSight] = []
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
-    var images: [String: SimulatedImage] = [:]
     var crius: [CriuID: SimulatedCriu] = [:]
     var lastCriu: UInt64 = 0
 
@@ -165,6 +164,9 @@ public final class SimulatedMachine {
 
     /// Since when the living agent hangs. nil: it does not.
     public var hangingSince: Int64? { sandboxes.values.first { $0.isRunning }?.agent?.hangsSince }
+
+    /// Whether the living agent stands still and nobody has let it go on.
+    public var isLivingAgentFrozen: Bool { sandboxes.values.contains { $0.agent?.frozen ?? false } }
 
     /// The connection of the agent breaks, for no fault of its own.
     public func breakConnection() { for sandbox in sandboxes.values { sandbox.agent?.connectionBreaks() } }

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import AgentSpecs
 internal import Checkpoints
 internal import ControlSocket
 internal import LaunchPlans
@@ -82,7 +83,8 @@ extension Supervisor {
         }
         switch wish {
         case .status: reply(.status(statusText()), to: id)
-        case .checkpoint(let wait): operatorCheckpoint(id, wait: wait)
+        case .checkpoint(let wait, let mode, let stop):
+            operatorCheckpoint(id, wait: wait, CutKind(mode: mode ?? spec.checkpoint.mode, stops: stop))
         case .suspend(let until): operatorSuspend(id, until: until)
         case .resume: operatorResume(id)
         case .stop(let checkpoint):
@@ -107,9 +109,10 @@ extension Supervisor {
         }
     }
 
-    private func operatorCheckpoint(_ id: ConnectionID, wait: Bool) {
+    private func operatorCheckpoint(_ id: ConnectionID, wait: Bool, _ kind: CutKind) {
         if let why = whyNotOnDisk("checkpoint") { return reply(.failed(code: "E-AGENT-SUSPENDED", sentence: why), to: id) }
-        guard beginCheckpoint(.operator, operators: wait ? [id] : []) != nil else {
+        // Whoever wants it stopped waits until it is.
+        guard beginCheckpoint(.operator, kind, operators: wait ? [id] : []) != nil else {
             if !wait { fail([id], code: "E-AGENT-NOT-RUNNING", notRunning) }
             return
         }

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import AgentSpecs
 internal import Checkpoints
 internal import ControlSocket
 internal import OutsideWorld
@@ -33,8 +34,11 @@ extension Supervisor {
 
     private func keepForSuspension(_ id: ConnectionID, until: WallTime?) {
         let wish = wishesTaken
+        let asked = world.now()
         let runsOn = "It runs on"
-        let begun = beginCheckpoint(.stop) { [self] missed in
+        let kind = CutKind(mode: spec.checkpoint.mode, stops: true, suspends: true)
+        let begun = beginCheckpoint(.stop, kind) { [self] missed in
+            defer { if !isOnDisk { letGoOn(stoodSince: asked) } }
             guard wish == wishesTaken else { return }  // answered with what was wished later
             if let missed { return refuseSuspension("what it is could not be kept: \(missed.why)", code: missed.code, next: runsOn) }
             guard let summary = versions.last(where: { $0.kind == .checkpoint }) else { return }
@@ -47,6 +51,13 @@ extension Supervisor {
             if !isOnDisk { refuseSuspension("it is being ended already", code: "E-SUSPEND-FAILED", next: "Ask again when it runs") }
         }
         if begun == nil { refuseSuspension("it is not running", code: "E-AGENT-NOT-RUNNING", next: "Ask again when it runs") }
+    }
+
+    /// It stands since its cut, and is not ended.
+    private func letGoOn(stoodSince moment: Moment) {
+        guard let life, life.end == nil else { return }
+        world.goOn(in: life.sandbox)
+        forgiveSilence(since: moment)
     }
 
     /// Why the agent would not come back from this version as it is. nil: it would.

@@ -12,12 +12,16 @@ private final class Scene {
     let world: SimulatedWorld
     let driver: CriuDriver
     static let images = "/store/staging/1/images"
+    static let scratch = "/store/staging/1/scratch"
 
     init(seed: UInt64) {
         machine = SimulatedMachine(seed: seed, script: AgentScript(steps: 100_000))
         machine.script.cooperative = false
         machine.script.stepTime = 1...10
         world = SimulatedWorld(on: machine)
+        for path in [Self.images, Self.scratch] {
+            if let path = DiskPath(String(path.dropFirst("/store/".count))) { try? machine.store.makeDirectories(path) }
+        }
         let program = CriuProgram(
             path: "/opt/runner-criu/criu", version: CriuVersion(4, 2, 1),
             features: CriuFeatures(dirtyTracking: false, lazyPages: true, pidfdStore: true))
@@ -59,7 +63,8 @@ private final class Scene {
     }
 
     func restore(_ tree: DumpedTree) throws(CriuFault) -> Restored {
-        let job = try driver.restore(RestoreRequest(plan: Self.plan, images: Self.images, tree: tree, timeLimit: .seconds(5)))
+        let job = try driver.restore(
+            RestoreRequest(plan: Self.plan, images: Self.images, scratch: Self.scratch, tree: tree, timeLimit: .seconds(5)))
         while true {
             guard let event = world.next(until: job.deadline) else {
                 job.timePassed()

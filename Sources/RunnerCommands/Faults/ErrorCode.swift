@@ -30,6 +30,7 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case resumeFailed = "E-RESUME-FAILED"
     case stopUnsaved = "E-STOP-UNSAVED"
     case checkpointAborted = "E-CHECKPOINT-ABORTED"
+    case checkpointProcess = "E-CHECKPOINT-PROCESS"
 
     case effectNoKey = "E-EFFECT-NO-KEY"
     case effectNotOpen = "E-EFFECT-NOT-OPEN"
