@@ -152,7 +152,7 @@ let targets: [Target] = [
         "SimulationTests",
         [
             "SimulationStories", "SimulatedWorld", "AgentModel", "AgentSpecs", "OutsideWorld", "AgentProtocol", "Checkpoints",
-            "ControlSocket", "CriuDriver", "CriuRequests", "LaunchPlans", "Recovery", "Supervision",
+            "ControlSocket", "CriuDriver", "CriuRequests", "LaunchPlans", "Recovery", "StatusViews", "Supervision",
         ]),
     tests("AgentKitTests", ["AgentKit", "AgentProtocol", "AgentModel"]),
     tests(

@@ -221,7 +221,7 @@ extension Supervisor {
         inbox.append(.stored(summary.version))
         endRun(run, nil)
         tellAgent(run) { .committed(request: $0, version: summary.version) }
-        if run.kind.stops, life?.end == nil {
+        if run.kind.stops, !run.kind.suspends, life?.end == nil {
             stopAfterCut(run, summary)
         } else {
             for id in run.waiting { reply(.stored(summary), to: id) }

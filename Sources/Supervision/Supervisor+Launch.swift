@@ -332,7 +332,7 @@ extension Supervisor {
             couldNotLaunch(fault)
             failOwedLaunch(fault.sentence, code: fault.code)
         } else {
-            lastEnd = end
+            if !isOnDisk { lastEnd = end }  // no end of what it does
             lastLaunchFault = nil
             inbox.append(.ended(end, done: life.saidDone))
         }
