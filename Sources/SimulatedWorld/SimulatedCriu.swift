@@ -19,6 +19,16 @@ public enum SimulatedCriuTrouble: String, Hashable, Sendable, CaseIterable {
     case restoresDead
 }
 
+/// What can go wrong with a simulated page server.
+public enum SimulatedPageTrouble: String, Hashable, Sendable, CaseIterable {
+    /// There is none to start.
+    case missing
+    /// Killed before the tree runs.
+    case diesInRestore
+    /// Killed while the tree runs and waits for its memory.
+    case diesAfterRestore
+}
+
 /// What a simulated image holds.
 struct SimulatedImage {
     let disk: SimulatedDisk
