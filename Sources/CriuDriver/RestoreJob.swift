@@ -125,8 +125,8 @@ public final class RestoreJob {
 
     private func take(_ news: SandboxNews) -> RestoreNews? {
         switch (stage, news) {
-        case (.preparing, .ready): isLazy ? servePages() : start()
-        case (.starting, .memory(.served)): start()
+        case (.preparing, .ready): begin()
+        case (.starting, .memory(.served)): ask()
         case (.finishing, .started(let pid)):
             stage = .over
             let awaits = world.awaitsMemory(sandbox)
@@ -158,38 +158,42 @@ public final class RestoreJob {
 
     // MARK: Page server
 
-    private func servePages() {
-        do {
-            try world.servePages(
-                PageServerStart(program: program.path, sandbox: sandbox, images: request.images, scratch: request.scratch))
-            stage = .starting
-        } catch {
-            // Nothing has happened yet in this sandbox.
-            (isLazy, eagerBecause) = (false, error.sentence)
-            start()
+    private func begin() {
+        if isLazy {
+            do {
+                try world.servePages(
+                    PageServerStart(program: program.path, sandbox: sandbox, images: request.images, scratch: request.scratch))
+            } catch { (isLazy, eagerBecause) = (false, error.sentence) }  // nothing has happened yet in this sandbox
         }
+        stage = .starting
+        start()
+        // CRIU looks for the page server as soon as it is asked.
+        if !isLazy { ask() }
     }
 
     // MARK: CRIU
 
+    /// In a lazy restore both CRIUs start at the same time.
     private func start() {
-        let (inherited, gifts) = request.tree.inheritance()
         do {
-            let id = try world.startCriu(
+            criu = try world.startCriu(
                 CriuStart(
                     program: program.path, sandbox: sandbox, images: request.images, scratch: request.scratch, joinsControlGroup: true,
-                    gifts: gifts))
-            criu = id
-            stage = .restoring
-            let restore = CriuRestore(
-                images: CriuStart.images, scratch: CriuStart.scratch, inherited: inherited, tcp: request.tree.tcp,
-                leavesStopped: request.leavesStopped, isLazy: isLazy)
-            world.send(CriuRequest.restore(restore).packet(), to: id)
+                    gifts: request.tree.inheritance().gifts))
         } catch { fail(.couldNotStart(error.sentence)) }
     }
 
+    private func ask() {
+        guard stage == .starting, let criu else { return }
+        stage = .restoring
+        let restore = CriuRestore(
+            images: CriuStart.images, scratch: CriuStart.scratch, inherited: request.tree.inheritance().inherited, tcp: request.tree.tcp,
+            leavesStopped: request.leavesStopped, isLazy: isLazy)
+        world.send(CriuRequest.restore(restore).packet(), to: criu)
+    }
+
     private func take(_ news: CriuNews) {
-        guard stage == .restoring else { return }
+        guard stage == .starting || stage == .restoring else { return }
         switch news {
         case .packet(let bytes): hear(CriuAnswer(packet: bytes))
         case .ended(let end, let output): ended(end, output)
