@@ -123,6 +123,7 @@ final class LinuxWorld: World {
         try sandbox.servePages(start)
     }
     func awaitsMemory(_ id: SandboxID) -> Bool { sandboxes.living(id)?.servesPages ?? false }
+    func goOn(in id: SandboxID) { sandboxes.living(id)?.goOn() }
     func startCriu(_ start: CriuStart) throws(CriuStartFault) -> CriuID { try crius.start(start) }
     func send(_ packet: [UInt8], to id: CriuID) { crius.send(packet, to: id) }
     func hangUp(_ id: CriuID) { crius.hangUp(id) }

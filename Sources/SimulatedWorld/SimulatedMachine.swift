@@ -76,7 +76,6 @@ public final class SimulatedMachine {
     public var agentHolds: [DescriptorSight] = []
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
     var plannedPageTroubles: [SimulatedPageTrouble] = []
-    var images: [String: SimulatedImage] = [:]
     var crius: [CriuID: SimulatedCriu] = [:]
     var lastCriu: UInt64 = 0
 
@@ -166,6 +165,9 @@ public final class SimulatedMachine {
 
     /// Since when the living agent hangs. nil: it does not.
     public var hangingSince: Int64? { sandboxes.values.first { $0.isRunning }?.agent?.hangsSince }
+
+    /// Whether the living agent stands still and nobody has let it go on.
+    public var isLivingAgentFrozen: Bool { sandboxes.values.contains { $0.agent?.frozen ?? false } }
 
     /// The connection of the agent breaks, for no fault of its own.
     public func breakConnection() { for sandbox in sandboxes.values { sandbox.agent?.connectionBreaks() } }
