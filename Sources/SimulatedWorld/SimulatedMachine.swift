@@ -75,6 +75,7 @@ public final class SimulatedMachine {
     /// What every agent holds open beside its output.
     public var agentHolds: [DescriptorSight] = []
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
+    var plannedPageTroubles: [SimulatedPageTrouble] = []
     var crius: [CriuID: SimulatedCriu] = [:]
     var lastCriu: UInt64 = 0
 

@@ -278,7 +278,7 @@ extension Supervisor {
         guard life?.sandbox == id, imageRestore == nil else { return }
         switch news {
         case .started(let pid): started(pid)
-        case .ready: break  // only a sandbox that was prepared for a restore says so
+        case .ready, .memory: break  // only a sandbox that was prepared for a restore says so
         case .failed(let fault): life?.couldNotStart = fault
         case .ended(let end):
             life?.end = end
