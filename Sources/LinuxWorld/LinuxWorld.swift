@@ -111,7 +111,7 @@ final class LinuxWorld: World {
     // MARK: Process images
 
     func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
-        try admitUser(of: plan)
+        if plan.purpose == .life { try admitUser(of: plan) }
         return try sandboxes.prepare(plan, forRestoreOf: root)
     }
     func finishRestore(in id: SandboxID) { sandboxes.finishRestore(in: id) }

@@ -61,6 +61,8 @@ public struct CriuStartFault: Error, Hashable, Sendable {
 public enum LookPurpose: Hashable, Sendable {
     /// Everything that can keep it from being dumped.
     case blockers
+    /// All that can be compared with an image: of a tree that stands still, for what runs changes meanwhile.
+    case shape
     /// Only process numbers, pipes and sockets: the tree stands still meanwhile. All else is left out.
     case connections
 }

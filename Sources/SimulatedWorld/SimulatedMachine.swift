@@ -83,6 +83,7 @@ public final class SimulatedMachine {
     private var coming: [Coming] = []
     private var lastOrder: UInt64 = 0
     private var lastSandbox: UInt64 = 0
+    private var lastRehearsal: UInt64 = 0
     weak var world: SimulatedWorld?
 
     public init(seed: UInt64, script: AgentScript) {
@@ -238,6 +239,17 @@ public final class SimulatedMachine {
         sandboxes[sandbox.id] = sandbox
         return sandbox
     }
+
+    /// Numbered apart: it is no life of the agent.
+    func addRehearsal(_ make: (SandboxID) -> SimulatedSandbox) -> SimulatedSandbox {
+        lastRehearsal += 1
+        let sandbox = make(SandboxID((1 << 32) + lastRehearsal))
+        sandboxes[sandbox.id] = sandbox
+        return sandbox
+    }
+
+    /// Sandboxes beside the agent's own.
+    public var rehearsals: Int { sandboxes.values.count { $0.plan.purpose == .rehearsal } }
 
     /// To be called when an agent has begun to run: before that its sandbox does not count.
     func countRunning() { mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning }) }

@@ -16,8 +16,14 @@ final class SimulatedSandbox {
     struct Restored {
         var memory: SimulatedAgent.Memory
         var isDead: Bool
+        /// It does not go on.
+        var isStopped = false
+        /// It lacks something it had.
+        var isOtherwise = false
     }
     var restored: Restored?
+    /// What stands here without running.
+    private(set) var stopped: Restored?
     private var awaitsRestore = false
 
     init(id: SandboxID, plan: LaunchPlan, machine: SimulatedMachine) {
@@ -62,6 +68,7 @@ final class SimulatedSandbox {
         machine.say("\(id) is restored to step \(restored.memory.step)")
         tell(.started(pid: pid))
         guard !restored.isDead else { return end(.signaled(11, outOfMemory: false)) }
+        guard !restored.isStopped else { return stopped = restored }
         let agent = SimulatedAgent(sandbox: self, machine: machine)
         self.agent = agent
         agent.goOn(from: restored.memory)
@@ -74,6 +81,7 @@ final class SimulatedSandbox {
         machine.endCrius(of: id)
         agent?.die()
         agent = nil
+        stopped = nil
         endSeen = end
         machine.after(machine.delay(0...3)) { [self] in tell(.ended(end)) }
         machine.after(machine.delay(4...10)) { [self] in vanish() }
@@ -106,7 +114,7 @@ final class SimulatedSandbox {
 
     func lostSupervisor() {
         agent?.connectionLost()
-        guard !awaitsRestore else {
+        guard !awaitsRestore, plan.purpose == .life else {
             machine.say("\(id) ends: nobody can finish its restore")
             vanishSilently()
             machine.sandboxes[id] = nil

@@ -53,7 +53,7 @@ final class CriuStage {
         throw NothingCame()
     }
 
-    private func note(_ event: WorldEvent) {
+    func note(_ event: WorldEvent) {
         if case .output(_, let stream, let bytes) = event { text[stream, default: []] += bytes }
         if case .connected(_, .agent, let peer) = event { peers.append(peer) }
     }
