@@ -58,7 +58,8 @@ public final class DumpJob {
             // Outside the agent's control group: CRIU would stop itself with it, and its memory is not the agent's.
             criu = try world.startCriu(
                 CriuStart(
-                    program: program.path, sandbox: request.sandbox, images: request.images, joinsControlGroup: false, gifts: []))
+                    program: program.path, sandbox: request.sandbox, images: request.images, scratch: request.images,
+                    joinsControlGroup: false, gifts: []))
         } catch { throw CriuFault(.dump, .couldNotStart(error.sentence)) }
         let dump = CriuDump(
             images: CriuStart.images, root: root.pid, leavesRunning: request.leavesRunning, freezer: world.freezer(of: request.sandbox),

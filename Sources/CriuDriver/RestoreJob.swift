@@ -7,17 +7,22 @@ public import OutsideWorld
 public struct RestoreRequest: Hashable, Sendable {
     /// The sandbox it runs in; its command is not executed.
     public var plan: LaunchPlan
-    /// Absolute path of the directory with the images. A log is written into it.
+    /// Absolute path of the directory with the images. Nothing is written into it: it may be read-only.
     public var images: String
+    /// Absolute path of a directory for CRIU's log, statistics and sockets. Worthless afterwards.
+    public var scratch: String
     /// What the dump said of it.
     public var tree: DumpedTree
     /// Left standing, for a rehearsal: SIGCONT would let it go on.
     public var leavesStopped: Bool
     /// A restore that takes longer is ended with its sandbox. Some never answer.
     public var timeLimit: Duration
-    public init(plan: LaunchPlan, images: String, tree: DumpedTree, leavesStopped: Bool = false, timeLimit: Duration = .seconds(30)) {
+    public init(
+        plan: LaunchPlan, images: String, scratch: String, tree: DumpedTree, leavesStopped: Bool = false, timeLimit: Duration = .seconds(30)
+    ) {
         self.plan = plan
         self.images = images
+        self.scratch = scratch
         self.tree = tree
         self.leavesStopped = leavesStopped
         self.timeLimit = timeLimit
@@ -121,11 +126,14 @@ public final class RestoreJob {
         let (inherited, gifts) = request.tree.inheritance()
         do {
             let id = try world.startCriu(
-                CriuStart(program: program.path, sandbox: sandbox, images: request.images, joinsControlGroup: true, gifts: gifts))
+                CriuStart(
+                    program: program.path, sandbox: sandbox, images: request.images, scratch: request.scratch, joinsControlGroup: true,
+                    gifts: gifts))
             criu = id
             stage = .restoring
             let restore = CriuRestore(
-                images: CriuStart.images, inherited: inherited, tcp: request.tree.tcp, leavesStopped: request.leavesStopped)
+                images: CriuStart.images, scratch: CriuStart.scratch, inherited: inherited, tcp: request.tree.tcp,
+                leavesStopped: request.leavesStopped)
             world.send(CriuRequest.restore(restore).packet(), to: id)
         } catch { fail(.couldNotStart(error.sentence)) }
     }
@@ -158,7 +166,7 @@ public final class RestoreJob {
             stage = .finishing
             return world.finishRestore(in: sandbox)
         }
-        let log = world.criuLog(CriuLogName.restore, in: request.images)
+        let log = world.criuLog(CriuLogName.restore, in: request.scratch)
         let lines = log?.failures.map(\.text) ?? []
         guard let result else { return fail(.died(end, lastOutput: output), log: lines) }
         let taken: CriuCause? = result.errorNumber == 17 ? .processNumberTaken(nil) : nil  // EEXIST

@@ -3,10 +3,10 @@ internal import CriuRequests
 internal import OutsideWorld
 
 extension World {
-    /// The errors of a log that CRIU left beside its images; nil: it left none.
-    func criuLog(_ name: String, in images: String) -> CriuLog? {
+    /// The errors of a log that CRIU left in `directory`; nil: it left none.
+    func criuLog(_ name: String, in directory: String) -> CriuLog? {
         // A tree of ten thousand processes leaves some tens of megabytes.
-        guard let disk = try? disk(at: images), let path = DiskPath(name), let bytes = try? disk.read(path, limit: .mebibytes(64)) else {
+        guard let disk = try? disk(at: directory), let path = DiskPath(name), let bytes = try? disk.read(path, limit: .mebibytes(64)) else {
             return nil
         }
         return CriuLog(String(decoding: bytes, as: UTF8.self))

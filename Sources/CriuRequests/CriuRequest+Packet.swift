@@ -26,10 +26,14 @@ extension CriuRequest {
             message.opts = memory.make(criu__rpc__criu_opts__init) { $0.images_dir_fd = -1 }
         case .describeProcessor(let images):
             message.type = CRIU__RPC__CRIU_REQ_TYPE__CPUINFO_DUMP
-            message.opts = memory.make(criu__rpc__criu_opts__init) { $0.lowerCommon(images: images, log: "cpuinfo.log", in: memory) }
+            message.opts = memory.make(criu__rpc__criu_opts__init) {
+                $0.lowerCommon(images: images, scratch: nil, log: "cpuinfo.log", in: memory)
+            }
         case .compareProcessor(let images):
             message.type = CRIU__RPC__CRIU_REQ_TYPE__CPUINFO_CHECK
-            message.opts = memory.make(criu__rpc__criu_opts__init) { $0.lowerCommon(images: images, log: "cpuinfo.log", in: memory) }
+            message.opts = memory.make(criu__rpc__criu_opts__init) {
+                $0.lowerCommon(images: images, scratch: nil, log: "cpuinfo.log", in: memory)
+            }
         case .dump(let dump):
             message.type = CRIU__RPC__CRIU_REQ_TYPE__DUMP
             message.opts = memory.make(criu__rpc__criu_opts__init) { $0.lower(dump, in: memory) }
@@ -50,8 +54,9 @@ extension CriuRequest {
 
 extension Criu__Rpc__CriuOpts {
     /// What every dump and restore has.
-    fileprivate mutating func lowerCommon(images: Int32, log: String, in memory: CMemory) {
+    fileprivate mutating func lowerCommon(images: Int32, scratch: Int32?, log: String, in memory: CMemory) {
         images_dir_fd = images
+        if let scratch { (has_work_dir_fd, work_dir_fd) = (1, scratch) }
         (has_log_level, log_level) = (1, 4)
         log_file = memory.text(log)
         // Everything the processor can is written down and compared: an image of a better processor must not die later.
@@ -73,7 +78,7 @@ extension Criu__Rpc__CriuOpts {
     }
 
     fileprivate mutating func lower(_ dump: CriuDump, in memory: CMemory) {
-        lowerCommon(images: dump.images, log: CriuLogName.dump, in: memory)
+        lowerCommon(images: dump.images, scratch: dump.scratch, log: CriuLogName.dump, in: memory)
         lowerWork(tcp: dump.tcp)
         (has_pid, pid) = (1, dump.root)
         if dump.leavesRunning { (has_leave_running, leave_running) = (1, 1) } else { (has_leave_stopped, leave_stopped) = (1, 1) }
@@ -84,7 +89,7 @@ extension Criu__Rpc__CriuOpts {
     }
 
     fileprivate mutating func lower(_ restore: CriuRestore, in memory: CMemory) {
-        lowerCommon(images: restore.images, log: CriuLogName.restore, in: memory)
+        lowerCommon(images: restore.images, scratch: restore.scratch, log: CriuLogName.restore, in: memory)
         lowerWork(tcp: restore.tcp)
         if restore.leavesStopped { (has_leave_stopped, leave_stopped) = (1, 1) }
         if restore.isLazy { (has_lazy_pages, lazy_pages) = (1, 1) }

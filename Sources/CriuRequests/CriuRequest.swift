@@ -30,6 +30,8 @@ public enum TCPHandling: String, Hashable, Sendable, Codable {
 public struct CriuDump: Hashable, Sendable {
     /// CRIU's descriptor of the directory.
     public var images: Int32
+    /// CRIU's descriptor of the directory for its log and its statistics; nil: that of the images.
+    public var scratch: Int32?
     /// As the sandbox counts.
     public var root: Int32
     /// Whether the tree goes on afterwards; else it stands still. It is never ended by CRIU: the sandbox's init would see its agent dead and
@@ -45,10 +47,11 @@ public struct CriuDump: Hashable, Sendable {
     /// Seconds to stop the tree in.
     public var stopWithin: UInt32
     public init(
-        images: Int32, root: Int32, leavesRunning: Bool, external: [String] = [], freezer: String? = nil, tcp: TCPHandling = .close,
-        deletedFileLimit: UInt32 = 64 << 20, stopWithin: UInt32 = 10
+        images: Int32, scratch: Int32? = nil, root: Int32, leavesRunning: Bool, external: [String] = [], freezer: String? = nil,
+        tcp: TCPHandling = .close, deletedFileLimit: UInt32 = 64 << 20, stopWithin: UInt32 = 10
     ) {
         self.images = images
+        self.scratch = scratch
         self.root = root
         self.leavesRunning = leavesRunning
         self.external = external
@@ -71,15 +74,22 @@ public struct CriuRestore: Hashable, Sendable {
             self.descriptor = descriptor
         }
     }
+    /// CRIU's descriptor of the directory, in which nothing is changed where there is another for the scratch.
     public var images: Int32
+    /// CRIU's descriptor of the directory for its log, its statistics and its sockets; nil: that of the images.
+    public var scratch: Int32?
     public var inherited: [Inherited]
     public var tcp: TCPHandling
     /// The tree is left stopped: SIGCONT lets it go on.
     public var leavesStopped: Bool
     /// Memory is brought in by a page server when it is touched.
     public var isLazy: Bool
-    public init(images: Int32, inherited: [Inherited] = [], tcp: TCPHandling = .close, leavesStopped: Bool = false, isLazy: Bool = false) {
+    public init(
+        images: Int32, scratch: Int32? = nil, inherited: [Inherited] = [], tcp: TCPHandling = .close, leavesStopped: Bool = false,
+        isLazy: Bool = false
+    ) {
         self.images = images
+        self.scratch = scratch
         self.inherited = inherited
         self.tcp = tcp
         self.leavesStopped = leavesStopped
@@ -87,7 +97,7 @@ public struct CriuRestore: Hashable, Sendable {
     }
 }
 
-/// Names of CRIU's logs in the images directory.
+/// Names of CRIU's logs in the directory for its scratch.
 public enum CriuLogName {
     public static let dump = "dump.log"
     public static let restore = "restore.log"

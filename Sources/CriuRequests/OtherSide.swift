@@ -28,9 +28,9 @@ extension CriuRequest {
 extension CriuDump {
     fileprivate init(reading options: Criu__Rpc__CriuOpts) {
         self.init(
-            images: options.images_dir_fd, root: options.pid, leavesRunning: options.leave_running != 0, external: options.externalKeys,
-            freezer: options.freeze_cgroup.map { String(cString: $0) }, tcp: options.tcp_close != 0 ? .close : .keep,
-            deletedFileLimit: options.ghost_limit, stopWithin: options.timeout)
+            images: options.images_dir_fd, scratch: options.scratch, root: options.pid, leavesRunning: options.leave_running != 0,
+            external: options.externalKeys, freezer: options.freeze_cgroup.map { String(cString: $0) },
+            tcp: options.tcp_close != 0 ? .close : .keep, deletedFileLimit: options.ghost_limit, stopWithin: options.timeout)
     }
 }
 
@@ -38,13 +38,14 @@ extension CriuRestore {
     fileprivate init(reading options: Criu__Rpc__CriuOpts) {
         let inherited = (0..<options.n_inherit_fd).compactMap { options.inherit_fd[$0]?.pointee }
         self.init(
-            images: options.images_dir_fd,
+            images: options.images_dir_fd, scratch: options.scratch,
             inherited: inherited.map { Inherited(key: String(cString: $0.key), descriptor: $0.fd) },
             tcp: options.tcp_close != 0 ? .close : .keep, leavesStopped: options.leave_stopped != 0, isLazy: options.lazy_pages != 0)
     }
 }
 
 extension Criu__Rpc__CriuOpts {
+    fileprivate var scratch: Int32? { has_work_dir_fd != 0 ? work_dir_fd : nil }
     fileprivate var externalKeys: [String] { (0..<n_external).compactMap { external[$0] }.map { String(cString: $0) } }
 }
 

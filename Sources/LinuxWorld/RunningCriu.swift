@@ -29,7 +29,8 @@ final class RunningCriu {
     convenience init(_ start: CriuStart, in sandbox: Sandbox) throws(CriuStartFault) {
         // What is a file is never handed to a restored process, so it may come from outside the sandbox.
         let images = try Self.hold(open(start.images, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open the image directory '\(start.images)'")
-        var given = [images]
+        let scratch = try Self.hold(open(start.scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "open the directory '\(start.scratch)'")
+        var given = [images, scratch]
         for gift in start.gifts { given.append(try Self.make(gift, sandbox)) }
         var groups: [HeldDescriptor] = []
         if start.joinsControlGroup, let group = sandbox.remains.group {

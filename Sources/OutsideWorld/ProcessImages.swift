@@ -24,21 +24,25 @@ public struct CriuStart: Hashable, Sendable {
     /// The numbers of its descriptors.
     public static let socket: Int32 = 3
     public static let images: Int32 = 4
-    public static let firstGift: Int32 = 5
+    public static let scratch: Int32 = 5
+    public static let firstGift: Int32 = 6
 
     /// Absolute path of the program.
     public var program: String
     public var sandbox: SandboxID
     /// Absolute path of the directory the images lie in or are written to. Opened outside: it need not be visible in the sandbox.
     public var images: String
+    /// Absolute path of the directory for its log and its sockets; may be that of the images.
+    public var scratch: String
     /// A restore runs in the agent's control group, because what it makes is born where it is itself. A dump must not: it would stop itself.
     public var joinsControlGroup: Bool
     /// Descriptors `firstGift`, `firstGift` + 1 …
     public var gifts: [Gift]
-    public init(program: String, sandbox: SandboxID, images: String, joinsControlGroup: Bool, gifts: [Gift]) {
+    public init(program: String, sandbox: SandboxID, images: String, scratch: String, joinsControlGroup: Bool, gifts: [Gift]) {
         self.program = program
         self.sandbox = sandbox
         self.images = images
+        self.scratch = scratch
         self.joinsControlGroup = joinsControlGroup
         self.gifts = gifts
     }

@@ -108,7 +108,7 @@ final class SimulatedCriu {
 
     private func finish(_ dump: CriuDump, _ agent: SimulatedAgent) {
         let statistics = DumpStatistics(freezing: .microseconds(200), frozen: machine.delay(5...80), pagesWritten: 1000)
-        write(DumpStatistics.fileName, statistics.file())
+        write(DumpStatistics.fileName, statistics.file(), in: start.scratch)
         if dump.leavesRunning { agent.thaw() }
         say(.result(CriuResult(.dump, succeeded: true)))
         end(.exited(0))
@@ -151,15 +151,15 @@ final class SimulatedCriu {
     }
 
     private func fail(_ kind: CriuResult.Kind, log line: String) {
-        write(kind == .dump ? CriuLogName.dump : CriuLogName.restore, Array("(00.012345) \(line)\n".utf8))
+        write(kind == .dump ? CriuLogName.dump : CriuLogName.restore, Array("(00.012345) \(line)\n".utf8), in: start.scratch)
         say(.result(CriuResult(kind, succeeded: false)))
         end(.exited(1))
     }
 
-    private func write(_ name: String, _ bytes: [UInt8]) {
+    private func write(_ name: String, _ bytes: [UInt8], in directory: String) {
         guard let path = DiskPath(name) else { return }
         // A full disk is CRIU's trouble as well: what it wanted to write is missing then.
-        try? machine.images[start.images]?.disk.replace(path, with: bytes)
+        try? machine.imageDisk(at: directory).replace(path, with: bytes)
     }
 
     private func say(_ answer: CriuAnswer) { machine.world?.post(.criu(id, .packet(answer.packet()))) }

@@ -12,6 +12,7 @@ private final class Scene {
     let world: SimulatedWorld
     let driver: CriuDriver
     static let images = "/store/staging/1/images"
+    static let scratch = "/run/scratch"
 
     init(seed: UInt64) {
         machine = SimulatedMachine(seed: seed, script: AgentScript(steps: 100_000))
@@ -59,7 +60,8 @@ private final class Scene {
     }
 
     func restore(_ tree: DumpedTree) throws(CriuFault) -> Restored {
-        let job = try driver.restore(RestoreRequest(plan: Self.plan, images: Self.images, tree: tree, timeLimit: .seconds(5)))
+        let job = try driver.restore(
+            RestoreRequest(plan: Self.plan, images: Self.images, scratch: Self.scratch, tree: tree, timeLimit: .seconds(5)))
         while true {
             guard let event = world.next(until: job.deadline) else {
                 job.timePassed()

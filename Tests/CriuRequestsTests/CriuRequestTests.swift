@@ -10,7 +10,8 @@ import Testing
             CriuDump(
                 images: 4, root: 7, leavesRunning: false, external: ["unix[1]"], freezer: "/sys/fs/cgroup/freezer/a", tcp: .keep,
                 deletedFileLimit: 1, stopWithin: 3)),
-        .restore(CriuRestore(images: 4)),
+        .dump(CriuDump(images: 4, scratch: 5, root: 7, leavesRunning: true)),
+        .restore(CriuRestore(images: 4)), .restore(CriuRestore(images: 4, scratch: 5)),
         .restore(
             CriuRestore(
                 images: 4, inherited: [.init(key: "pipe:[1]", descriptor: 5), .init(key: "socket:[2]", descriptor: 6)], tcp: .keep,

@@ -28,6 +28,7 @@ final class CriuStage {
     /// Who connected to the agents' door.
     private(set) var peers: [PeerCredentials] = []
     private var images = 0
+    private var scratches = 0
 
     init() throws {
         fixture = try SandboxFixture()
@@ -95,6 +96,13 @@ final class CriuStage {
         return path
     }
 
+    private func newScratch() -> String {
+        scratches += 1
+        let path = fixture.root + "/hidden/scratch-\(scratches)"
+        #expect(KernelFiles.makeDirectories(path, mode: 0o700) == 0)
+        return path
+    }
+
     /// - Parameter whileStanding: is called while the tree stands still; whether the images are wanted.
     func dump(
         _ agent: (id: SandboxID, pid: Int32), into images: String, leavesRunning: Bool = true, timeLimit: Duration = .seconds(20),
@@ -114,7 +122,7 @@ final class CriuStage {
     }
 
     func restore(_ plan: LaunchPlan, from images: String, _ tree: DumpedTree, timeLimit: Duration = .seconds(20)) throws -> Restored {
-        let job = try driver.restore(RestoreRequest(plan: plan, images: images, tree: tree, timeLimit: timeLimit))
+        let job = try driver.restore(RestoreRequest(plan: plan, images: images, scratch: newScratch(), tree: tree, timeLimit: timeLimit))
         while true {
             let event = world.next(until: job.deadline ?? world.now() + .seconds(30))
             guard let event else {

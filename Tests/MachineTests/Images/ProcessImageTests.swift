@@ -170,8 +170,11 @@ struct ProcessImageFaultTests {
             let images = stage.newImages()
             let dump = try stage.dump(agent, into: images, leavesRunning: false)
             try stage.wait("its end") { $0 == .sandbox(agent.id, .vanished) ? () : nil }
+            let made = KernelFiles.names(in: images)
             let restored = try stage.restore(plan, from: images, dump.tree)
             try stage.hear(3)
+            // The images of a version are sealed: nothing is put beside them.
+            #expect(KernelFiles.names(in: images) == made)
             // Its life is like any other's from here on.
             kill(restored.pid, SIGTERM)
             try stage.wait("its end") { $0 == .sandbox(restored.sandbox, .ended(.signaled(15, outOfMemory: false))) ? () : nil }
