@@ -37,7 +37,7 @@ private func compare(
     differs("process group", process.group, shape.group)
     differs("session", process.session, shape.session)
     if process.threads != shape.threads.map({ UInt64(clamping: $0) }) {
-        found.append("has \(shape.threads.count) threads in place of \(process.threads.count), or others")
+        found.append("has other threads (\(shape.threads.count)) than it had (\(process.threads.count))")
     }
     found += compareDescriptors(process.descriptors, sight.descriptors)
     found += compareAreas(process.areas.map(Piece.init), shape.areas.compactMap(Piece.init))

@@ -72,7 +72,7 @@ package final class LinuxSandboxes: SandboxTable {
     }
 
     /// As `launch`, without an agent: `root` will be restored into it.
-    func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
+    package func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
         guard case .namespaces = plan.isolation, root > 1 else {
             throw LaunchFault(.setUp, "could not prepare a restore: process images need namespaces, and this host has none for us")
         }

@@ -91,6 +91,8 @@ public protocol ProcessImages: AnyObject {
 
     /// The sandbox's processes and what they hold, seen from outside; nil when it is gone.
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
+    /// What processes could still take of the host's memory; nil: it does not tell.
+    func freeMemory() -> ByteCount?
     /// The directory of the freezer, as CRIU inside sees it; nil: none.
     func freezer(of id: SandboxID) -> String?
 }

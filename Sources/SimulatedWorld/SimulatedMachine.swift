@@ -1,6 +1,7 @@
 // SimulatedWorld: the seam's other twin. Everything follows from a seed; nothing is kind. Time is virtual.
 
 public import AgentModel
+internal import LaunchPlans
 public import OutsideWorld
 
 /// A machine that outlives its supervisors: time, disks, sandboxes and what is going to happen. One thread.
@@ -74,6 +75,8 @@ public final class SimulatedMachine {
     public var criuTroubles: [SimulatedCriuTrouble: Int] = [:]
     /// What every agent holds open beside its output.
     public var agentHolds: [DescriptorSight] = []
+    /// Of the host's memory, what processes could still take; nil: it does not tell.
+    public var freeMemory: ByteCount? = .mebibytes(8192)
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
     var images: [String: SimulatedImage] = [:]
     var crius: [CriuID: SimulatedCriu] = [:]

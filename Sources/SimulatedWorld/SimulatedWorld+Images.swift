@@ -1,4 +1,4 @@
-internal import AgentModel
+public import AgentModel
 public import LaunchPlans
 public import OutsideWorld
 
@@ -62,6 +62,7 @@ extension SimulatedWorld {
         return TreeSight(processes: [process])
     }
 
+    public func freeMemory() -> ByteCount? { machine.freeMemory }
     public func freezer(of id: SandboxID) -> String? { nil }
 }
 

@@ -102,12 +102,15 @@ struct fault view_make(const struct plan *plan) {
     if (fault.step) return fault;
     if (move_mount(doors, "", AT_FDCWD, plan->doors_inside, MOVE_MOUNT_F_EMPTY_PATH) != 0) return FAULT(SANDBOX_STEP_DOORS, 0);
     close(doors);
-    if (was_there && (stat(plan->working_directory, &after) != 0 || before.st_dev != after.st_dev || before.st_ino != after.st_ino))
+    fault = place_binds(plan, trees);
+    if (fault.step) return fault;
+    // What is bound may be the working directory: then it is another one on purpose.
+    bool is_there = stat(plan->working_directory, &after) == 0;
+    bool is_same = is_there && before.st_dev == after.st_dev && before.st_ino == after.st_ino;
+    if (was_there && (!is_there || (!is_same && plan->head.bind_count == 0)))
         return (struct fault){SANDBOX_STEP_DIRECTORY_HIDDEN, ENOENT, 0};
 
-    // 4. What is bound may be the working directory: then it is another one on purpose.
-    fault = place_binds(plan, trees);
-    if (!fault.step) fault = set_network_up(plan);
+    fault = set_network_up(plan);
     if (fault.step) return fault;
     if (sethostname(plan->host_name, strlen(plan->host_name)) != 0) return FAULT(SANDBOX_STEP_HOST_NAME, 0);
     return (struct fault){0};

@@ -33,11 +33,17 @@ public struct SetShape: Hashable, Sendable {
     }
     /// In the order of pstree.img.
     public var processes: [Process]
+    /// Paths that its UNIX sockets are bound to. A restore binds them anew, whoever is there.
+    public var boundSockets: [String]
+    /// Paths of all it holds open, has mapped or works in.
+    public var paths: Set<String>
 
     /// Never fails: what cannot be read is left out, and `Check` names it.
     public init(of directory: ImageDirectory) {
         let facts = FactsReader.read(directory)
         processes = facts.tasks.map { Self.process($0, facts) }
+        boundSockets = Set(facts.files.values.compactMap { $0.message("usk").flatMap(Self.place) }).sorted()
+        paths = Set(facts.files.values.compactMap { $0.message("reg")?.text("name") })
     }
 
     private static func process(_ task: SetFacts.Task, _ facts: SetFacts) -> Process {
@@ -52,6 +58,13 @@ public struct SetShape: Hashable, Sendable {
             },
             areas: (facts.memories[task.pid]?.areas ?? []).filter { !$0.isOfKernel }.map { area($0, facts) },
             pages: pages(map, facts.memories[task.pid]?.areas ?? []))
+    }
+
+    /// nil: it has no name, or one that is in no file system.
+    private static func place(_ socket: ImageMessage) -> String? {
+        guard let name = socket.bytes("name")?.prefix(while: { $0 != 0 }), !name.isEmpty else { return nil }
+        let text = String(decoding: name, as: UTF8.self)
+        return text.hasPrefix("/") ? text : (socket.text("name_dir") ?? "") + "/" + text
     }
 
     private static func pages(_ map: PageMap?, _ areas: [SetFacts.Area]) -> UInt64 {

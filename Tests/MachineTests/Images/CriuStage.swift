@@ -96,7 +96,7 @@ final class CriuStage {
         return path
     }
 
-    private func newScratch() -> String {
+    func newScratch() -> String {
         scratches += 1
         let path = fixture.root + "/hidden/scratch-\(scratches)"
         #expect(KernelFiles.makeDirectories(path, mode: 0o700) == 0)
