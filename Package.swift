@@ -91,7 +91,7 @@ let targets: [Target] = [
         name: "runner-init", cSettings: [.define("_GNU_SOURCE"), .headerSearchPath("../CLinuxShims/include")], linkerSettings: staticC),
 
     // Effects: one outside thing each.
-    library("Checkpoints", ["AgentModel", "OutsideWorld", "Digests"]),
+    library("Checkpoints", ["AgentModel", "CriuRequests", "OutsideWorld", "Digests"]),
     library("ControlSocket", ["AgentModel"]),
     library("CriuDriver", ["AgentModel", "CriuImages", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
 
@@ -99,8 +99,8 @@ let targets: [Target] = [
     library(
         "Supervision",
         [
-            "AgentModel", "AgentProtocol", "AgentSpecs", "Checkpoints", "ControlSocket", "Digests", "EffectLedgers", "Incidents",
-            "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
+            "AgentModel", "AgentProtocol", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuRequests", "Digests",
+            "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
         ]),
 
     // Front.
@@ -152,7 +152,7 @@ let targets: [Target] = [
         "SimulationTests",
         [
             "SimulationStories", "SimulatedWorld", "AgentModel", "AgentSpecs", "OutsideWorld", "AgentProtocol", "Checkpoints",
-            "ControlSocket", "LaunchPlans", "Recovery", "Supervision",
+            "ControlSocket", "CriuDriver", "CriuRequests", "LaunchPlans", "Recovery", "Supervision",
         ]),
     tests("AgentKitTests", ["AgentKit", "AgentProtocol", "AgentModel"]),
     tests(

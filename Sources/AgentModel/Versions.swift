@@ -43,6 +43,16 @@ public struct VersionParts: Hashable, Sendable, Codable {
     }
 }
 
+/// Which parts a checkpoint is to have beside the workspace.
+public enum CheckpointMode: String, Hashable, Sendable, Codable, CaseIterable {
+    /// All that can be had.
+    case auto
+    /// Only what the agent hands over.
+    case cooperative
+    /// Images of its processes, or none; the agent is not asked.
+    case process
+}
+
 /// Why a version was taken.
 public enum CheckpointReason: String, Hashable, Sendable, Codable {
     case schedule, save, stop, `operator`, aside
@@ -63,13 +73,17 @@ public struct CheckpointSummary: Hashable, Sendable, Codable {
     /// All bytes of the version, as stored.
     public var size: ByteCount
     public var pinned: Bool
+    /// How long the agent's processes stood still for their images; nil: the version has none.
+    public var frozen: Duration?
+    /// Which run of the agent it was taken of; nil: not known.
+    public var incarnation: UInt64?
     /// Why it has this standing, when that needs words ("died 3 s after a restore").
     public var note: String?
 
     public init(
         version: VersionNumber, kind: VersionKind = .checkpoint, parts: VersionParts, standing: Standing = .stored,
         reason: CheckpointReason, takenAt: WallTime, step: UInt64? = nil, forced: Bool = false, size: ByteCount, pinned: Bool = false,
-        note: String? = nil
+        note: String? = nil, frozen: Duration? = nil, incarnation: UInt64? = nil
     ) {
         self.version = version
         self.kind = kind
@@ -82,6 +96,8 @@ public struct CheckpointSummary: Hashable, Sendable, Codable {
         self.size = size
         self.pinned = pinned
         self.note = note
+        self.frozen = frozen
+        self.incarnation = incarnation
     }
 
     /// May be restored by the ladder. A cut the agent did not answer holds its files but not its state: it is kept to look at, and never

@@ -46,8 +46,7 @@ public struct AgentSpec: Hashable, Sendable, Codable {
     }
 
     public struct Checkpoint: Hashable, Sendable, Codable {
-        public enum Mode: String, Hashable, Sendable, Codable, CaseIterable { case auto, cooperative, process }
-        public var mode: Mode = .auto
+        public var mode: CheckpointMode = .auto
         public var every: Duration?
         /// Five fields, as written; checked.
         public var cron: String?

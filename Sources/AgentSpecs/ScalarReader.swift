@@ -18,7 +18,7 @@ enum ScalarReader {
         case .number(let range): return try number(text, in: range)
         case .count(let range): return try count(text, in: range)
         case .flag: return try flag(text)
-        case .choice(let words, let notYet): return try choice(text, among: words, notYet: notYet)
+        case .choice(let words): return try choice(text, among: words)
         case .signal: return try signal(text)
         case .cron: return try cron(text)
         case .offset: return .offset(try OffsetText.parse(text))
@@ -87,16 +87,10 @@ enum ScalarReader {
         }
     }
 
-    private static func choice(_ text: String, among words: [String], notYet: [String]) throws(ValueMistake) -> SettingValue {
-        let usable = words.filter { !notYet.contains($0) }
-        if usable.contains(text) { return .text(text) }
-        if notYet.contains(text) {
-            throw ValueMistake(
-                .unsupported, "is known, but this version of runner cannot act on it yet", "write \(quotedList(usable, "or")), or remove it"
-            )
-        }
-        let near = nearest(to: text, among: usable).map { "did you mean '\($0)'?" }
-        throw ValueMistake(.value, "is not one of \(quotedList(usable, "and"))", near)
+    private static func choice(_ text: String, among words: [String]) throws(ValueMistake) -> SettingValue {
+        if words.contains(text) { return .text(text) }
+        let near = nearest(to: text, among: words).map { "did you mean '\($0)'?" }
+        throw ValueMistake(.value, "is not one of \(quotedList(words, "and"))", near)
     }
 
     private static func signal(_ text: String) throws(ValueMistake) -> SettingValue {
@@ -135,7 +129,7 @@ extension SettingForm {
         case .number: "a number"
         case .count: "a whole number"
         case .flag: "'true' or 'false'"
-        case .choice(let words, let notYet): "one of " + quotedList(words.filter { !notYet.contains($0) }, "and")
+        case .choice(let words): "one of " + quotedList(words, "and")
         case .signal: "a signal such as 'SIGTERM'"
         case .cron: "a cron expression such as '0 3 * * *'"
         case .offset: "a distance to UTC such as '+02:00'"

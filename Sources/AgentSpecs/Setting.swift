@@ -17,8 +17,8 @@ indirect enum SettingForm: Sendable {
     case number(ClosedRange<Double>)
     case count(ClosedRange<Int64>)
     case flag
-    /// One of these words; the second list are those this version cannot act on.
-    case choice([String], notYet: [String])
+    /// One of these words.
+    case choice([String])
     case signal
     case cron
     case offset
@@ -71,13 +71,13 @@ struct Setting: Sendable {
 
     /// A setting that sets a field of few words.
     static func choice<Choice: RawRepresentable & CaseIterable & Sendable>(
-        _ path: String, _ field: any WritableKeyPath<AgentSpec, Choice> & Sendable, notYet: [Choice] = []
+        _ path: String, _ field: any WritableKeyPath<AgentSpec, Choice> & Sendable
     ) -> Setting where Choice.RawValue == String {
         let binding = Binding(
             write: { spec, value in
                 if case .text(let text) = value, let choice = Choice(rawValue: text) { spec[keyPath: field] = choice }
             }, read: { .text($0[keyPath: field].rawValue) })
-        return Setting(path: path, form: .choice(Choice.allCases.map(\.rawValue), notYet: notYet.map(\.rawValue)), role: .sets(binding))
+        return Setting(path: path, form: .choice(Choice.allCases.map(\.rawValue)), role: .sets(binding))
     }
 
     static func planned(_ path: String, _ form: SettingForm) -> Setting {

@@ -35,7 +35,7 @@ extension SettingTable {
         .planned("budget.tokens", .count(0...Int64.max)),
         .planned("budget.cost", .number(0...1e12)),
         .planned("budget.window", .duration(from: .seconds(1))),
-        .planned("budget.when_reached", .choice(["suspend", "stop", "notify"], notYet: [])),
+        .planned("budget.when_reached", .choice(["suspend", "stop", "notify"])),
     ]
 
     private static let reporting: [Setting] = [
@@ -54,11 +54,11 @@ extension SettingTable {
         .planned("limits.io", .text),
         .planned("limits.gpu", .text),
         .planned("limits.nice", .count(-20...19)),
-        .planned("network.mode", .choice(["host", "none", "private"], notYet: [])),
+        .planned("network.mode", .choice(["host", "none", "private"])),
         .planned("network.allow", .texts),
         .planned("network.ports", .texts),
-        .planned("tcp.established", .choice(["close", "keep"], notYet: [])),
-        .planned("sandbox.isolation", .choice(["auto", "namespaces", "none"], notYet: [])),
+        .planned("tcp.established", .choice(["close", "keep"])),
+        .planned("sandbox.isolation", .choice(["auto", "namespaces", "none"])),
         .planned("sandbox.read_only", .paths),
         .planned("sandbox.hide", .paths),
         .planned("sandbox.seccomp", .text),
@@ -78,12 +78,12 @@ extension SettingTable {
             .either(
                 .texts,
                 .entries([
-                    .planned("path", .path), .planned("format", .choice(["json", "jsonl", "yaml", "toml", "text"], notYet: [])),
-                    .planned("repair", .choice(["known-good", "never"], notYet: [])), .planned("must_hold", .texts),
+                    .planned("path", .path), .planned("format", .choice(["json", "jsonl", "yaml", "toml", "text"])),
+                    .planned("repair", .choice(["known-good", "never"])), .planned("must_hold", .texts),
                 ]))),
-        .planned("restore.from", .choice(["known-good", "latest", "clean"], notYet: [])),
+        .planned("restore.from", .choice(["known-good", "latest", "clean"])),
         .planned("restore.only", .texts),
-        .planned("restore.environment", .choice(["current", "stored"], notYet: [])),
+        .planned("restore.environment", .choice(["current", "stored"])),
         .planned("schedule.run", .cron),
         .planned("schedule.stop", .cron),
         .planned("schedule.utc_offset", .offset),

@@ -81,7 +81,7 @@ struct SettingTable: Sendable {
     ]
 
     private static let checkpoints: [Setting] = [
-        .choice("checkpoint.mode", \.checkpoint.mode, notYet: [.process]),
+        .choice("checkpoint.mode", \.checkpoint.mode),
         .field("checkpoint.every", .duration(from: .seconds(1)), \.checkpoint.every, mayBeNull: true),
         .field("checkpoint.cron", .cron, \.checkpoint.cron, mayBeNull: true),
         Setting(

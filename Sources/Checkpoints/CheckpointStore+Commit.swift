@@ -9,12 +9,13 @@ extension CheckpointStore {
     public func commit(_ staged: StagedCheckpoint) throws(StoreFault) -> CheckpointSummary {
         let errand = Errand("commit a checkpoint of", staged.agent.text)
         do throws(StoreFault) {
+            let images = staged.images == nil ? [] : try measureImages(of: staged, errand)
             // 1. A number of its own.
             let version = try takeNumber(staged.agent, errand)
             let named = Errand("commit the checkpoint", staged.agent, version)
             // 2. and 3. Everything complete and safe while nobody sees it.
-            let manifest = try seal(staged, as: version, named)
-            try syncAll(staged, named)
+            let manifest = try seal(staged, images, as: version, named)
+            try syncAll(staged, images, named)
             // 4. Now it exists.
             try publish(staged, as: version, named)
             // 5. Hints; the next opening repairs them.
@@ -26,7 +27,9 @@ extension CheckpointStore {
         }
     }
 
-    private func seal(_ staged: StagedCheckpoint, as version: VersionNumber, _ errand: Errand) throws(StoreFault) -> Manifest {
+    private func seal(
+        _ staged: StagedCheckpoint, _ images: [TreeEntry], as version: VersionNumber, _ errand: Errand
+    ) throws(StoreFault) -> Manifest {
         let layout = VersionLayout(directory: staged.directory)
         var manifest = staged.draft
         manifest.version = version
@@ -39,6 +42,14 @@ extension CheckpointStore {
                 throw errand.fault(.refused("its workspace holds \(staged.entries.count) files, too many to list in \(Manifest.treeLimit)"))
             }
             try create(layout.tree, tree, errand)
+        }
+        if let made = staged.images {
+            let list = Tree.encode(images)
+            let measure = Measure.of(list)
+            manifest.process = Manifest.Process(
+                size: measure.size, sha256: measure.sha256, entries: images.count,
+                contentSize: images.reduce(0) { saturatingSum($0, $1.size ?? 0) }, made: made)
+            try create(layout.images, list, errand)
         }
         let bytes = encoded(manifest)
         guard ByteCount(UInt64(bytes.count)) <= Manifest.limit else {
@@ -55,7 +66,7 @@ extension CheckpointStore {
     }
 
     /// Files first, then directories from the leaves up.
-    private func syncAll(_ staged: StagedCheckpoint, _ errand: Errand) throws(StoreFault) {
+    private func syncAll(_ staged: StagedCheckpoint, _ images: [TreeEntry], _ errand: Errand) throws(StoreFault) {
         let layout = VersionLayout(directory: staged.directory)
         var files = [layout.manifest, layout.seal, layout.standing]
         var directories = [layout.directory]
@@ -65,6 +76,10 @@ extension CheckpointStore {
             directories.append(layout.workspace)
             files += staged.entries.filter { $0.kind == .file }.map { layout.content($0.path) }
             directories += staged.entries.filter { $0.kind == .directory }.map { layout.content($0.path) }
+        }
+        if staged.images != nil {
+            files += [layout.images] + images.map { layout.image($0.path) }
+            directories.append(layout.process)
         }
         try errand.inStore { () throws(FileFault) in
             // fsync(2) works on any descriptor of the file, also one that only reads.

@@ -1,4 +1,4 @@
-internal import AgentModel
+public import AgentModel
 internal import Digests
 internal import OutsideWorld
 
@@ -11,34 +11,70 @@ extension CheckpointStore {
         let errand = Errand("take a checkpoint of", request.agent.text)
         guard request.cooperative != nil || request.workspace != nil else { throw errand.fault(.nothing) }
         try require(request.agent, errand)
-        guard let directory = StoreLayout.staging.appending(untrusted: StoreLayout.prefix(request.agent) + stagingID) else {
-            preconditionFailure("'\(stagingID)' is not a path component")
-        }
-        var job = CutJob(store: disk, request: request, layout: VersionLayout(directory: directory), errand: errand)
+        var job = job(for: request, in: staging(request.agent, stagingID), errand)
         let listing = try job.survey()
         do throws(StoreFault) {
-            try job.makeRoom()
-            if let cooperative = request.cooperative { try job.copy(cooperative) }
-            if let workspace = request.workspace, let listing { try job.copy(listing, of: workspace) }
+            try job.makeDirectory()
+            try job.fill(with: listing)
         } catch {
-            try? disk.removeTree(directory)  // the next opening would
+            try? disk.removeTree(job.layout.directory)  // the next opening would
             throw error
         }
-        return StagedCheckpoint(
-            agent: request.agent, directory: directory, size: ByteCount(job.taken), draft: job.draft, entries: job.entries)
+        return job.staged
+    }
+
+    /// Makes a staging directory with room for images of processes. `copy` completes it, or `discard` removes it.
+    public func openCut(_ agent: AgentName, stagingID: String) throws(StoreFault) -> OpenedCut {
+        let errand = Errand("take a checkpoint of", agent.text)
+        try require(agent, errand)
+        let layout = VersionLayout(directory: staging(agent, stagingID))
+        try errand.inStore { () throws(FileFault) in
+            try disk.makeDirectory(layout.directory, mode: 0o700)
+            try disk.makeDirectory(layout.process, mode: 0o700)
+        }
+        return OpenedCut(agent: agent, directory: layout.directory, images: "\(disk.rootName)/\(layout.process)")
+    }
+
+    /// As `cut`, into what `openCut` made.
+    /// - Parameter images: whether images are made there; if not, their room is given back.
+    /// - Throws: `StoreFault`; the directory is gone then.
+    public func copy(_ request: CutRequest, into opened: OpenedCut, images: Bool) throws(StoreFault) -> StagedCheckpoint {
+        let errand = Errand("take a checkpoint of", request.agent.text)
+        var job = job(for: request, in: opened.directory, errand)
+        do throws(StoreFault) {
+            guard images || request.cooperative != nil || request.workspace != nil else { throw errand.fault(.nothing) }
+            if !images { try errand.inStore { () throws(FileFault) in try disk.removeTree(job.layout.process) } }
+            try job.fill(with: try job.survey())
+        } catch {
+            discard(opened)
+            throw error
+        }
+        return job.staged
+    }
+
+    public func discard(_ opened: OpenedCut) {
+        try? disk.removeTree(opened.directory)  // the next opening would
+    }
+
+    func staging(_ agent: AgentName, _ stagingID: String) -> DiskPath {
+        guard let directory = StoreLayout.staging.appending(untrusted: StoreLayout.prefix(agent) + stagingID) else {
+            preconditionFailure("'\(stagingID)' is not a path component")
+        }
+        return directory
+    }
+
+    private func job(for request: CutRequest, in directory: DiskPath, _ errand: Errand) -> CutJob {
+        CutJob(store: disk, request: request, layout: VersionLayout(directory: directory), errand: errand)
     }
 
     /// Refuses what `cut` would refuse before it copies anything: too large, no room, a store that takes no writes.
     public func lookAhead(_ request: CutRequest, stagingID: String) throws(StoreFault) {
         let errand = Errand("take a checkpoint of", request.agent.text)
         try require(request.agent, errand)
-        guard let directory = StoreLayout.staging.appending(untrusted: StoreLayout.prefix(request.agent) + stagingID) else {
-            preconditionFailure("'\(stagingID)' is not a path component")
-        }
-        let job = CutJob(store: disk, request: request, layout: VersionLayout(directory: directory), errand: errand)
+        let job = job(for: request, in: staging(request.agent, stagingID), errand)
         _ = try job.survey()
-        defer { try? disk.removeTree(directory) }  // the next opening would
-        try job.makeRoom()
+        defer { try? disk.removeTree(job.layout.directory) }  // the next opening would
+        try job.makeDirectory()
     }
 
     /// Forgets a copy that will not be committed.
@@ -108,11 +144,21 @@ struct CutJob {
         }
     }
 
-    func makeRoom() throws(StoreFault) {
-        try errand.inStore { () throws(FileFault) in
-            try store.makeDirectory(layout.directory, mode: 0o700)
-            if request.workspace != nil { try store.makeDirectory(layout.workspace, mode: 0o700) }
-        }
+    func makeDirectory() throws(StoreFault) {
+        try errand.inStore { () throws(FileFault) in try store.makeDirectory(layout.directory, mode: 0o700) }
+    }
+
+    mutating func fill(with listing: WorkspaceListing?) throws(StoreFault) {
+        if let cooperative = request.cooperative { try copy(cooperative) }
+        guard let workspace = request.workspace, let listing else { return }
+        try errand.inStore { () throws(FileFault) in try store.makeDirectory(layout.workspace, mode: 0o700) }
+        try copy(listing, of: workspace)
+    }
+
+    var staged: StagedCheckpoint {
+        StagedCheckpoint(
+            agent: request.agent, directory: layout.directory, size: ByteCount(taken), draft: draft, entries: entries,
+            sizeLimit: request.sizeLimit)
     }
 
     // MARK: State

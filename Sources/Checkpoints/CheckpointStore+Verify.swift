@@ -27,6 +27,7 @@ extension CheckpointStore {
             let found = try errand.reading("state") { () throws(FileFault) in try disk.measure(layout.state, limit: state.size) }
             try expect(found, Measure(size: state.size, sha256: state.sha256), of: "state", errand)
         }
+        try verifyImages(layout, manifest, errand)
         if manifest.workspace != nil { try verifyWorkspace(layout, entries, errand) }
         return (manifest, entries)
     }
@@ -36,6 +37,7 @@ extension CheckpointStore {
         var known: Set<String> = ["manifest.json", "seal", "standing", "standing.new"]
         if manifest.state != nil { known.insert("state") }
         if manifest.workspace != nil { known.formUnion(["tree", "workspace"]) }
+        if manifest.process != nil { known.formUnion(["images", "process"]) }
         let names = try errand.inStore { () throws(FileFault) in try disk.names(in: layout.directory) }
         if let stranger = names.filter({ !known.contains($0) }).min() {
             throw errand.fault(.broken(part: stranger, how: "it is not part of what was stored"))

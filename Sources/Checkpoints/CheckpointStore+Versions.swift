@@ -171,6 +171,7 @@ extension Manifest {
     /// As a row, with the standing it began with.
     var summary: CheckpointSummary {
         CheckpointSummary(
-            version: version, kind: kind, parts: parts, reason: reason, takenAt: takenAt, step: step, forced: forced, size: size)
+            version: version, kind: kind, parts: parts, reason: reason, takenAt: takenAt, step: step, forced: forced, size: size,
+            frozen: process.map { .microseconds(Int64(clamping: $0.made.frozen)) }, incarnation: incarnation)
     }
 }

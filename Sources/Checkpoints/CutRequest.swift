@@ -1,6 +1,7 @@
 // Checkpoints: the versioned store over a `Disk`. Acts, only through OutsideWorld. Documentation: docs/store-format.md
 
 public import AgentModel
+public import CriuRequests
 public import OutsideWorld
 
 /// Where cooperative state comes from.
@@ -41,6 +42,8 @@ public struct CutRequest: Sendable {
     public var specDigest: String
     /// Total bytes the version may take. More is refused.
     public var sizeLimit: ByteCount
+    /// Sentences for whoever looks at the version: "no process part: …".
+    public var notes: [String] = []
 
     public init(
         agent: AgentName, kind: VersionKind, reason: CheckpointReason, takenAt: WallTime, forced: Bool = false, step: UInt64? = nil,
@@ -64,14 +67,42 @@ public struct CutRequest: Sendable {
     }
 }
 
+/// What is known of images of processes beside their bytes, when they are complete.
+public struct MadeImages: Hashable, Sendable, Codable {
+    public var tree: DumpedTree
+    /// How long the tree stood still, as CRIU measured it. Microseconds.
+    public var frozen: UInt64
+    /// Release of the kernel they were made on.
+    public var kernel: String
+    /// SHA-256 of what the processes were started with (command, environment, user, directories), in hexadecimal.
+    public var startedWith: String
+    public init(tree: DumpedTree, frozen: UInt64, kernel: String, startedWith: String) {
+        self.tree = tree
+        self.frozen = frozen
+        self.kernel = kernel
+        self.startedWith = startedWith
+    }
+}
+
+/// Room for a version in the making: images may be written into it before the rest is copied.
+public struct OpenedCut: Sendable {
+    public let agent: AgentName
+    public let directory: DiskPath
+    /// Absolute path of the directory for the images of processes, mode 0700.
+    public let images: String
+}
+
 /// A complete copy that is not a version yet: invisible to `versions`, removed by the next opening of the store unless committed.
 public struct StagedCheckpoint: Sendable {
     public let agent: AgentName
     public let directory: DiskPath
     public let size: ByteCount
-    /// The manifest but for its number and the list of files.
+    /// The manifest but for its number and the lists of files.
     let draft: Manifest
     let entries: [TreeEntry]
+    let sizeLimit: ByteCount
+    /// The images beside it, if they are to be part of the version.
+    public var images: MadeImages?
 }
 
 /// Cooperative state as stored, whole and verified.

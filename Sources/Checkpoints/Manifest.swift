@@ -1,4 +1,5 @@
 public import AgentModel
+internal import CriuRequests
 public import OutsideWorld
 
 /// What a version is, as written once at its commit and sealed. Documentation: docs/store-format.md
@@ -25,6 +26,17 @@ public struct Manifest: Hashable, Sendable, Codable {
         public var excluded: [String]
     }
 
+    /// Images of the agent's processes, as CRIU made them.
+    public struct Process: Hashable, Sendable, Codable {
+        /// Of the file `images`.
+        public var size: UInt64
+        public var sha256: String
+        public var entries: Int
+        /// Sum of the sizes of all image files.
+        public var contentSize: UInt64
+        public var made: MadeImages
+    }
+
     public var format = Manifest.currentFormat
     public var agent: AgentName
     public var version: VersionNumber
@@ -39,6 +51,7 @@ public struct Manifest: Hashable, Sendable, Codable {
     public var specDigest: String
     public var state: State?
     public var workspace: Workspace?
+    public var process: Process?
     /// Sentences: what was skipped, or moved while it was copied.
     public var notes: [String] = []
 
@@ -56,13 +69,15 @@ public struct Manifest: Hashable, Sendable, Codable {
         incarnation = request.incarnation
         effectPosition = request.effectPosition
         specDigest = request.specDigest
+        notes = request.notes
     }
 
-    public var parts: VersionParts { VersionParts(cooperative: state != nil, workspace: workspace != nil) }
+    public var parts: VersionParts { VersionParts(cooperative: state != nil, workspace: workspace != nil, process: process != nil) }
 
     /// Content and list of files; the few small files beside them are not counted.
     public var size: ByteCount {
-        ByteCount(saturatingSum(state?.size ?? 0, workspace?.contentSize ?? 0, workspace?.size ?? 0))
+        let files = saturatingSum(state?.size ?? 0, workspace?.contentSize ?? 0, workspace?.size ?? 0)
+        return ByteCount(saturatingSum(files, process?.contentSize ?? 0, process?.size ?? 0))
     }
 }
 

@@ -44,6 +44,9 @@ struct VersionLayout {
     var state: DiskPath { directory / "state" }
     var tree: DiskPath { directory / "tree" }
     var workspace: DiskPath { directory / "workspace" }
+    var images: DiskPath { directory / "images" }
+    var process: DiskPath { directory / "process" }
+    func image(_ path: DiskPath) -> DiskPath { process.joined(path) }
     func content(_ path: DiskPath) -> DiskPath { workspace.joined(path) }
 }
 

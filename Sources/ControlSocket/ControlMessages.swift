@@ -5,8 +5,9 @@ public import AgentModel
 public enum ControlRequest: Hashable, Sendable, Codable {
     /// Is a supervisor there, and who. Answered at once.
     case status
-    /// `wait` false: answered when the checkpoint has begun, else when it is stored or failed.
-    case checkpoint(wait: Bool)
+    /// `wait` false: answered when the checkpoint has begun, else when it is stored or failed. `mode` nil: as the spec says. `stop`: no
+    /// instruction of the agent runs after the cut where its processes are part of it; it is then stopped.
+    case checkpoint(wait: Bool, mode: CheckpointMode? = nil, stop: Bool = false)
     /// Checkpoint, stop the agent, end the supervisor. Answered when the agent is gone.
     case stop(checkpoint: Bool)
     /// Stop what runs and start it again. Answered when the new incarnation runs (or could not be started).
@@ -26,7 +27,8 @@ extension ControlRequest {
     public var words: String {
         switch self {
         case .status: "tell the status"
-        case .checkpoint(let wait): wait ? "checkpoint, and wait for it" : "checkpoint"
+        case .checkpoint(let wait, let mode, let stop):
+            "checkpoint" + (mode.map { " (\($0.rawValue))" } ?? "") + (stop ? " and stop" : "") + (wait ? ", and wait for it" : "")
         case .stop(let checkpoint): checkpoint ? "stop, after a checkpoint" : "stop without a checkpoint"
         case .restart(nil): "restart"
         case .restart(.clean): "restart from a clean state"

@@ -1,6 +1,7 @@
 // CriuDriver: dumps and restores of whole process trees through CRIU, over the seam. Acts; what CRIU's words mean is decided in CriuRequests,
 // and what keeps a tree from being dumped in Blockers.swift. Documentation: docs/criu.md
 
+public import AgentModel
 public import CriuRequests
 public import OutsideWorld
 
@@ -56,13 +57,19 @@ public struct DumpRequest: Hashable, Sendable {
     public var agent: Int32
     /// Absolute path of an empty directory with mode 0700. What a failed dump leaves in it is worthless.
     public var images: String
-    /// Whether the agent goes on afterwards; else its sandbox is killed, and no instruction of it runs after the cut.
+    /// Whether the agent goes on afterwards; else it stands still, and whoever asked kills its sandbox, or lets it go on when the images could
+    /// not be kept.
     public var leavesRunning: Bool
     public var tcp: TCPHandling
-    /// The tree is not kept standing longer than this.
+    /// CRIU is not waited for longer than this, and what its memory takes to be written, until the tree stands and after `goOn`. How long it
+    /// stands between is up to whoever asked.
     public var timeLimit: Duration
+    /// The most the images may take.
+    public var room: ByteCount
     public init(
-        sandbox: SandboxID, agent: Int32, images: String, leavesRunning: Bool, tcp: TCPHandling = .close, timeLimit: Duration = .seconds(60)
+        sandbox: SandboxID, agent: Int32, images: String, leavesRunning: Bool, tcp: TCPHandling = .close,
+        timeLimit: Duration = .seconds(30),
+        room: ByteCount = ByteCount(.max)
     ) {
         self.sandbox = sandbox
         self.agent = agent
@@ -70,41 +77,6 @@ public struct DumpRequest: Hashable, Sendable {
         self.leavesRunning = leavesRunning
         self.tcp = tcp
         self.timeLimit = timeLimit
-    }
-}
-
-/// What an image is, as far as a restore must know. Belongs into the manifest of the version that holds the images.
-public struct DumpedTree: Hashable, Sendable, Codable {
-    /// A connection to the outside that the tree held.
-    public struct Connection: Hashable, Sendable, Codable {
-        public enum Form: String, Hashable, Sendable, Codable { case stream, packets }
-        public var inode: UInt64
-        public var form: Form
-        public init(inode: UInt64, form: Form) {
-            self.inode = inode
-            self.form = form
-        }
-    }
-    /// The main process, and the highest number that is in use, as the sandbox counts.
-    public var root: Int32
-    public var highestProcess: Int32
-    /// Inodes of the pipes that were its standard output and error.
-    public var outputPipe: UInt64?
-    public var errorPipe: UInt64?
-    /// Closed in what is restored: the agent connects anew.
-    public var connections: [Connection]
-    public var tcp: TCPHandling
-    public var criu: CriuVersion
-    public init(
-        root: Int32, highestProcess: Int32, outputPipe: UInt64?, errorPipe: UInt64?, connections: [Connection], tcp: TCPHandling,
-        criu: CriuVersion
-    ) {
-        self.root = root
-        self.highestProcess = highestProcess
-        self.outputPipe = outputPipe
-        self.errorPipe = errorPipe
-        self.connections = connections
-        self.tcp = tcp
-        self.criu = criu
+        self.room = room
     }
 }

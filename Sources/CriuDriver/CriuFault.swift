@@ -8,6 +8,8 @@ public struct CriuFault: Error, Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// Seen before CRIU was asked.
         case blocked([Blocker])
+        /// Its memory would not fit where the images go.
+        case noRoom(needed: ByteCount, free: ByteCount)
         /// CRIU said no, and why; nil: it did not say.
         case refused(CriuCause?)
         /// The caller did not want to go on.
@@ -34,6 +36,8 @@ public struct CriuFault: Error, Hashable, Sendable {
     public var because: String {
         switch kind {
         case .blocked(let blockers): blockers.map(\.sentence).joined(separator: "; ")
+        case .noRoom(let needed, let free):
+            "its memory of \(needed) does not fit into the \(free) that the disk and 'checkpoint.size_limit' leave. Free space or raise the limit"
         case .refused(let cause?): cause.sentence
         case .refused(nil): "CRIU refused and did not say why"
         case .declined: "the runner called it off"
@@ -67,7 +71,7 @@ public struct CriuFault: Error, Hashable, Sendable {
         switch kind {
         case .refused(let cause?): cause.mayPass
         case .refused(nil), .timedOut, .died: true
-        case .blocked, .declined, .sandbox, .couldNotStart: false
+        case .blocked, .noRoom, .declined, .sandbox, .couldNotStart: false
         }
     }
 }

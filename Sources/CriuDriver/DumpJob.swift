@@ -5,7 +5,7 @@ public import OutsideWorld
 public enum DumpNews: Hashable, Sendable {
     /// The tree stands still and its images are complete: the moment for the rest of the cut. `goOn` ends it.
     case standsStill(DumpedTree)
-    /// The agent runs again (or is being killed, where it was not to go on), and the images count.
+    /// The agent runs again, and the images count. Where it was not to go on it stands until its sandbox is killed or let go on.
     case dumped(Dump)
     /// It will not come about, and the agent runs as before, except where the fault says that CRIU died.
     case failed(CriuFault)
@@ -36,6 +36,9 @@ public final class DumpJob {
     private let kernel: KernelVersion
     private let criu: CriuID
     private let began: Moment
+    /// What CRIU is waited for since, and how long.
+    private var waitsSince: Moment
+    private let patience: Duration
     private var tree: DumpedTree
     private var stage = Stage.running
     private var result: CriuResult?
@@ -51,9 +54,14 @@ public final class DumpJob {
         let blockers = findBlockers(in: sight, version: program.version, kernel: kernel)
         guard blockers.isEmpty else { throw CriuFault(.dump, .blocked(blockers)) }
         guard root.state != "Z" else { throw CriuFault(.dump, .refused(.deadRoot)) }
+        let memory = ByteCount(sight.processes.reduce(0) { $0 + $1.memoryBytes })
+        guard memory <= request.room else { throw CriuFault(.dump, .noRoom(needed: memory, free: request.room)) }
         tree = DumpedTree(sight, root: root.pid, tcp: request.tcp, criu: program.version)
 
         began = world.now()
+        waitsSince = began
+        // A disk that takes 128 MiB a second is a slow one.
+        patience = request.timeLimit + .seconds(Int64(memory.bytes >> 27))
         do {
             // Outside the agent's control group: CRIU would stop itself with it, and its memory is not the agent's.
             criu = try world.startCriu(
@@ -67,19 +75,20 @@ public final class DumpJob {
         world.send(CriuRequest.dump(dump).packet(), to: criu)
     }
 
-    /// When `timePassed` wants to be called; nil: never.
-    public var deadline: Moment? { stage == .over || calledOff != nil ? nil : began + request.timeLimit }
+    /// When `timePassed` wants to be called; nil: never, or not before `goOn`.
+    public var deadline: Moment? { stage == .running && calledOff == nil ? waitsSince + patience : nil }
 
     /// The time is over: the tree may stand no longer. `failed` follows when CRIU has given up.
     public func timePassed() {
         guard let deadline, world.now() >= deadline else { return }
-        callOff(.timedOut(request.timeLimit))
+        callOff(.timedOut(patience))
     }
 
     /// Ends the stand-still. `keeping`: whether the images are wanted; if not, the agent runs on even where it was to end.
     public func goOn(keeping: Bool) {
         guard stage == .standing else { return }
         stage = .running
+        waitsSince = world.now()
         if !keeping { calledOff = .declined }
         answer(keeping)
     }
@@ -141,7 +150,6 @@ public final class DumpJob {
     private func finish(_ end: ProcessEnd, _ output: String) -> DumpNews {
         // It may have been done in the very moment it was called off. Its own record is written last, so it alone tells that all is there.
         if let result, result.succeeded, let statistics = readStatistics() {
-            if !request.leavesRunning { world.kill(request.sandbox) }
             return .dumped(Dump(tree: tree, statistics: statistics, took: world.now() - began))
         }
         let log = world.criuLog(CriuLogName.dump, in: request.images)

@@ -1,5 +1,5 @@
 public import AgentModel
-internal import CriuRequests
+public import CriuRequests
 public import LaunchPlans
 public import OutsideWorld
 

@@ -73,6 +73,11 @@ public struct EffectLedger: Hashable, Sendable {
 
     public func unknownKeys(running: UInt64?) -> [String] { unknown(running: running).map(\.key) }
 
+    /// An effect that this incarnation is in the middle of; of several the first by name.
+    public func openKey(of incarnation: UInt64) -> String? {
+        openKeys.filter { entries[$0]?.incarnation == incarnation }.min()
+    }
+
     /// Effects that are begun and not ended, whoever began them.
     public var openCount: Int { openKeys.count }
 

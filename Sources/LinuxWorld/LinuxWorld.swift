@@ -116,6 +116,7 @@ final class LinuxWorld: World {
     }
     func finishRestore(in id: SandboxID) { sandboxes.finishRestore(in: id) }
     func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool { sandboxes.living(id)?.raiseProcessNumbers(above: pid) ?? false }
+    func goOn(in id: SandboxID) { sandboxes.living(id)?.goOn() }
     func startCriu(_ start: CriuStart) throws(CriuStartFault) -> CriuID { try crius.start(start) }
     func send(_ packet: [UInt8], to id: CriuID) { crius.send(packet, to: id) }
     func hangUp(_ id: CriuID) { crius.hangUp(id) }

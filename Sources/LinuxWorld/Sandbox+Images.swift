@@ -6,6 +6,11 @@ internal import OutsideWorld
 extension Sandbox {
     func raiseProcessNumbers(above pid: Int32) -> Bool { shim_raise_pids(initHandle.number, pid) == 0 }
 
+    /// None of them can end meanwhile and leave its number to another: they stand still.
+    func goOn() {
+        for process in look(for: .connections)?.processes ?? [] where process.hostPid > 0 { Glibc.kill(process.hostPid, SIGCONT) }
+    }
+
     func look(for purpose: LookPurpose) -> TreeSight? {
         guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
         var sight = TreeLook(initPid: pid, initHandle: initHandle.number, for: purpose).sight()

@@ -79,6 +79,8 @@ public protocol ProcessImages: AnyObject {
     /// The restore is complete and CRIU has ended: from now on the tree's root is the sandbox's agent. `started` follows, and `ended` at once
     /// when it has died meanwhile.
     func finishRestore(in id: SandboxID)
+    /// Lets everything in the sandbox go on that a dump left standing.
+    func goOn(in id: SandboxID)
     /// Lets the next process inside be numbered above `pid`, so that the numbers a restore uses itself stay free. - Returns: whether it is so.
     func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool
 

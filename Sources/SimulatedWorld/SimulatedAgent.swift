@@ -28,7 +28,7 @@ final class SimulatedAgent {
     private var turn: UInt64 = 0
     private var mustStop = false
     private var isDeaf = false
-    private var frozen = false
+    private(set) var frozen = false
     private var thawTasks: [() -> Void] = []
     private var isDead = false
     private var hangs = false
@@ -51,7 +51,7 @@ final class SimulatedAgent {
     }
 
     /// What an image of the process holds.
-    struct Memory {
+    struct Memory: Codable {
         var step: UInt64
         var welcomed: Bool
         var lastRequest: UInt64

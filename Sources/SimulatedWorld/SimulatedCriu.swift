@@ -21,12 +21,6 @@ public enum SimulatedCriuTrouble: String, Hashable, Sendable, CaseIterable {
     case restoresOtherwise
 }
 
-/// What a simulated image holds.
-struct SimulatedImage {
-    let disk: SimulatedDisk
-    var memory: SimulatedAgent.Memory?
-}
-
 /// One CRIU at work: says what the real one says, in its order, and takes its time as the seed says.
 final class SimulatedCriu {
     private enum Doing {
@@ -40,6 +34,8 @@ final class SimulatedCriu {
     let start: CriuStart
     private unowned let machine: SimulatedMachine
     private let trouble: SimulatedCriuTrouble?
+    /// All that an image of the simulated agent holds.
+    private static let pages: DiskPath = "pages-1.img"
     private var doing = Doing.waiting
 
     init(id: CriuID, start: CriuStart, machine: SimulatedMachine, trouble: SimulatedCriuTrouble?) {
@@ -100,7 +96,10 @@ final class SimulatedCriu {
                 if machine.random.number(below: 4) == 0 { sandbox?.end(.signaled(5, outOfMemory: false)) }
                 return end(.signaled(9, outOfMemory: false))
             }
-            machine.images[start.images]?.memory = agent.memory
+            guard let memory = try? JSONText.encode(agent.memory), write(Self.pages.text, memory, in: start.images) else {
+                agent.thaw()
+                return fail(.dump, log: "1000: Error (criu/page-xfer.c:1): Can't write pages: No space left on device")
+            }
             reach(.postDump) { .dump(dump, at: $0) }
         default: finish(dump, agent)
         }
@@ -125,7 +124,7 @@ final class SimulatedCriu {
         guard yes else { return fail(.restore, log: "Error (criu/action-scripts.c:140): RPC client reported script error") }
         switch moment {
         case .preRestore:
-            guard let memory = machine.images[start.images]?.memory, let sandbox else {
+            guard let memory = readMemory(), let sandbox else {
                 return fail(.restore, log: "Error (criu/image.c:1): Unexpected EOF on (empty-image)")
             }
             if trouble == .refusesRestore {
@@ -156,10 +155,20 @@ final class SimulatedCriu {
         end(.exited(1))
     }
 
-    private func write(_ name: String, _ bytes: [UInt8], in directory: String) {
-        guard let path = DiskPath(name) else { return }
-        // A full disk is CRIU's trouble as well: what it wanted to write is missing then.
-        try? machine.imageDisk(at: directory).replace(path, with: bytes)
+    /// - Returns: whether it is written: a full disk is CRIU's trouble as well.
+    @discardableResult
+    private func write(_ name: String, _ bytes: [UInt8], in directory: String) -> Bool {
+        guard let path = DiskPath(name), let disk = machine.images(at: directory) else { return false }
+        do throws(FileFault) {
+            if try disk.entry(at: path) != nil { try disk.removeFile(path) }
+            try disk.open(path, .createNew(mode: 0o600)).write(bytes)
+            return true
+        } catch { return false }
+    }
+
+    private func readMemory() -> SimulatedAgent.Memory? {
+        guard let bytes = try? machine.images(at: start.images)?.read(Self.pages, limit: .mebibytes(1)) else { return nil }
+        return try? JSONText.decode(SimulatedAgent.Memory.self, from: bytes)
     }
 
     private func say(_ answer: CriuAnswer) { machine.world?.post(.criu(id, .packet(answer.packet()))) }

@@ -78,7 +78,6 @@ public final class SimulatedMachine {
     /// Of the host's memory, what processes could still take; nil: it does not tell.
     public var freeMemory: ByteCount? = .mebibytes(8192)
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
-    var images: [String: SimulatedImage] = [:]
     var crius: [CriuID: SimulatedCriu] = [:]
     var lastCriu: UInt64 = 0
 
@@ -169,6 +168,9 @@ public final class SimulatedMachine {
 
     /// Since when the living agent hangs. nil: it does not.
     public var hangingSince: Int64? { sandboxes.values.first { $0.isRunning }?.agent?.hangsSince }
+
+    /// Whether the living agent stands still and nobody has let it go on.
+    public var isLivingAgentFrozen: Bool { sandboxes.values.contains { $0.agent?.frozen ?? false } }
 
     /// The connection of the agent breaks, for no fault of its own.
     public func breakConnection() { for sandbox in sandboxes.values { sandbox.agent?.connectionBreaks() } }

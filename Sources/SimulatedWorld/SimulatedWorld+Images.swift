@@ -21,6 +21,11 @@ extension SimulatedWorld {
         machine.sandboxes[id]?.finishRestore()
     }
 
+    public func goOn(in id: SandboxID) {
+        guard machine.alive("let go on") else { return }
+        machine.sandboxes[id]?.agent?.thaw()
+    }
+
     public func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool {
         machine.alive("raise process numbers") && machine.sandboxes[id] != nil
     }
@@ -79,17 +84,15 @@ extension SimulatedMachine {
         lastCriu += 1
         let criu = SimulatedCriu(id: CriuID(lastCriu), start: start, machine: self, trouble: trouble)
         crius[criu.id] = criu
-        _ = imageDisk(at: start.images)
         if let trouble { say("\(criu.id) will have its trouble: \(trouble.rawValue)") }
         return criu
     }
 
-    /// The directory of images with this path. It is made when it is first spoken of.
-    public func imageDisk(at path: String) -> SimulatedDisk {
-        if let known = images[path] { return known.disk }
-        let disk = SimulatedDisk(seed: random.next(), rootName: path)
-        images[path] = SimulatedImage(disk: disk, memory: nil)
-        return disk
+    /// A directory of the store's disk, as CRIU sees it: what it does there is nothing the supervisor asked for. nil: not one of the store's.
+    func images(at path: String) -> (any Disk)? {
+        let root = store.rootName + "/"
+        guard path.hasPrefix(root), let path = DiskPath(String(path.dropFirst(root.count))) else { return nil }
+        return DiskBelow(path, of: store)
     }
 
     /// CRIUs are children of the supervisor and live in the sandbox: they end with the first of both.

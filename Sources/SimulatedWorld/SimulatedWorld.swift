@@ -181,7 +181,13 @@ public final class SimulatedWorld: World {
 
     public func disk(at absolutePath: String) throws(FileFault) -> any Disk {
         if absolutePath.hasSuffix("/staging") { return machine.staging }
-        if let image = machine.images[absolutePath] { return image.disk }
+        let inStore = machine.store.rootName + "/"
+        if absolutePath.hasPrefix(inStore), let path = DiskPath(String(absolutePath.dropFirst(inStore.count))) {
+            guard try store.entry(at: path)?.kind == .directory else {
+                throw FileFault(.missing, doing: "open the directory", what: absolutePath)
+            }
+            return DiskBelow(path, of: store)
+        }
         if absolutePath.hasPrefix("/run/") { return machine.runtime }
         if machine.isMissing.contains(absolutePath) { throw FileFault(.missing, doing: "open the directory", what: absolutePath) }
         return SupervisedDisk(machine.elsewhere[absolutePath] ?? machine.workspace, machine, epoch: epoch)

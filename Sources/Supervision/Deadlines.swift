@@ -8,6 +8,10 @@ struct Deadlines {
         case checkpointSchedule
         /// The agent should have answered `prepare`.
         case prepared
+        /// The processes have stood still for their images long enough.
+        case dumped
+        /// The processes should have been restored from their images.
+        case restored
         /// The agent should have ended.
         case stopped
         case heartbeat

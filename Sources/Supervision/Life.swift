@@ -1,5 +1,7 @@
 internal import AgentModel
+internal import AgentProtocol
 internal import Checkpoints
+internal import CriuDriver
 internal import OutsideWorld
 
 /// One incarnation while it lasts: what the supervisor knows of it that no decision needs.
@@ -29,6 +31,8 @@ struct Life {
     var waitingForModel = false
     /// It has connected with the capability "prepare".
     var preparesItself = false
+    /// Its processes were restored from images: what it had in memory, it has.
+    var isFromImages = false
 }
 
 /// The newest figures an agent gave; each stands until a newer one comes.
@@ -47,20 +51,49 @@ struct CheckpointRun {
         case hook
         /// `prepare` was sent.
         case preparing(since: Moment)
+        /// CRIU stops the agent's processes and writes their images.
+        case dumping
         /// The agent stands still and is copied.
         case cutting
+        /// The copy is whole, and CRIU lets the processes go on.
+        case thawing
         /// The copy becomes a version; the agent works.
         case committing
     }
     let request: UInt64
     var reason: CheckpointReason
+    var kind: CutKind
     var stage: Stage
+    /// Images on their way.
+    var dump: Dumping?
     /// The agent's connection and its own number, when it asked by `save`.
     var agentRequest: UInt64?
     /// Operators who wait for the result.
     var waiting: [ConnectionID]
     /// Called when all is over. nil: the version is stored.
     var completion: [(MissedVersion?) -> Void]
+}
+
+/// What kind of cut somebody asked for.
+struct CutKind: Hashable {
+    var mode: CheckpointMode
+    /// No instruction of the agent runs after the cut, if its processes are part of it; it is stopped then.
+    var stops = false
+
+    /// One cut does for both who asked.
+    func serves(_ other: CutKind) -> Bool { self == other || (stops == other.stops && mode == .auto && other.mode == .cooperative) }
+}
+
+/// Images of the agent's processes in the making.
+struct Dumping {
+    let job: DumpJob
+    let opened: OpenedCut
+    /// What the agent handed over at its safe point.
+    let point: SafePoint?
+    let forced: Bool
+    let began: Moment
+    /// The rest of the cut, once it was copied.
+    var copied: Result<StagedCheckpoint, StoreFault>?
 }
 
 /// Why a checkpoint ended without a version.
@@ -77,6 +110,7 @@ struct MissedVersion {
 /// Who asked for a checkpoint while one was already cut: what the agent did since belongs to the next.
 struct CheckpointWish {
     var reason: CheckpointReason
+    var kind: CutKind
     var waiting: [ConnectionID]
     var completion: [(MissedVersion?) -> Void]
 }
@@ -95,4 +129,8 @@ struct LaunchRun {
     let scope: RestoreScope
     /// The operator or the ladder changed its mind: do not start.
     var cancelled = false
+    /// The images of its version did not do: the next part is tried.
+    var isWithoutImages = false
+    /// Another try of a launch that was counted already.
+    var isAgain = false
 }

@@ -10,6 +10,8 @@ internal import Recovery
 struct AgentPeer {
     var session: AgentSession
     var capabilities: Set<String> = []
+    /// It said which incarnation it resumes: what it had, it has.
+    var remembers = false
 
     func can(_ capability: String) -> Bool { session.isOpen && capabilities.contains(capability) }
 }
@@ -127,6 +129,7 @@ extension Supervisor {
             return act(on: events, of: id)
         }
         peers[id]?.capabilities = Set(hello.capabilities)
+        peers[id]?.remembers = hello.resumes != nil
         if hello.capabilities.contains("prepare") { self.life?.preparesItself = true }
         armHello()
         if hello.resumes != life.incarnation { newSpeaker() }
@@ -146,7 +149,7 @@ extension Supervisor {
     /// The state is in memory after a launch; a supervisor that took the agent over reads it from the store.
     private func welcomeWithState(_ id: ConnectionID, _ version: UInt32) {
         guard let life else { return }
-        guard case .version(let number) = life.origin, restoresState else {
+        guard case .version(let number) = life.origin, restoresState, !(life.isFromImages && peers[id]?.remembers == true) else {
             return welcome(id, welcome(version, state: nil, schema: nil, restored: nil))
         }
         if let restored = life.restored { return handOver(restored, id, version) }
@@ -200,10 +203,13 @@ extension Supervisor {
     private func welcome(_ version: UInt32, state: StatePayload?, schema: String?, restored: StoredState?) -> Welcome {
         var changed: [String] = []
         if let restored, restored.specDigest != specDigest { changed.append("spec") }
+        let cut = (life?.isFromImages ?? false) ? life?.origin.version.flatMap { number in versions.first { $0.version == number } } : nil
+        if cut != nil { changed.append("connections") }
         return Welcome(
             version: version, agent: agent.text, incarnation: life?.incarnation ?? incarnations,
             restoredFrom: life?.origin.version, state: state, stateSchema: schema,
-            slept: restored.map { max(.zero, world.wallTime() - $0.takenAt) }, changed: changed, beatEvery: spec.health.heartbeat)
+            slept: (restored?.takenAt ?? cut?.takenAt).map { max(.zero, world.wallTime() - $0) }, changed: changed,
+            beatEvery: spec.health.heartbeat)
     }
 
     // MARK: Messages
@@ -267,7 +273,10 @@ extension Supervisor {
         guard let life, life.end == nil, let limit = life.watchdogEvery ?? spec.health.heartbeat, let last = life.lastBeat else {
             return deadlines[.heartbeat] = nil
         }
-        if case .cutting = checkpointRun?.stage { return deadlines[.heartbeat] = nil }
+        switch checkpointRun?.stage {
+        case .dumping, .cutting, .thawing: return deadlines[.heartbeat] = nil
+        case .hook, .preparing, .committing, nil: break
+        }
         guard deadlines[.stopped] == nil else { return deadlines[.heartbeat] = nil }
         deadlines[.heartbeat] = max(last.at + limit, life.silenceAllowedUntil ?? last.at)
     }

@@ -17,15 +17,16 @@ extension Supervisor {
     /// - Returns: nil with the reason in `whyNot` when no checkpoint can begin now.
     @discardableResult
     func beginCheckpoint(
-        _ reason: CheckpointReason, operators: [ConnectionID] = [], completion: ((MissedVersion?) -> Void)? = nil
+        _ reason: CheckpointReason, _ kind: CutKind, operators: [ConnectionID] = [], completion: ((MissedVersion?) -> Void)? = nil
     ) -> UInt64? {
-        if let run = checkpointRun { return join(run, reason, operators, completion) }
+        if let run = checkpointRun { return join(run, reason, kind, operators, completion) }
         guard let life, life.end == nil, life.pid != nil else {
             fail(operators, code: "E-AGENT-NOT-RUNNING", notRunning)
             return nil
         }
         let run = CheckpointRun(
-            request: nextRequest(), reason: reason, stage: .hook, waiting: operators, completion: completion.map { [$0] } ?? [])
+            request: nextRequest(), reason: reason, kind: kind, stage: .hook, waiting: operators,
+            completion: completion.map { [$0] } ?? [])
         checkpointRun = run
         runHook("before-checkpoint", version: nil, reason: reason.rawValue) { [self] in
             guard checkpointRun?.request == run.request, checkpointRun?.stage == .hook else { return }
@@ -36,35 +37,43 @@ extension Supervisor {
 
     /// One at a time: whoever asks before the cut gets the one on its way, whoever asks after it the next one, for the agent has worked on.
     private func join(
-        _ run: CheckpointRun, _ reason: CheckpointReason, _ operators: [ConnectionID], _ completion: ((MissedVersion?) -> Void)?
+        _ run: CheckpointRun, _ reason: CheckpointReason, _ kind: CutKind, _ operators: [ConnectionID],
+        _ completion: ((MissedVersion?) -> Void)?
     ) -> UInt64 {
         let completions = completion.map { [$0] } ?? []
         switch run.stage {
         case .hook, .preparing:
+            guard run.kind.serves(kind) else { break }
             checkpointRun?.waiting += operators
             checkpointRun?.completion += completions
             if reason == .stop { checkpointRun?.reason = .stop }
-        case .cutting, .committing:
-            var wish = checkpointWish ?? CheckpointWish(reason: reason, waiting: [], completion: [])
-            if reason == .stop { wish.reason = .stop }
-            wish.waiting += operators
-            wish.completion += completions
-            checkpointWish = wish
+            return run.request
+        case .dumping, .cutting, .thawing, .committing: break
         }
+        let index = checkpointWishes.firstIndex { $0.kind.serves(kind) } ?? checkpointWishes.count
+        if index == checkpointWishes.count {
+            checkpointWishes.append(CheckpointWish(reason: reason, kind: kind, waiting: [], completion: []))
+        }
+        if reason == .stop { checkpointWishes[index].reason = .stop }
+        checkpointWishes[index].waiting += operators
+        checkpointWishes[index].completion += completions
         return run.request
     }
 
     /// Begins what was asked for while the last one was being stored.
     private func beginWished() {
-        guard let wish = checkpointWish else { return }
-        checkpointWish = nil
-        let finish = { (missed: MissedVersion?) in for completion in wish.completion { completion(missed) } }
-        if beginCheckpoint(wish.reason, operators: wish.waiting, completion: finish) == nil { finish(.agentGone) }
+        let wished = checkpointWishes
+        checkpointWishes = []
+        for wish in wished {
+            let finish = { (missed: MissedVersion?) in for completion in wish.completion { completion(missed) } }
+            if beginCheckpoint(wish.reason, wish.kind, operators: wish.waiting, completion: finish) == nil { finish(.agentGone) }
+        }
     }
 
     private func prepareAgent() {
         guard let run = checkpointRun else { return }
         let current = currentConnection.current
+        guard run.kind.mode != .process else { return cut(nil, forced: false) }
         guard current.map({ peers[$0]?.can("prepare") == true }) ?? handsStateOver else { return cut(nil, forced: false) }
         checkpointRun?.stage = .preparing(since: world.now())
         deadlines[.prepared] = world.now() + spec.checkpoint.deadline
@@ -83,7 +92,7 @@ extension Supervisor {
         if let run = checkpointRun {
             switch run.stage {
             case .hook, .preparing: break
-            case .cutting, .committing:
+            case .dumping, .cutting, .thawing, .committing:
                 if let current = currentConnection.current {
                     send(.aborted(request: agentRequest, reason: "another checkpoint is being taken"), to: current)
                 }
@@ -92,7 +101,8 @@ extension Supervisor {
             // It stands at a safe point and gave its state: that is the cut we were about to ask for.
             checkpointRun?.agentRequest = agentRequest
         } else {
-            var run = CheckpointRun(request: nextRequest(), reason: .save, stage: .hook, waiting: [], completion: [])
+            var run = CheckpointRun(
+                request: nextRequest(), reason: .save, kind: agentsSpec.cut, stage: .hook, waiting: [], completion: [])
             run.agentRequest = agentRequest
             checkpointRun = run
         }
@@ -122,18 +132,19 @@ extension Supervisor {
     // MARK: Cutting and committing
 
     private func cut(_ point: SafePoint?, forced: Bool) {
-        guard let run = checkpointRun, let life else { return }
+        if beginDump(point, forced: forced) { return }
+        cutWithoutImages(point, forced: forced, because: nil)
+    }
+
+    /// - Parameter because: why there are no images, if there were to be any.
+    func cutWithoutImages(_ point: SafePoint?, forced: Bool, because: String?) {
+        guard let life else { return }
         let stoodStillFrom = world.now()
         checkpointRun?.stage = .cutting
         deadlines[.heartbeat] = nil
         let request: CutRequest
         do {
-            request = CutRequest(
-                agent: agent, kind: .checkpoint, reason: run.reason, takenAt: world.wallTime(), forced: forced,
-                step: point?.step ?? life.beat.step, cooperative: try point.map(part), workspace: openWorkspace(of: agentsSpec),
-                excluded: agentsSpec.checkpoint.exclude, incarnation: life.incarnation, parent: life.origin.version,
-                effectPosition: UInt64(ledger.position), specDigest: formerSpec.map(digest) ?? specDigest,
-                sizeLimit: spec.checkpoint.sizeLimit)
+            request = try cutRequest(point, forced: forced, notes: because.map { ["no process part: \($0)"] } ?? [])
         } catch { return checkpointFailed(error) }
         _ = world.freeze(life.sandbox)
         let store = store
@@ -149,6 +160,18 @@ extension Supervisor {
             case .failure(let fault): checkpointFailed(fault)
             }
         }
+    }
+
+    /// What belongs to the version as of now.
+    func cutRequest(_ point: SafePoint?, forced: Bool, notes: [String]) throws(StoreFault) -> CutRequest {
+        var request = CutRequest(
+            agent: agent, kind: .checkpoint, reason: checkpointRun?.reason ?? .operator, takenAt: world.wallTime(), forced: forced,
+            step: point?.step ?? life?.beat.step, cooperative: try point.map(part), workspace: openWorkspace(of: agentsSpec),
+            excluded: agentsSpec.checkpoint.exclude, incarnation: life?.incarnation ?? incarnations, parent: life?.origin.version,
+            effectPosition: UInt64(ledger.position), specDigest: formerSpec.map { digest(of: $0) } ?? specDigest,
+            sizeLimit: spec.checkpoint.sizeLimit)
+        request.notes = notes
+        return request
     }
 
     private func part(_ point: SafePoint) throws(StoreFault) -> CooperativePart {
@@ -170,10 +193,10 @@ extension Supervisor {
         }
     }
 
-    private func commit(_ staged: StagedCheckpoint) {
+    func commit(_ staged: StagedCheckpoint) {
         guard let run = checkpointRun else { return }
         // A stopping agent stays at its safe point: what it did now would be lost with it.
-        if run.reason != .stop { tellAgent { .resume(request: $0) } }
+        if run.reason != .stop, !run.kind.stops { tellAgent { .resume(request: $0) } }
         let store = store
         aside {
             Result { () throws(StoreFault) in try store.commit(staged) }
@@ -197,8 +220,12 @@ extension Supervisor {
         inbox.append(.stored(summary.version))
         endRun(run, nil)
         tellAgent(run) { .committed(request: $0, version: summary.version) }
-        for id in run.waiting { reply(.stored(summary), to: id) }
-        if run.reason == .stop { tellAgent(run) { .resume(request: $0) } }
+        if run.kind.stops, life?.end == nil {
+            stopAfterCut(run, summary)
+        } else {
+            for id in run.waiting { reply(.stored(summary), to: id) }
+        }
+        if run.reason == .stop || run.kind.stops { tellAgent(run) { .resume(request: $0) } }
         // The version is durable by itself; who waits for it does not wait for the note of it, too.
         note("checkpoint", "version \(summary.version) stored (\(run.reason.rawValue), \(summary.size)\(summary.forced ? ", forced" : ""))")
         runHook("after-checkpoint", version: summary.version, reason: run.reason.rawValue) {}
@@ -206,17 +233,19 @@ extension Supervisor {
     }
 
     /// - Parameter next: what an operator who waits is told besides: what holds now.
-    func abortCheckpoint(_ why: String, next: String) {
+    func abortCheckpoint(_ why: String, next: String, code: String = "E-CHECKPOINT-ABORTED") {
         guard let run = checkpointRun else { return }
         deadlines[.prepared] = nil
         note("checkpoint", "no version stored: \(why)")
-        endRun(run, MissedVersion(code: "E-CHECKPOINT-ABORTED", why: why, isLoss: life?.end == nil))
+        endRun(run, MissedVersion(code: code, why: why, isLoss: life?.end == nil))
         tellAgent(run) { .aborted(request: $0, reason: why) }
-        fail(run.waiting, code: "E-CHECKPOINT-ABORTED", "could not checkpoint '\(agent)': \(why). \(next)")
+        fail(run.waiting, code: code, "could not checkpoint '\(agent)': \(why). \(next)")
     }
 
-    private func checkpointFailed(_ fault: StoreFault) {
+    func checkpointFailed(_ fault: StoreFault) {
         guard let run = checkpointRun else { return }
+        // Stopped for a cut that was to be its last, and cannot be kept.
+        if run.kind.stops, let life { world.goOn(in: life.sandbox) }
         if fault.kind.isDiskTrouble {
             diskRefusedCheckpoint(fault)
         } else if case .nothing = fault.kind, run.reason == .schedule {
@@ -231,7 +260,7 @@ extension Supervisor {
     }
 
     /// Order matters: a stopping agent must learn of `stop` before it is let go from its safe point.
-    private func endRun(_ run: CheckpointRun, _ missed: MissedVersion?) {
+    func endRun(_ run: CheckpointRun, _ missed: MissedVersion?) {
         checkpointRun = nil
         statusChanged = true
         armSchedule()
@@ -263,7 +292,7 @@ extension Supervisor {
 
     func scheduledCheckpoint() {
         guard case .running = recovery.phase, checkpointRun == nil else { return armSchedule() }
-        if beginCheckpoint(.schedule) == nil { armSchedule() }
+        if beginCheckpoint(.schedule, spec.cut) == nil { armSchedule() }
     }
 
     /// Removes what retention lets go, beside the loop.

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import AgentSpecs
 internal import Checkpoints
 internal import ControlSocket
 internal import LaunchPlans
@@ -67,7 +68,8 @@ extension Supervisor {
         }
         switch wish {
         case .status: reply(.status(statusText()), to: id)
-        case .checkpoint(let wait): operatorCheckpoint(id, wait: wait)
+        case .checkpoint(let wait, let mode, let stop):
+            operatorCheckpoint(id, wait: wait, CutKind(mode: mode ?? spec.checkpoint.mode, stops: stop))
         case .stop(let checkpoint):
             if !checkpoint { skipCheckpointOnStop = true }
             inbox.append(.wantedStopped)
@@ -90,8 +92,9 @@ extension Supervisor {
         }
     }
 
-    private func operatorCheckpoint(_ id: ConnectionID, wait: Bool) {
-        guard beginCheckpoint(.operator, operators: wait ? [id] : []) != nil else {
+    private func operatorCheckpoint(_ id: ConnectionID, wait: Bool, _ kind: CutKind) {
+        // Whoever wants it stopped waits until it is.
+        guard beginCheckpoint(.operator, kind, operators: wait ? [id] : []) != nil else {
             if !wait { fail([id], code: "E-AGENT-NOT-RUNNING", notRunning) }
             return
         }

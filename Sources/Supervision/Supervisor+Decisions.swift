@@ -71,9 +71,11 @@ extension Supervisor {
         var life = Life(
             sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
         life.cutStep = cutStep(of: origin)
+        life.isFromImages = livingIsFromImages
         self.life = life
         // Its former supervisor may have died in the middle of a cut. Its init lets it go on then; this holds even if that init was late.
         world.thaw(adopted.id)
+        world.goOn(in: adopted.id)
         say("took over the running agent (incarnation \(adopted.incarnation))")
         // Silence is watched again at once in an agent that used to beat, from the first beat on in any other.
         if beatingIncarnation == adopted.incarnation { self.life?.lastBeat = (world.now(), world.wallTime()) }

@@ -22,7 +22,7 @@ extension Supervisor {
 
     private func takeLastVersion(_ id: ConnectionID, _ wish: UInt64, _ proceed: @escaping () -> Void) {
         guard case .running = recovery.phase, spec.checkpoint.onStop else { return proceed() }
-        let begun = beginCheckpoint(.stop) { [self] missed in
+        let begun = beginCheckpoint(.stop, spec.cut) { [self] missed in
             if let missed, missed.isLoss {
                 let why = "no last version could be taken: \(missed.why)"
                 let next = "It runs on; '--from' a version or 'clean' does without a last version"
@@ -43,7 +43,7 @@ extension Supervisor {
         guard life != nil, let summary = versions.first(where: { $0.version == version }), summary.parts.workspace,
             let workspace = openWorkspace(of: spec)
         else { return proceed() }
-        let job = RestoreJob(
+        let job = RollBackJob(
             store: store, agent: agent, version: summary, workspace: workspace, excluded: spec.checkpoint.exclude, aside: asideRequest(),
             asideID: stagingID(), readsState: false)
         aside {

@@ -35,7 +35,7 @@ extension Supervisor {
         memoryIsBehind = true
     }
 
-    private func giveUp() {
+    func giveUp() {
         launchRun = nil
         memoryIsBehind = true
     }
@@ -50,7 +50,7 @@ extension Supervisor {
         return true
     }
 
-    private func restore(_ run: LaunchRun, _ version: VersionNumber) {
+    func restore(_ run: LaunchRun, _ version: VersionNumber) {
         guard let summary = versions.first(where: { $0.version == version }) else {
             giveUp()
             failOwedRestore(of: version, "there is no such version", code: "E-VERSION-MISSING")
@@ -70,22 +70,28 @@ extension Supervisor {
             inbox.append(.launchFailed(.couldNotStart(sentence), version: nil))
             return
         }
-        let job = RestoreJob(
+        // Images need the workspace of their own cut.
+        let needsImages = summary.parts.process && scope.state && (scope.workspace || !summary.parts.workspace) && !run.isWithoutImages
+        var job = RollBackJob(
             store: store, agent: agent, version: summary, workspace: workspace,
-            excluded: spec.checkpoint.exclude, aside: asideRequest(), asideID: stagingID(), readsState: scope.state)
+            excluded: spec.checkpoint.exclude, aside: asideRequest(), asideID: stagingID(),
+            readsState: scope.state && !(needsImages && criuMissing == nil))
+        job.readsImages = needsImages
+        let fixedJob = job
         aside {
-            job.run()
+            fixedJob.run()
         } then: { [self] outcome in
             // Only a version that was set aside, or a fault, changed what is there: reading every manifest again would be for nothing.
-            if case .ready(_, aside: nil) = outcome { statusChanged = true } else { refreshVersions() }
+            if case .ready(_, _, aside: nil) = outcome { statusChanged = true } else { refreshVersions() }
             guard isCurrent(run) else { return }
             switch outcome {
-            case .ready(let state, let setAside):
+            case .ready(let state, let images, let setAside):
                 clearWarning("restore")
                 if let setAside {
                     note("aside", "version \(setAside) holds the workspace as it was before the roll-back to version \(version)")
                 }
-                launch(run, restored: state)
+                guard let images else { return launch(run, restored: state) }
+                launch(run, fromImages: images, of: summary, state: state)
             case .broken(let how):
                 giveUp()
                 failOwedRestore(of: version, "it is broken (\(how))", code: "E-VERSION-BROKEN")
@@ -101,9 +107,16 @@ extension Supervisor {
     }
 
     private func launch(_ run: LaunchRun, restored: StoredState?) {
+        livingIsFromImages = false
+        guard let plan = planLaunch(run) else { return }
+        start(plan, restored: restored)
+    }
+
+    /// The next incarnation begins: counted, written down, planned.
+    func planLaunch(_ run: LaunchRun) -> LaunchPlan? {
         launchRun = nil
         forgetFormerSpec()
-        if incarnations > 0, recovery.troubleSince != nil { restarts += 1 }
+        if incarnations > 0, recovery.troubleSince != nil, !run.isAgain { restarts += 1 }
         incarnations += 1
         speaker = 0
         writeMemory()
@@ -112,24 +125,30 @@ extension Supervisor {
         clearStaging()
         do throws(PlanFault) {
             let planner = LaunchPlanner(spec: spec, facts: request.facts, place: request.launchPlace)
-            start(try planner.plan(from: run.origin, incarnation: incarnations), restored: restored)
+            return try planner.plan(from: run.origin, incarnation: incarnations)
         } catch {
             inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
+            return nil
         }
     }
 
     private func start(_ plan: LaunchPlan, restored: StoredState?) {
-        for (index, loss) in plan.losses.enumerated() { warn("loss \(index)", loss) }
         do throws(LaunchFault) {
             let sandbox = try world.launch(plan)
-            life = Life(sandbox: sandbox, incarnation: incarnations, origin: plan.origin, startedAt: world.wallTime())
-            life?.cutStep = cutStep(of: plan.origin)
+            beginLife(in: sandbox, plan)
             life?.restored = restored
-            life?.userID = plan.userID
-            tellUnknown()
-            newVersionThisLife = false
-            lastLaunchFault = nil
         } catch { couldNotLaunch(error) }
+    }
+
+    func beginLife(in sandbox: SandboxID, _ plan: LaunchPlan) {
+        for (index, loss) in plan.losses.enumerated() { warn("loss \(index)", loss) }
+        life = Life(sandbox: sandbox, incarnation: incarnations, origin: plan.origin, startedAt: world.wallTime())
+        life?.cutStep = cutStep(of: plan.origin)
+        life?.userID = plan.userID
+        life?.isFromImages = livingIsFromImages
+        tellUnknown()
+        newVersionThisLife = false
+        lastLaunchFault = nil
     }
 
     /// A command that was never there is a mistake to be told at once, as a shell does, not a failure to recover from.
@@ -214,9 +233,9 @@ extension Supervisor {
     // MARK: Ending
 
     func stopAgent(checkpointFirst: Bool, within: Duration) {
-        guard life != nil else { return cancelLaunch() }
+        guard life != nil, imageRestore == nil else { return cancelLaunch() }
         guard checkpointFirst, spec.checkpoint.onStop, !skipCheckpointOnStop, !isKeptBeforeEnd else { return askToEnd(within) }
-        let begun = beginCheckpoint(.stop) { [self] missed in
+        let begun = beginCheckpoint(.stop, spec.cut) { [self] missed in
             if let missed, missed.isLoss { lastVersionMissed = missed.why }
             askToEnd(within)
         }
@@ -242,11 +261,12 @@ extension Supervisor {
     }
 
     func killAgent() {
-        guard let life else { return cancelLaunch() }
+        guard let life, imageRestore == nil else { return cancelLaunch() }
         world.kill(life.sandbox)
     }
 
     private func cancelLaunch() {
+        if imageRestore != nil { return callOffRestore() }
         guard launchRun != nil else { return inbox.append(.ended(.unknown, done: false)) }
         launchRun?.cancelled = true
     }
@@ -254,7 +274,8 @@ extension Supervisor {
     // MARK: News
 
     func sandbox(_ id: SandboxID, _ news: SandboxNews) {
-        guard life?.sandbox == id else { return }  // late news of a sandbox that was given up
+        // Late news of a sandbox that was given up; and whoever restores into one hears of it by itself.
+        guard life?.sandbox == id, imageRestore == nil else { return }
         switch news {
         case .started(let pid): started(pid)
         case .ready: break  // only a sandbox that was prepared for a restore says so
@@ -267,9 +288,10 @@ extension Supervisor {
         }
     }
 
-    private func started(_ pid: Int32) {
+    func started(_ pid: Int32) {
         life?.pid = pid
         hasStartedAgent = true
+        answerAtEnd()  // it was wanted up again meanwhile
         sayReady()
         statusChanged = true
         inbox.append(.launched)
@@ -284,7 +306,7 @@ extension Supervisor {
             case .hook, .preparing:
                 abortCheckpoint(
                     "the agent ended before it was at a safe point", next: "'runner status \(agent)' tells what comes next and when")
-            case .cutting, .committing:
+            case .dumping, .cutting, .thawing, .committing:
                 endWaitsForCheckpoint = true
                 return
             }
@@ -296,10 +318,7 @@ extension Supervisor {
         endWaitsForCheckpoint = false
         guard let life else { return }
         if !log.endOfOutput(at: world.wallTime()) { diskRefused("the agent's log") }
-        for id in peers.keys.sorted() { world.close(id) }
-        peers.removeAll()
-        currentConnection = CurrentConnection()
-        deadlines[.hello] = nil
+        dropPeers()
         deadlines[.stopped] = nil
         deadlines[.heartbeat] = nil
         deadlines[.prepared] = nil
@@ -318,6 +337,13 @@ extension Supervisor {
             inbox.append(.ended(end, done: life.saidDone))
         }
         memoryIsBehind = true
+    }
+
+    func dropPeers() {
+        for id in peers.keys.sorted() { world.close(id) }
+        peers.removeAll()
+        currentConnection = CurrentConnection()
+        deadlines[.hello] = nil
     }
 
     private func figures(of life: Life) -> ResourceFigures {

@@ -143,6 +143,7 @@ extension Supervisor {
         var speaker: UInt64?
         var restoreScope: RestoreScope?
         var restoresState: Bool?
+        var isFromImages: Bool?
     }
 
     func readMemory() {
@@ -158,6 +159,7 @@ extension Supervisor {
         speaker = counters.speaker ?? 0
         restoreScope = counters.restoreScope
         restoresState = counters.restoresState ?? true
+        livingIsFromImages = counters.isFromImages ?? false
         if let id = counters.incident { readIncident(id) }
     }
 
@@ -168,7 +170,7 @@ extension Supervisor {
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
             incident: incident?.value.id, beatingIncarnation: beatingIncarnation, speaker: speaker, restoreScope: scope,
-            restoresState: restoresState)
+            restoresState: restoresState, isFromImages: livingIsFromImages)
         guard let bytes = try? JSONText.encode(counters) else { return }
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch {
             owesMemory = true
@@ -213,7 +215,7 @@ extension Supervisor {
         guard makeFolders(), journal.flush(), mendLedger(), writeOwed(), diskFault() == nil else { return lookAtDiskLater() }
         guard checkpointMissed, case .running = recovery.phase else { return diskTakesWritesAgain() }
         // What was missed is made good now, not at the next round of the schedule; only that shows that there is space for it.
-        if beginCheckpoint(.schedule) == nil { diskTakesWritesAgain() }
+        if beginCheckpoint(.schedule, spec.cut) == nil { diskTakesWritesAgain() }
     }
 
     /// - Returns: whether the store knows what we know.

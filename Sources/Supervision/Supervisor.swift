@@ -3,6 +3,7 @@ internal import AgentProtocol
 internal import AgentSpecs
 internal import Checkpoints
 internal import ControlSocket
+internal import CriuDriver
 internal import EffectLedgers
 internal import Incidents
 public import OutsideWorld
@@ -54,7 +55,12 @@ public final class Supervisor {
     var life: Life?
     var launchRun: LaunchRun?
     var checkpointRun: CheckpointRun?
-    var checkpointWish: CheckpointWish?
+    var checkpointWishes: [CheckpointWish] = []
+    /// Of cuts that were the last: answered when the supervisor ends, as for a stop.
+    var repliesAtEnd: [(ConnectionID, ControlReply)] = []
+    var imageRestore: ImageRestore?
+    /// Looked for when it is first needed.
+    var criuFound: CriuFinding?
     /// An interrupted roll-back is being finished: news and wishes wait, for nothing may be decided on a workspace in between.
     var isBeginning = false
     var endWaitsForCheckpoint = false
@@ -91,6 +97,8 @@ public final class Supervisor {
     var restoreScope: RestoreScope?
     /// Whether the living incarnation is handed the state of its version.
     var restoresState = true
+    /// What a former supervisor noted: the living agent's processes were restored from images.
+    var livingIsFromImages = false
     var nextCheckpointAt: WallTime?
     var lastLaunchFault: LaunchFault?
     /// Why the last launch failed, for whoever asked for it.
@@ -195,6 +203,7 @@ public final class Supervisor {
         note(Journal.endNote, "supervisor \(request.processID) ended")
         hasLeft = true
         lock.release()
+        answerAtEnd()
         answerAllOwed()
         for id in controls.keys.sorted() { world.close(id) }
         for id in peers.keys.sorted() { world.close(id) }
@@ -206,7 +215,8 @@ public final class Supervisor {
         work = [:]
         programs = [:]
         checkpointRun = nil
-        checkpointWish = nil
+        checkpointWishes = []
+        imageRestore = nil
     }
 
     private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
@@ -222,6 +232,8 @@ public final class Supervisor {
     // MARK: Dispatch
 
     private func take(_ event: WorldEvent) {
+        hearDump(event)
+        hearRestore(event)
         switch event {
         case .signal(let number): signalled(number)
         case .sandbox(let id, let news): sandbox(id, news)
@@ -234,7 +246,7 @@ public final class Supervisor {
         case .datagram(let bytes, let peer): datagram(bytes, peer)
         case .workDone(let id): work.removeValue(forKey: id)?()
         case .programEnded(let id, let result): programs.removeValue(forKey: id)?(result)
-        case .criu: break  // only whoever starts one waits for it
+        case .criu: break  // heard by whoever started it
         }
     }
 
@@ -243,6 +255,8 @@ public final class Supervisor {
         case .recovery: inbox.append(.timerFired)
         case .checkpointSchedule: scheduledCheckpoint()
         case .prepared: prepareTimedOut()
+        case .dumped: dumpTimedOut()
+        case .restored: restoreTimedOut()
         case .stopped: stopTimedOut()
         case .heartbeat: heartbeatDue()
         case .hello: helloDue()
@@ -281,7 +295,7 @@ public final class Supervisor {
             }
             say("asked again: killing \(agent)")
             if let life { world.kill(life.sandbox) }
-        case 10: _ = beginCheckpoint(.operator)
+        case 10: _ = beginCheckpoint(.operator, spec.cut)
         default: break
         }
     }

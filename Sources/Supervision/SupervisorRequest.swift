@@ -2,6 +2,7 @@
 
 public import AgentModel
 public import AgentSpecs
+public import CriuDriver
 public import LaunchPlans
 public import OutsideWorld
 
@@ -23,6 +24,8 @@ public struct SupervisorRequest {
     /// Called once: when the agent was started, or when what comes first is long and is written down (a restore, a pause). Whoever waits
     /// for a background start goes on.
     public var ready: () -> Void
+    /// Looks for a CRIU. Called when the first is needed, and not again.
+    public var findCriu: () -> CriuFinding = { CriuFinding(chosen: nil, tried: []) }
     /// Called at most once, before `ready`: the first try failed, and others follow. A stable code and a whole sentence.
     public var notStarted: (_ code: String, _ sentence: String) -> Void = { _, _ in }
 

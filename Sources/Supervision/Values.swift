@@ -15,4 +15,11 @@ func digest(of spec: AgentSpec) -> String {
     return hexadecimal(SHA256.digest(of: bytes))
 }
 
+/// SHA-256 of what a process is started with, in hex. An image of a process that was started otherwise is of another agent.
+func digest(ofStartOf spec: AgentSpec) -> String {
+    var start = AgentSpec(name: spec.name, command: spec.command, workdir: spec.workdir, env: spec.env, workspace: spec.workspace)
+    start.user = spec.user
+    return digest(of: start)
+}
+
 func sha256(_ bytes: [UInt8]) -> [UInt8] { SHA256.digest(of: bytes) }

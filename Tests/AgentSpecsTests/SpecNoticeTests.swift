@@ -135,9 +135,8 @@ let minimal = "name: a\ncommand: [b]\n"
 
         // Known, not yet acted on.
         Row(
-            "checkpoint: {mode: process}",
-            "3:20: error: 'mode: process' is known, but this version of runner cannot act on it yet; write 'auto' or 'cooperative', or remove it [E-SPEC-UNSUPPORTED]"
-        ),
+            "checkpoint: {mode: proces}",
+            "3:20: error: 'mode: proces' is not one of 'auto', 'cooperative' and 'process'; did you mean 'process'? [E-SPEC-VALUE]"),
         Row(
             "health:\n  http:\n    url: http://localhost:8080/health\n    every: 10s",
             "4:3: error: 'health.http' is known, but this version of runner cannot act on it yet; remove it [E-SPEC-UNSUPPORTED]"),

@@ -14,13 +14,16 @@ private final class Scene {
     let world: SimulatedWorld
     let driver: CriuDriver
     static let images = "/store/staging/1/images"
-    static let scratch = "/run/scratch"
+    static let scratch = "/store/staging/1/scratch"
 
     init(seed: UInt64) {
         machine = SimulatedMachine(seed: seed, script: AgentScript(steps: 100_000))
         machine.script.cooperative = false
         machine.script.stepTime = 1...10
         world = SimulatedWorld(on: machine)
+        for path in [Self.images, Self.scratch] {
+            if let path = DiskPath(String(path.dropFirst("/store/".count))) { try? machine.store.makeDirectories(path) }
+        }
         let program = CriuProgram(
             path: "/opt/runner-criu/criu", version: CriuVersion(4, 2, 1),
             features: CriuFeatures(dirtyTracking: false, lazyPages: true, pidfdStore: true))

@@ -2,6 +2,8 @@ import AgentModel
 import AgentSpecs
 import Checkpoints
 import ControlSocket
+import CriuDriver
+import CriuRequests
 import LaunchPlans
 import OutsideWorld
 import Recovery
@@ -30,11 +32,17 @@ final class Scene {
     private final class Counter {
         var count = 0
         var notStarted: [String] = []
+        var criu = CriuFinding(chosen: nil, tried: [])
     }
     private let readiness = Counter()
 
     /// The first supervisor has begun on return.
-    init(seed: UInt64 = 11, _ change: (inout AgentSpec) -> Void = { _ in }, before: (SimulatedMachine) -> Void = { _ in }) throws {
+    /// - Parameter criu: there is one that works.
+    init(
+        seed: UInt64 = 11, criu: Bool = false, _ change: (inout AgentSpec) -> Void = { _ in },
+        before: (SimulatedMachine) -> Void = { _ in }
+    ) throws {
+        if criu { readiness.criu = CriuFinding(chosen: .simulated, tried: []) }
         var script = AgentScript(steps: 1)
         script.cooperative = false
         script.stepTime = 1_000_000_000...1_000_000_000
@@ -60,6 +68,7 @@ final class Scene {
             launchPlace: LaunchPlace(runtimeDirectory: "/run", storeDirectory: "/store", storeIdentity: "0123456789abcdef"),
             startFrom: nil, echo: true, processID: 1, ready: { readiness.count += 1 })
         request.notStarted = { code, sentence in readiness.notStarted.append("\(code) \(sentence)") }
+        request.findCriu = { readiness.criu }
         return request
     }
 
@@ -163,4 +172,10 @@ final class Scene {
         get { machine.workspace.peek("file").map { String(decoding: $0, as: UTF8.self) } }
         set { machine.workspace.plant("file", Array((newValue ?? "").utf8)) }
     }
+}
+
+extension CriuProgram {
+    static let simulated = CriuProgram(
+        path: "/opt/runner-criu/criu", version: CriuVersion(4, 2, 1),
+        features: CriuFeatures(dirtyTracking: false, lazyPages: true, pidfdStore: false))
 }

@@ -5,6 +5,8 @@ internal import StatusViews
 struct CheckpointCommand: Command {
     var agent: AgentName?
     var wait = true
+    var mode: CheckpointMode?
+    var stop = false
     var json = false
     var timeout = Duration.seconds(600)
 
@@ -13,11 +15,16 @@ struct CheckpointCommand: Command {
             name: "checkpoint", group: .keep, summary: "take a version of a running agent and print its name",
             examples: [
                 .init("runner checkpoint agent-7", "returns when it is stored and prints 'agent-7@42'"),
+                .init("runner checkpoint agent-7 --mode process", "images of its processes, or nothing: exit status 1 says why not"),
+                .init("runner checkpoint agent-7 --stop", "its last version; 'runner run' goes on at the very instruction"),
                 .init("*/10 * * * * runner checkpoint agent-7 >/dev/null", "the same from cron; the exit status tells"),
             ],
             notes: [
                 "The agent's own supervisor takes it, at the agent's next safe point. It is durable when the name is printed. With '--no-wait' "
-                    + "it is only begun; 'runner versions' shows it when it is stored."
+                    + "it is only begun; 'runner versions' shows it when it is stored.",
+                "A version holds the workspace, what the agent hands over, and images of its processes (CRIU), each where it can be had. "
+                    + "'--mode cooperative' does without images; '--mode process' does not ask the agent and fails where there can be no images.",
+                "With '--stop' the agent is stopped when the version is safe. Where its processes are part of it nothing of it runs after the cut.",
             ],
             exits: [
                 (.ok, "stored, or begun with '--no-wait'"), (.failed, "it failed; the agent keeps running, older versions are untouched"),
@@ -29,7 +36,9 @@ struct CheckpointCommand: Command {
     static var options: [Option<Self>] {
         [
             .set("wait", "w", \.wait, to: true, "Return when it is stored or has failed; it does so anyway."),
-            .set("no-wait", nil, \.wait, to: false, "Return when it has begun; prints no version."), .json(\.json), .timeout(\.timeout),
+            .set("no-wait", nil, \.wait, to: false, "Return when it has begun; prints no version."),
+            .optional("mode", "m", \.mode, as: "MODE", "'auto', 'cooperative' or 'process'; as the spec says unless given."),
+            .flag("stop", nil, \.stop, "Stop the agent with this version."), .json(\.json), .timeout(\.timeout),
         ]
     }
     static var operands: [Operand<Self>] { [.one("AGENT", \.agent, "Which agent.")] }
@@ -37,7 +46,7 @@ struct CheckpointCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
-        let reply = try bench.ask(agent, in: store, .checkpoint(wait: wait), to: "checkpoint", within: timeout)
+        let reply = try bench.ask(agent, in: store, .checkpoint(wait: wait, mode: mode, stop: stop), to: "checkpoint", within: timeout)
         switch reply {
         case .stored(let summary):
             let row = VersionRow(summary, of: agent, isLatest: summary.kind == .checkpoint, isKnownGood: summary.isKnownGood)

@@ -1,6 +1,7 @@
 internal import AgentModel
 internal import AgentSpecs
 internal import Checkpoints
+internal import CriuDriver
 internal import LaunchPlans
 internal import OutsideWorld
 internal import Supervision
@@ -135,6 +136,9 @@ struct RunCommand: Command {
             // A wish is granted once. Should it not go away, the next start repeats it, which loses work but breaks nothing.
             try? WantedFile.remove(from: store.disk, below: store.directory(of: spec.name))
             bench.machine.sayReady()
+        }
+        request.findCriu = {
+            CriuProbe(bench.machine, kernelRelease: bench.machine.facts.kernelRelease, memory: bench.places.runtimeBase).find()
         }
         request.notStarted = { code, sentence in bench.machine.sayNotStarted(code, sentence) }
         request.rollsBackWorkspace = origin != nil || wish?.rollsBackWorkspace ?? true

@@ -16,6 +16,12 @@ extension ErrorCode {
                 "the checkpoint was given up", .failed,
                 "The agent refused, or ended before it handed its state over. Older versions are untouched.",
                 remedy: "'runner events AGENT' tells what came between; ask again when it runs.")
+        case .checkpointProcess:
+            ErrorEntry(
+                "the agent's processes cannot be put into an image", .failed,
+                "The checkpoint was to hold them ('--mode process') and something in them, or this machine, does not allow it. Older versions are "
+                    + "untouched, and the agent runs on.",
+                remedy: "The sentence names what is in the way; '--mode auto' takes a version without images.")
         case .restartFailed:
             ErrorEntry(
                 "the agent could not be started again", .failed, "The supervisor tried, and tells why in the sentence.",

@@ -6,7 +6,8 @@ extension ErrorCode {
         case .effectNoKey, .effectNotOpen, .effectRunning, .effectResult: effectEntry
         case .agentUnknown, .agentHeld, .agentNotRunning, .versionUnknown, .versionBroken, .versionPart: agentEntry
         case .storeMissing, .storeFormat, .storeUnsafe, .storeFull, .storeReadOnly, .storeDenied, .storeIO: storeEntry
-        case .checkpointEmpty, .checkpointRefused, .checkpointAborted, .restartFailed, .restoreFailed, .stopFailed, .stopUnsaved:
+        case .checkpointEmpty, .checkpointRefused, .checkpointAborted, .checkpointProcess, .restartFailed, .restoreFailed, .stopFailed,
+            .stopUnsaved:
             actionEntry
         case .supervisorNone, .supervisorDenied, .supervisorSilent, .supervisorIO, .controlBad: supervisorEntry
         case .specFile, .specInvalid, .runFailed: runEntry

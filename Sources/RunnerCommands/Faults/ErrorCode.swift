@@ -26,6 +26,7 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case stopFailed = "E-STOP-FAILED"
     case stopUnsaved = "E-STOP-UNSAVED"
     case checkpointAborted = "E-CHECKPOINT-ABORTED"
+    case checkpointProcess = "E-CHECKPOINT-PROCESS"
 
     case effectNoKey = "E-EFFECT-NO-KEY"
     case effectNotOpen = "E-EFFECT-NOT-OPEN"

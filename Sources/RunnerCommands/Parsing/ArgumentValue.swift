@@ -56,6 +56,11 @@ extension WordFault {
     init(_ mistake: ValueMistake) { what = mistake.what + (mistake.suggestion.map { "; \($0)" } ?? "") }
 }
 
+extension CheckpointMode: ArgumentValue {
+    init?(argument: String) { self.init(rawValue: argument) }
+    static var expected: String { "'auto', 'cooperative' or 'process'" }
+}
+
 extension ListFormat: ArgumentValue {
     init?(argument: String) { self.init(rawValue: argument) }
     static var expected: String { "one of " + allCases.map(\.rawValue).joined(separator: ", ") }

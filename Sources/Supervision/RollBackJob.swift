@@ -3,10 +3,11 @@ internal import Checkpoints
 internal import OutsideWorld
 
 /// The slow part of a restore, run beside the loop: verify every byte, set the present aside, roll the workspace back, read the state.
-struct RestoreJob: Sendable {
+struct RollBackJob: Sendable {
     enum Outcome: Sendable {
-        /// The state to hand over, if the version holds one, and the aside's number, if there was something to set aside.
-        case ready(StoredState?, aside: VersionNumber?)
+        /// The state to hand over, if the version holds one and it was asked for; the images of its processes; and the aside's number, if
+        /// there was something to set aside.
+        case ready(StoredState?, MadeImages?, aside: VersionNumber?)
         /// The version is not what was stored. Nothing was changed.
         case broken(String)
         /// A whole sentence. The workspace may be rolled back in part; the next restore finishes it.
@@ -21,6 +22,7 @@ struct RestoreJob: Sendable {
     let aside: CutRequest?
     let asideID: String
     let readsState: Bool
+    var readsImages = false
 
     /// Why the present could not be set aside, as far as that can be known before. nil: it seems that it can be, or need not be.
     func obstacle() -> StoreFault? {
@@ -57,7 +59,9 @@ struct RestoreJob: Sendable {
                 }
             }
             // 4. The state, from the bytes just verified.
-            return .ready(readsState && version.parts.cooperative ? try store.state(agent, version.version) : nil, aside: asideVersion)
+            let state = readsState && version.parts.cooperative ? try store.state(agent, version.version) : nil
+            let images = readsImages && version.parts.process ? try store.manifest(agent, version.version).process?.made : nil
+            return .ready(state, images, aside: asideVersion)
         } catch {
             if case .broken(let part, let how) = error.kind { return .broken("\(part): \(how)") }
             return .failed(error.sentence)

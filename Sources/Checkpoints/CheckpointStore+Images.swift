@@ -1,0 +1,107 @@
+public import AgentModel
+internal import OutsideWorld
+
+/// A directory that is no part of any version.
+public struct Scratch: Sendable {
+    let directory: DiskPath
+    /// Absolute.
+    public let path: String
+}
+
+/// Images of processes as part of a version. Documentation: docs/store-format.md
+extension CheckpointStore {
+    /// Absolute path of the directory with the images of a version that has them.
+    public func imagesDirectory(_ agent: AgentName, _ version: VersionNumber) -> String {
+        "\(disk.rootName)/\(VersionLayout(directory: StoreLayout.version(agent, version)).process)"
+    }
+
+    /// The files of the version's images, sorted by name; empty when it has none.
+    public func images(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> [TreeEntry] {
+        let errand = Errand("list the images of", agent, version)
+        try require(agent, version, errand)
+        return try sealedImages(try sealedManifest(agent, version, errand), errand)
+    }
+
+    /// A directory for what a restore writes beside the images: logs, statistics, sockets. `discardScratch` removes it.
+    public func openScratch(_ agent: AgentName, stagingID: String) throws(StoreFault) -> Scratch {
+        let errand = Errand("restore the processes of", agent.text)
+        try require(agent, errand)
+        let directory = staging(agent, stagingID)
+        try errand.inStore { () throws(FileFault) in try disk.makeDirectory(directory, mode: 0o700) }
+        return Scratch(directory: directory, path: "\(disk.rootName)/\(directory)")
+    }
+
+    public func discard(_ scratch: Scratch) {
+        try? disk.removeTree(scratch.directory)  // the next opening would
+    }
+
+    // MARK: Sealing
+
+    /// Measures the images, when the agent runs again: what CRIU wrote is read back from the page cache while it is on its way to the disk.
+    func measureImages(of staged: StagedCheckpoint, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
+        let layout = VersionLayout(directory: staged.directory)
+        var found: [TreeEntry] = []
+        var total = staged.size.bytes
+        for path in try imageFiles(layout, errand) {
+            try errand.inStore { () throws(FileFault) in
+                let image = layout.image(path)
+                guard let entry = try disk.entry(at: image), entry.kind == .file else { return }
+                try disk.open(image, .read).beginSync()
+                let measure = try disk.measure(image, limit: .max)
+                var listed = TreeEntry(path: path, kind: .file, from: entry)
+                listed.size = measure.size
+                listed.sha256 = measure.sha256
+                found.append(listed)
+                total = saturatingSum(total, measure.size)
+            }
+            guard total <= staged.sizeLimit.bytes else {
+                throw errand.fault(.refused("it takes more than \(ByteCount(total)) with its images, and the limit is \(staged.sizeLimit)"))
+            }
+        }
+        return found
+    }
+
+    /// What CRIU said beside them is removed: it is no part of the images.
+    private func imageFiles(_ layout: VersionLayout, _ errand: Errand) throws(StoreFault) -> [DiskPath] {
+        try errand.inStore { () throws(FileFault) in
+            var files: [DiskPath] = []
+            for name in try disk.names(in: layout.process).sorted() {
+                guard let path = DiskPath(name) else { continue }
+                if name.hasSuffix(".log") { try disk.removeFile(layout.image(path)) } else { files.append(path) }
+            }
+            return files.sorted()
+        }
+    }
+
+    // MARK: Reading with suspicion
+
+    func sealedImages(_ manifest: Manifest, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
+        guard let process = manifest.process else { return [] }
+        let layout = VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version))
+        let limit = ByteCount(min(process.size, Manifest.treeLimit.bytes))
+        let bytes = try errand.reading("images") { () throws(FileFault) in try disk.read(layout.images, limit: limit) }
+        try expect(Measure.of(bytes), Measure(size: process.size, sha256: process.sha256), of: "images", errand)
+        switch Tree.decode(bytes) {
+        case .entries(let entries): return entries
+        case .damaged(let how): throw errand.fault(.broken(part: "images", how: how))
+        }
+    }
+
+    func verifyImages(_ layout: VersionLayout, _ manifest: Manifest, _ errand: Errand) throws(StoreFault) {
+        guard manifest.process != nil else { return }
+        let entries = try sealedImages(manifest, errand)
+        let names = try errand.reading("process") { () throws(FileFault) in try disk.names(in: layout.process) }
+        let known = Set(entries.map(\.path.text))
+        if let stranger = names.filter({ !known.contains($0) }).min() {
+            throw errand.fault(.broken(part: "process/\(stranger)", how: "it is not part of what was stored"))
+        }
+        for entry in entries {
+            let stored = Measure(size: entry.size ?? 0, sha256: entry.sha256 ?? "")
+            let part = "process/\(entry.path)"
+            let measured = try errand.reading(part) { () throws(FileFault) in
+                try disk.measure(layout.image(entry.path), limit: stored.size)
+            }
+            try expect(measured, stored, of: part, errand)
+        }
+    }
+}

@@ -1,0 +1,188 @@
+internal import AgentModel
+internal import AgentProtocol
+internal import AgentSpecs
+internal import Checkpoints
+internal import ControlSocket
+internal import CriuDriver
+internal import CriuRequests
+internal import EffectLedgers
+internal import LaunchPlans
+internal import OutsideWorld
+internal import Recovery
+
+/// The process part of a checkpoint: CRIU stops the agent and writes its images, the rest is copied while it stands still, it goes on.
+/// Where there can be no images the cut is taken without them. Documentation: docs/criu.md
+extension Supervisor {
+    // MARK: Beginning
+
+    /// - Returns: false: this cut is taken without images.
+    func beginDump(_ point: SafePoint?, forced: Bool) -> Bool {
+        guard let run = checkpointRun, let life, run.kind.mode != .cooperative else { return false }
+        if let obstacle = imageObstacle(point) {
+            withoutImages(point, forced: forced, obstacle)
+            return true
+        }
+        guard let pid = life.pid, let driver = criuDriver else { return false }
+        let began = world.now()
+        let opened: OpenedCut
+        do { opened = try store.openCut(agent, stagingID: stagingID()) } catch {
+            checkpointFailed(error)
+            return true
+        }
+        do throws(CriuFault) {
+            var request = DumpRequest(sandbox: life.sandbox, agent: pid, images: opened.images, leavesRunning: !run.kind.stops)
+            request.room = min(spec.checkpoint.sizeLimit, (try? world.store.freeSpace()) ?? ByteCount(.max))
+            let job = try driver.dump(request)
+            checkpointRun?.dump = Dumping(job: job, opened: opened, point: point, forced: forced, began: began)
+            checkpointRun?.stage = .dumping
+            deadlines[.heartbeat] = nil
+            deadlines[.dumped] = job.deadline
+        } catch {
+            store.discard(opened)
+            withoutImages(point, forced: forced, Obstacle(error))
+        }
+        return true
+    }
+
+    /// Why there can be no images of this agent, as far as that is known before CRIU is asked.
+    private func imageObstacle(_ point: SafePoint?) -> Obstacle? {
+        if let why = criuMissing { return Obstacle(why) }
+        return point == nil ? openEffect : nil
+    }
+
+    /// An image of an agent in the middle of an effect would do it a second time: that it may is in its memory already.
+    private var openEffect: Obstacle? {
+        guard let life, let key = ledger.openKey(of: life.incarnation) else { return nil }
+        return Obstacle("the agent is in the middle of the effect '\(key)', which an image of it would do a second time", passes: true)
+    }
+
+    /// In mode `process` there is no version then.
+    private func withoutImages(_ point: SafePoint?, forced: Bool, _ obstacle: Obstacle) {
+        if !obstacle.passes { warn("process", "checkpoints of '\(agent)' hold no image of its processes: \(obstacle.why)") }
+        note("checkpoint", "no process part: \(obstacle.why)")
+        guard checkpointRun?.kind.mode == .process else { return cutWithoutImages(point, forced: forced, because: obstacle.why) }
+        abortCheckpoint(
+            "its processes cannot be put into an image: \(obstacle.why)",
+            next: "It runs on, and older versions are untouched. '--mode cooperative' does without", code: "E-CHECKPOINT-PROCESS")
+    }
+
+    // MARK: Under way
+
+    func hearDump(_ event: WorldEvent) {
+        guard let dump = checkpointRun?.dump, let news = dump.job.take(event) else { return }
+        switch news {
+        case .standsStill: copyTheRest(dump)
+        case .dumped(let images): dumped(dump, images)
+        case .failed(let fault): dumpFailed(dump, fault)
+        }
+    }
+
+    func dumpTimedOut() {
+        guard let dump = checkpointRun?.dump else { return }
+        dump.job.timePassed()
+        deadlines[.dumped] = dump.job.deadline
+    }
+
+    private func copyTheRest(_ dump: Dumping) {
+        checkpointRun?.stage = .cutting
+        deadlines[.dumped] = nil
+        // Begun since CRIU was asked.
+        if dump.point == nil, openEffect != nil { return dump.job.goOn(keeping: false) }
+        let request: CutRequest
+        do { request = try cutRequest(dump.point, forced: dump.forced, notes: []) } catch {
+            checkpointRun?.dump?.copied = .failure(error)
+            return dump.job.goOn(keeping: false)
+        }
+        let store = store
+        let opened = dump.opened
+        aside {
+            Result { () throws(StoreFault) in try store.copy(request, into: opened, images: true) }
+        } then: { [self] result in
+            guard checkpointRun?.dump?.job === dump.job else { return }
+            checkpointRun?.dump?.copied = result
+            checkpointRun?.stage = .thawing
+            switch result {
+            case .success: dump.job.goOn(keeping: true)
+            case .failure: dump.job.goOn(keeping: false)
+            }
+            deadlines[.dumped] = dump.job.deadline
+        }
+    }
+
+    private func dumped(_ dump: Dumping, _ images: Dump) {
+        endDump(dump)
+        switch checkpointRun?.dump?.copied {
+        case .success(var staged)?:
+            staged.images = MadeImages(
+                tree: images.tree, frozen: images.statistics.frozen.inMicroseconds, kernel: request.facts.kernelRelease,
+                startedWith: digest(ofStartOf: agentsSpec))
+            clearWarning("process")
+            checkpointRun?.stage = .committing
+            commit(staged)
+        case .failure(let fault)?: checkpointFailed(fault)
+        case nil: checkpointFailed(StoreFault(.refused("CRIU ended too early"), doing: "take a checkpoint of", what: agent.text))
+        }
+    }
+
+    private func dumpFailed(_ dump: Dumping, _ fault: CriuFault) {
+        endDump(dump)
+        switch checkpointRun?.dump?.copied {
+        case .success(let staged)?: store.discard(staged)
+        case .failure(let fault)?: return checkpointFailed(fault)
+        case nil: store.discard(dump.opened)
+        }
+        checkpointRun?.dump = nil
+        guard life?.end == nil else {
+            return abortCheckpoint("the agent ended meanwhile", next: "'runner status \(agent)' tells what comes next and when")
+        }
+        for line in fault.log.suffix(5) { note("criu", line) }
+        let obstacle = fault.kind == .declined ? openEffect : nil
+        withoutImages(dump.point, forced: dump.forced, obstacle ?? Obstacle(fault))
+    }
+
+    private func endDump(_ dump: Dumping) {
+        deadlines[.dumped] = nil
+        forgiveSilence(since: dump.began)
+    }
+
+    // MARK: A last cut
+
+    /// `checkpoint --stop`: what was cut is kept, and nothing of the agent runs after it.
+    func stopAfterCut(_ run: CheckpointRun, _ summary: CheckpointSummary) {
+        skipCheckpointOnStop = true
+        repliesAtEnd += run.waiting.map { ($0, .stored(summary)) }
+        inbox.append(.wantedStopped)
+        drainInbox()
+        if summary.parts.process, let life { world.kill(life.sandbox) }
+    }
+
+    func answerAtEnd() {
+        let replies = repliesAtEnd
+        repliesAtEnd = []
+        for (id, reply) in replies { self.reply(reply, to: id) }
+    }
+}
+
+/// Why a cut has no images.
+private struct Obstacle {
+    let why: String
+    /// The next one may have some.
+    let passes: Bool
+    init(_ why: String, passes: Bool = false) {
+        self.why = why
+        self.passes = passes
+    }
+    init(_ fault: CriuFault) {
+        why = fault.because
+        passes = false
+    }
+}
+
+extension AgentSpec {
+    /// The cut that is taken when nobody says otherwise.
+    var cut: CutKind { CutKind(mode: checkpoint.mode) }
+}
+
+extension Duration {
+    fileprivate var inMicroseconds: UInt64 { UInt64(max(0, nanoseconds / 1000)) }
+}

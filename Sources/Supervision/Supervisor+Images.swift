@@ -1,0 +1,157 @@
+internal import AgentModel
+internal import Checkpoints
+internal import CriuDriver
+internal import CriuRequests
+internal import LaunchPlans
+internal import OutsideWorld
+internal import Recovery
+
+/// A restore of processes on its way.
+struct ImageRestore {
+    let job: RestoreJob
+    let run: LaunchRun
+    let version: CheckpointSummary
+    let images: MadeImages
+    let scratch: Scratch
+    /// Counts from 1.
+    var attempt = 1
+    /// The operator or the ladder changed its mind.
+    var isCalledOff = false
+}
+
+/// The strongest part of a version: its processes go on where they were cut. Where they cannot, the next part is tried.
+/// Documentation: docs/criu.md
+extension Supervisor {
+    /// Tries of one version's images, each in a fresh sandbox, where the fault may pass.
+    private static var attempts: Int { 2 }
+
+    // MARK: CRIU
+
+    /// What dumps and restores here. nil: nothing does.
+    var criuDriver: CriuDriver? {
+        findCriu().chosen.map { CriuDriver(world: world, program: $0, kernel: KernelVersion(release: request.facts.kernelRelease)) }
+    }
+
+    /// Why no process is put into an image here, and what would change that. nil: they can be.
+    var criuMissing: String? {
+        guard request.facts.userID == 0 else { return "that takes root" }
+        if case .missing(let why) = request.facts.namespaces { return "there are no namespaces: \(why)" }
+        let finding = findCriu()
+        guard finding.chosen == nil else { return nil }
+        guard let tried = finding.tried.first, let problem = tried.problem else {
+            return "there is no CRIU ('runner doctor' tells where it is looked for)"
+        }
+        return "'\(tried.path)' \(problem) ('runner doctor' tells more)"
+    }
+
+    private func findCriu() -> CriuFinding {
+        if let criuFound { return criuFound }
+        let finding = request.findCriu()
+        criuFound = finding
+        return finding
+    }
+
+    // MARK: Restoring
+
+    /// - Parameter state: of the same version, for a process that is started anew because its images do not do here.
+    func launch(_ run: LaunchRun, fromImages images: MadeImages, of version: CheckpointSummary, state: StoredState?) {
+        guard let obstacle = obstacle(to: images) else { return restore(run, images, of: version, attempt: 1) }
+        warn("images", "the processes of version \(version.version) cannot go on where they were: \(obstacle)")
+        var plain = run
+        plain.isWithoutImages = true
+        launchRun = plain
+        restore(plain, version.version)
+    }
+
+    /// Why no image of that kind can be restored here and now, whichever version it is of.
+    private func obstacle(to images: MadeImages) -> String? {
+        if let criuMissing { return criuMissing }
+        guard let program = criuDriver?.program else { return "there is no CRIU" }
+        guard images.startedWith == digest(ofStartOf: spec) else {
+            return "command, environment, user or directories of '\(agent)' were changed since"
+        }
+        guard images.tree.criu <= program.version else {
+            return "their images were made by CRIU \(images.tree.criu), and \(program.version) here is older"
+        }
+        return nil
+    }
+
+    private func restore(_ run: LaunchRun, _ images: MadeImages, of version: CheckpointSummary, attempt: Int) {
+        livingIsFromImages = true
+        guard let driver = criuDriver, let plan = planLaunch(run) else { return }
+        let scratch: Scratch
+        do { scratch = try store.openScratch(agent, stagingID: stagingID()) } catch {
+            return inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
+        }
+        let directory = store.imagesDirectory(agent, version.version)
+        var request = RestoreRequest(plan: plan, images: directory, scratch: scratch.path, tree: images.tree)
+        // A large image takes its time.
+        request.timeLimit = .seconds(30) + .seconds(Int64(clamping: version.size.bytes >> 28))
+        do throws(CriuFault) {
+            let job = try driver.restore(request)
+            imageRestore = ImageRestore(job: job, run: run, version: version, images: images, scratch: scratch, attempt: attempt)
+            deadlines[.restored] = job.deadline
+            // The agent runs, and may knock, a little before CRIU has said its last word.
+            beginLife(in: job.sandbox, plan)
+        } catch {
+            store.discard(scratch)
+            if case .sandbox(let fault) = error.kind { return inbox.append(.launchFailed(.couldNotStart(fault.sentence), version: nil)) }
+            withoutImages(of: version, run, error)
+        }
+    }
+
+    func hearRestore(_ event: WorldEvent) {
+        guard let restore = imageRestore, let news = restore.job.take(event) else { return }
+        imageRestore = nil
+        deadlines[.restored] = nil
+        store.discard(restore.scratch)
+        switch news {
+        case .restored(let restored):
+            note("restored", "its processes go on from version \(restore.version.version)")
+            clearWarning("images")
+            started(restored.pid)
+        case .failed(let fault): restoreFailed(restore, fault)
+        }
+    }
+
+    func restoreTimedOut() {
+        guard let restore = imageRestore else { return }
+        restore.job.timePassed()
+        deadlines[.restored] = imageRestore?.job.deadline
+    }
+
+    func callOffRestore() {
+        imageRestore?.isCalledOff = true
+        imageRestore?.job.callOff()
+    }
+
+    private func restoreFailed(_ restore: ImageRestore, _ fault: CriuFault) {
+        dropPeers()
+        life = nil
+        guard !restore.isCalledOff else { return inbox.append(.ended(.unknown, done: false)) }
+        note("criu", "version \(restore.version.version), try \(restore.attempt): \(fault.sentence)")
+        for line in fault.log.suffix(5) { note("criu", line) }
+        if fault.mayPass, restore.attempt < Self.attempts {
+            var again = restore.run
+            again.isAgain = true
+            return self.restore(again, restore.images, of: restore.version, attempt: restore.attempt + 1)
+        }
+        withoutImages(of: restore.version, restore.run, fault)
+    }
+
+    /// These images did not do: what the agent handed over at the same cut does, else an older version.
+    private func withoutImages(of version: CheckpointSummary, _ run: LaunchRun, _ fault: CriuFault) {
+        let why = "the processes of version \(version.version) could not be restored: \(fault.because)"
+        warn("images", why)
+        guard !version.parts.cooperative else {
+            var plain = run
+            (plain.isWithoutImages, plain.isAgain) = (true, true)
+            launchRun = plain
+            return restore(plain, version.version)
+        }
+        giveUp()
+        failOwedRestore(of: version.version, why)
+        mark(version.version, .suspect, because: why)
+        inbox.append(.launchFailed(.couldNotStart(why), version: version.version))
+    }
+}
