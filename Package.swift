@@ -93,7 +93,7 @@ let targets: [Target] = [
     // Effects: one outside thing each.
     library("Checkpoints", ["AgentModel", "CriuRequests", "OutsideWorld", "Digests"]),
     library("ControlSocket", ["AgentModel"]),
-    library("CriuDriver", ["AgentModel", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
+    library("CriuDriver", ["AgentModel", "CriuImages", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
 
     // Conductor.
     library(
@@ -131,7 +131,7 @@ let targets: [Target] = [
     tests("CheckpointsTests", ["Checkpoints", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
     tests("ControlSocketTests", ["ControlSocket", "AgentModel"]),
     tests("CriuRequestsTests", ["CriuRequests"]),
-    tests("CriuDriverTests", ["CriuDriver", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
+    tests("CriuDriverTests", ["CriuDriver", "CriuImages", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
     tests(
         "RunnerCommandsTests",
         [

@@ -17,6 +17,8 @@ public enum SimulatedCriuTrouble: String, Hashable, Sendable, CaseIterable {
     case hangsInRestore
     /// Says that all is well, and the process is dead.
     case restoresDead
+    /// Says that all is well, and something is missing.
+    case restoresOtherwise
 }
 
 /// What can go wrong with a simulated page server.
@@ -139,7 +141,9 @@ final class SimulatedCriu {
                 return fail(.restore, log: "1000: Error (criu/files-reg.c:2192): File workspace/results has bad size 9 (expect 4)")
             }
             if trouble == .diesInRestore { return end(.signaled(9, outOfMemory: false)) }
-            sandbox.restored = SimulatedSandbox.Restored(memory: memory, isDead: trouble == .restoresDead)
+            sandbox.restored = SimulatedSandbox.Restored(
+                memory: memory, isDead: trouble == .restoresDead, isStopped: restore.leavesStopped,
+                isOtherwise: trouble == .restoresOtherwise)
             reach(.postRestore) { .restore(restore, at: $0) }
         case .postRestore: reach(.preResume) { .restore(restore, at: $0) }
         default:
