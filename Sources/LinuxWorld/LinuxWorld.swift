@@ -116,6 +116,13 @@ final class LinuxWorld: World {
     }
     func finishRestore(in id: SandboxID) { sandboxes.finishRestore(in: id) }
     func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool { sandboxes.living(id)?.raiseProcessNumbers(above: pid) ?? false }
+    func servePages(_ start: PageServerStart) throws(CriuStartFault) {
+        guard let sandbox = sandboxes.living(start.sandbox) else {
+            throw CriuStartFault("could not start a page server: the sandbox is gone")
+        }
+        try sandbox.servePages(start)
+    }
+    func awaitsMemory(_ id: SandboxID) -> Bool { sandboxes.living(id)?.servesPages ?? false }
     func goOn(in id: SandboxID) { sandboxes.living(id)?.goOn() }
     func startCriu(_ start: CriuStart) throws(CriuStartFault) -> CriuID { try crius.start(start) }
     func send(_ packet: [UInt8], to id: CriuID) { crius.send(packet, to: id) }

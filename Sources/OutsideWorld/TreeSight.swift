@@ -5,10 +5,16 @@ public struct TreeSight: Hashable, Sendable {
     public var unixPeers: [UInt64: UInt64]
     /// The pipes that take the sandbox's output to the supervisor, while they are open.
     public var outputPipes: [OutputStream: UInt64]
-    public init(processes: [ProcessSight] = [], unixPeers: [UInt64: UInt64] = [:], outputPipes: [OutputStream: UInt64] = [:]) {
+    /// A page server still brings memory in.
+    public var awaitsMemory: Bool
+    public init(
+        processes: [ProcessSight] = [], unixPeers: [UInt64: UInt64] = [:], outputPipes: [OutputStream: UInt64] = [:],
+        awaitsMemory: Bool = false
+    ) {
         self.processes = processes
         self.unixPeers = unixPeers
         self.outputPipes = outputPipes
+        self.awaitsMemory = awaitsMemory
     }
 }
 

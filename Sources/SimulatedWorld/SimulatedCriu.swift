@@ -21,6 +21,16 @@ public enum SimulatedCriuTrouble: String, Hashable, Sendable, CaseIterable {
     case restoresOtherwise
 }
 
+/// What can go wrong with a simulated page server.
+public enum SimulatedPageTrouble: String, Hashable, Sendable, CaseIterable {
+    /// There is none to start.
+    case missing
+    /// Killed before the tree runs.
+    case diesInRestore
+    /// Killed while the tree runs and waits for its memory.
+    case diesAfterRestore
+}
+
 /// One CRIU at work: says what the real one says, in its order, and takes its time as the seed says.
 final class SimulatedCriu {
     private enum Doing {

@@ -79,6 +79,7 @@ public final class SimulatedMachine {
     public var freeMemory: ByteCount? = .mebibytes(8192)
     private(set) lazy var imageSet = SimulatedImageSet()
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
+    var plannedPageTroubles: [SimulatedPageTrouble] = []
     var crius: [CriuID: SimulatedCriu] = [:]
     var lastCriu: UInt64 = 0
 

@@ -25,6 +25,8 @@ final class SimulatedSandbox {
     /// What stands here without running.
     private(set) var stopped: Restored?
     private var awaitsRestore = false
+    private(set) var awaitsMemory = false
+    private var pageTrouble: SimulatedPageTrouble?
 
     init(id: SandboxID, plan: LaunchPlan, machine: SimulatedMachine) {
         self.id = id
@@ -72,6 +74,25 @@ final class SimulatedSandbox {
         let agent = SimulatedAgent(sandbox: self, machine: machine)
         self.agent = agent
         agent.goOn(from: restored.memory)
+        if awaitsMemory { machine.after(machine.delay(5...400)) { [self] in pageServerEnds(pageTrouble == nil) } }
+    }
+
+    /// Listens after a while; what it serves it has served some time after the restore.
+    func servePages(_ trouble: SimulatedPageTrouble?) {
+        (awaitsMemory, pageTrouble) = (true, trouble)
+        machine.after(machine.delay(1...30)) { [self] in
+            guard !isGone, endSeen == nil else { return }
+            if trouble == .diesInRestore { return pageServerEnds(false) }
+            tell(.memory(.served))
+        }
+    }
+
+    private func pageServerEnds(_ isComplete: Bool) {
+        guard !isGone, endSeen == nil, awaitsMemory else { return }
+        awaitsMemory = false
+        machine.say("\(id): the page server \(isComplete ? "is done" : "dies")")
+        tell(.memory(isComplete ? .complete : .lost(.signaled(9, outOfMemory: false))))
+        if !isComplete { kill() }
     }
 
     /// The main process ends; the rest of the tree follows.

@@ -30,6 +30,17 @@ extension SimulatedWorld {
         machine.alive("raise process numbers") && machine.sandboxes[id] != nil
     }
 
+    public func servePages(_ start: PageServerStart) throws(CriuStartFault) {
+        guard machine.alive("start a page server"), let sandbox = machine.sandboxes[start.sandbox] else {
+            throw CriuStartFault("could not start a page server: the sandbox is gone")
+        }
+        let trouble = machine.plannedPageTroubles.isEmpty ? nil : machine.plannedPageTroubles.removeFirst()
+        guard trouble != .missing else { throw CriuStartFault("could not start a page server with '\(start.program)': no such file") }
+        sandbox.servePages(trouble)
+    }
+
+    public func awaitsMemory(_ id: SandboxID) -> Bool { machine.sandboxes[id]?.awaitsMemory ?? false }
+
     public func startCriu(_ start: CriuStart) throws(CriuStartFault) -> CriuID {
         guard machine.alive("start CRIU") else { throw CriuStartFault("the supervisor is dead") }
         let trouble = machine.drawCriuTrouble()
@@ -55,7 +66,7 @@ extension SimulatedWorld {
         let output = DescriptorSight(number: 1, target: "pipe:[\(pipe)]", kind: .pipe(inode: pipe))
         let process = ProcessSight(
             pid: 1000, hostPid: sandbox.pid, name: "agent", memoryBytes: 10 << 20, descriptors: [output] + machine.agentHolds)
-        return TreeSight(processes: [process], outputPipes: [.standardOutput: pipe])
+        return TreeSight(processes: [process], outputPipes: [.standardOutput: pipe], awaitsMemory: sandbox.awaitsMemory)
     }
 
     private func sight(of stopped: SimulatedSandbox.Restored, in sandbox: SimulatedSandbox) -> TreeSight {
@@ -80,6 +91,9 @@ extension SimulatedWorld {
 extension SimulatedMachine {
     /// The next CRIU has this trouble; the ones after it have what is drawn.
     public func plan(criu trouble: SimulatedCriuTrouble) { plannedCriuTroubles.append(trouble) }
+
+    /// The next page server has this trouble.
+    public func plan(pages trouble: SimulatedPageTrouble) { plannedPageTroubles.append(trouble) }
 
     func drawCriuTrouble() -> SimulatedCriuTrouble? {
         if !plannedCriuTroubles.isEmpty { return plannedCriuTroubles.removeFirst() }

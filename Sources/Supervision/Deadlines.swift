@@ -27,6 +27,8 @@ struct Deadlines {
         case diskAgain
         /// Whoever waits for a background start has waited long enough.
         case ready
+        /// The time it is suspended until may have come.
+        case resume
     }
     private var moments: [Kind: Moment] = [:]
 

@@ -216,13 +216,14 @@ extension Supervisor {
         guard let run = checkpointRun else { return }
         newVersionThisLife = true
         clearWarning("checkpoint")
+        tellMissingImages(run, summary)
         diskTakesWritesAgain()
         refreshVersions()
         if !versions.contains(where: { $0.version == summary.version }) { versions.append(summary) }
         inbox.append(.stored(summary.version))
         endRun(run, nil)
         tellAgent(run) { .committed(request: $0, version: summary.version) }
-        if run.kind.stops, life?.end == nil {
+        if run.kind.stops, !run.kind.suspends, life?.end == nil {
             stopAfterCut(run, summary)
         } else {
             for id in run.waiting { reply(.stored(summary), to: id) }

@@ -281,7 +281,7 @@ extension Supervisor {
         guard life?.sandbox == id, imageRestore == nil else { return }
         switch news {
         case .started(let pid): started(pid)
-        case .ready: break  // only a sandbox that was prepared for a restore says so
+        case .ready, .memory: break  // only a sandbox that was prepared for a restore says so
         case .failed(let fault): life?.couldNotStart = fault
         case .ended(let end):
             life?.end = end
@@ -335,7 +335,7 @@ extension Supervisor {
             couldNotLaunch(fault)
             failOwedLaunch(fault.sentence, code: fault.code)
         } else {
-            lastEnd = end
+            if !isOnDisk { lastEnd = end }  // no end of what it does
             lastLaunchFault = nil
             inbox.append(.ended(end, done: life.saidDone))
         }

@@ -22,7 +22,7 @@ public func supervise(_ request: SupervisorRequest, in world: any World) throws(
 }
 
 /// One agent's supervisor. Everything happens on the loop's thread: an event is taken, decided, written down, performed.
-/// Parts: +Decisions (the ladder), +Launch, +Checkpoint, +Agent (protocol), +Control (operator), +Status, +Incident, +Hooks.
+/// Parts: +Decisions (the ladder), +Launch, +Checkpoint, +Agent (protocol), +Control (operator), +Suspend, +Status, +Incident, +Hooks.
 public final class Supervisor {
     let request: SupervisorRequest
     let spec: AgentSpec
@@ -271,6 +271,7 @@ public final class Supervisor {
         case .report: writeReport()
         case .diskAgain: diskAgain()
         case .ready: sayReady()
+        case .resume: resumeWhenDue()
         }
     }
 
@@ -294,6 +295,7 @@ public final class Supervisor {
     /// SIGTERM and SIGINT: checkpoint, stop, end with the agent's status. SIGUSR1: checkpoint now. SIGHUP: nothing to read anew yet.
     private func signalled(_ number: Int32) {
         switch number {
+        case 15 where isOnDisk, 2 where isOnDisk: endOnDisk()
         case 15, 2:
             inbox.append(.wantedStopped)
             guard timesAskedToStop > 0 else {

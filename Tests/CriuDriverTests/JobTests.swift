@@ -64,9 +64,9 @@ private final class Scene {
         }
     }
 
-    func restore(_ tree: DumpedTree) throws(CriuFault) -> Restored {
+    func restore(_ tree: DumpedTree, lazily: Bool = false) throws(CriuFault) -> Restored {
         let job = try driver.restore(
-            RestoreRequest(plan: Self.plan, images: Self.images, scratch: Self.scratch, tree: tree, timeLimit: .seconds(5)))
+            RestoreRequest(plan: Self.plan, images: Self.images, scratch: Self.scratch, tree: tree, isLazy: lazily, timeLimit: .seconds(5)))
         while true {
             guard let event = world.next(until: job.deadline) else {
                 job.timePassed()
@@ -236,6 +236,63 @@ func aRehearsalFindsWhatCannotBeRestored(trouble: (SimulatedCriuTrouble, Rehears
     #expect(try scene.rehearse(dump.tree) == trouble.1)
     #expect(scene.machine.rehearsals == 0)
     #expect(scene.works())
+}
+
+/// Why a lazy restore was not one; nil: it was.
+private let lazyTroubles: [(pages: SimulatedPageTrouble?, criu: SimulatedCriuTrouble?, because: String?)] = [
+    (nil, nil, nil),
+    (.missing, nil, "could not start a page server with '/opt/runner-criu/criu': no such file"),
+    (.diesInRestore, nil, "the page server that brings its memory in ended too early (signal 9)"),
+    (nil, .diesInRestore, "CRIU ended without an answer (signal 9)"), (nil, .hangsInRestore, "CRIU did not finish within 5 s"),
+]
+
+@Test(arguments: 0..<lazyTroubles.count, seeds) func aLazyRestoreFallsBackByItself(trouble: Int, seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    scene.kill(agent.id)
+    if let pages = lazyTroubles[trouble].pages { scene.machine.plan(pages: pages) }
+    if let criu = lazyTroubles[trouble].criu { scene.machine.plan(criu: criu) }
+    let restored = try scene.restore(dump.tree, lazily: true)
+    #expect(restored.eagerBecause == lazyTroubles[trouble].because)
+    #expect(restored.awaitsMemory == (restored.eagerBecause == nil))
+    #expect(scene.works())
+}
+
+/// What has not come yet would be missing in the image, and nobody would know.
+@Test(arguments: seeds) func memoryThatIsStillToComeIsNotDumped(seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    scene.kill(agent.id)
+    let restored = try scene.restore(dump.tree, lazily: true)
+    var told: CriuFault?
+    do { _ = try scene.dump((restored.sandbox, restored.pid)) } catch { told = error }
+    #expect(told?.mayPass == true)
+    #expect(
+        told?.sentence == "could not dump the process tree: 'agent' (process 1000) is still getting its memory back from a lazy restore. "
+            + "Try again in a moment")
+    var complete = false
+    while !complete, let event = scene.world.next(until: scene.world.now() + .seconds(5)) {
+        complete = event == .sandbox(restored.sandbox, .memory(.complete))
+    }
+    _ = try scene.dump((restored.sandbox, restored.pid))
+}
+
+/// The agent is dead then: there is nothing it could go on with.
+@Test(arguments: seeds) func anAgentWhosePagesAreLostIsEnded(seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    scene.kill(agent.id)
+    scene.machine.plan(pages: .diesAfterRestore)
+    let restored = try scene.restore(dump.tree, lazily: true)
+    var news: [SandboxNews] = []
+    while news.last != .vanished, let event = scene.world.next(until: scene.world.now() + .seconds(5)) {
+        if case .sandbox(restored.sandbox, let one) = event { news.append(one) }
+    }
+    let killed = ProcessEnd.signaled(9, outOfMemory: false)
+    #expect(news.prefix(3) == [.memory(.lost(killed)), .ended(killed), .vanished])
 }
 
 @Test func whatIsSeenBeforeIsNotTried() throws {

@@ -33,6 +33,8 @@ int32_t shim_packet_connect(const char *_Nonnull path);
 /// One packet and at most four descriptors with it, never waiting. In C: control messages are macros.
 /// - Returns: the packet's real length, also when `buffer` is smaller; 0 at the end of the connection.
 int32_t shim_packet_receive(int32_t socket, void *_Nonnull buffer, size_t length, int32_t *_Nonnull descriptors, int32_t *_Nonnull count);
+/// Sends one with at most four descriptors, never waiting. - Returns: 0, or -errno.
+int32_t shim_packet_send(int32_t socket, const void *_Nonnull packet, size_t length, const int32_t *_Nonnull descriptors, size_t count);
 
 /// Bytes a pipe holds. In C: ioctl is variadic.
 int32_t shim_pipe_held(int32_t descriptor);

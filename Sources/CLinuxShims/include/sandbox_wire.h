@@ -4,12 +4,14 @@
 #include <stdint.h>
 
 enum {
-    SANDBOX_WIRE = 3,
+    SANDBOX_WIRE = 4,
     /// Bounds of a plan: what Linux itself allows for arguments and environment together, and more than any real plan needs.
     SANDBOX_PLAN_LIMIT = 4 << 20,
     SANDBOX_STRING_LIMIT = 65536,
     SANDBOX_GROUP_LIMIT = 8,
     SANDBOX_BIND_LIMIT = 8,
+    /// Bytes of the path of a program in an order, its NUL included.
+    SANDBOX_PROGRAM_LIMIT = 256,
 };
 
 // MARK: The plan, in a memfd
@@ -77,6 +79,8 @@ enum sandbox_report_kind {
     SANDBOX_REFUSED = 6,
     /// No agent was started: a restore may begin.
     SANDBOX_READY = 7,
+    /// The page server ended: `pages` is its wait status. Unless that is 0 everything is being killed.
+    SANDBOX_PAGES = 8,
 };
 
 /// Where the agent stands, in SANDBOX_HELLO.
@@ -129,6 +133,8 @@ struct sandbox_report {
     int32_t index;
     /// SANDBOX_HELLO: 1 when nothing but init is left.
     uint32_t empty;
+    /// SANDBOX_HELLO: 1 while a page server runs. SANDBOX_PAGES: its wait status.
+    int32_t pages;
 };
 
 // MARK: Orders, from the supervisor to init; one packet each
@@ -140,9 +146,13 @@ enum sandbox_order_kind {
     SANDBOX_ACKNOWLEDGE = 2,
     /// The restore is finished: its root is the agent.
     SANDBOX_RESTORED = 3,
+    /// Start `program` as the page server of the restore to come. Descriptors: directory of the images, directory for its log and its socket,
+    /// and what it writes a byte to when it listens.
+    SANDBOX_SERVE = 4,
 };
 
 struct sandbox_order {
     uint32_t wire;
     uint32_t kind;
+    char program[SANDBOX_PROGRAM_LIMIT];
 };

@@ -29,7 +29,9 @@ struct RunCommand: Command {
             notes: [
                 "Goes on where the agent ended: from its newest known-good version, or by taking over the one that still lives. SIGTERM and "
                     + "SIGINT checkpoint it, stop it (deadline, then kill) and end with its status. Every setting of agent.yaml can be given "
-                    + "as '--set SETTING=VALUE' and wins over the file."
+                    + "as '--set SETTING=VALUE' and wins over the file.",
+                "An agent that is suspended comes back, at once, or at the time that 'runner suspend --until' said where that is still to "
+                    + "come; '--from' does not wait for it.",
             ],
             exits: [
                 (.ok, "the agent ended with status 0; any other status is the agent's own too, and 128 + n when signal n ended it"),
