@@ -44,8 +44,6 @@ final class SimulatedCriu {
     let start: CriuStart
     private unowned let machine: SimulatedMachine
     private let trouble: SimulatedCriuTrouble?
-    /// All that an image of the simulated agent holds.
-    private static let pages: DiskPath = "pages-1.img"
     private var doing = Doing.waiting
 
     init(id: CriuID, start: CriuStart, machine: SimulatedMachine, trouble: SimulatedCriuTrouble?) {
@@ -106,7 +104,7 @@ final class SimulatedCriu {
                 if machine.random.number(below: 4) == 0 { sandbox?.end(.signaled(5, outOfMemory: false)) }
                 return end(.signaled(9, outOfMemory: false))
             }
-            guard let memory = try? JSONText.encode(agent.memory), write(Self.pages.text, memory, in: start.images) else {
+            guard writeImages(agent.memory) else {
                 agent.thaw()
                 return fail(.dump, log: "1000: Error (criu/page-xfer.c:1): Can't write pages: No space left on device")
             }
@@ -176,8 +174,14 @@ final class SimulatedCriu {
         } catch { return false }
     }
 
+    private func writeImages(_ memory: SimulatedAgent.Memory) -> Bool {
+        guard let bytes = try? JSONText.encode(memory) else { return false }
+        let all = machine.imageSet.files + [(SimulatedImageSet.pages, SimulatedImageSet.page(bytes))]
+        return all.allSatisfy { write($0.name.text, $0.bytes, in: start.images) }
+    }
+
     private func readMemory() -> SimulatedAgent.Memory? {
-        guard let bytes = try? machine.images(at: start.images)?.read(Self.pages, limit: .mebibytes(1)) else { return nil }
+        guard let bytes = try? machine.images(at: start.images)?.read(SimulatedImageSet.pages, limit: .mebibytes(1)) else { return nil }
         return try? JSONText.decode(SimulatedAgent.Memory.self, from: bytes)
     }
 

@@ -77,6 +77,7 @@ public final class SimulatedMachine {
     public var agentHolds: [DescriptorSight] = []
     /// Of the host's memory, what processes could still take; nil: it does not tell.
     public var freeMemory: ByteCount? = .mebibytes(8192)
+    private(set) lazy var imageSet = SimulatedImageSet()
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
     var plannedPageTroubles: [SimulatedPageTrouble] = []
     var crius: [CriuID: SimulatedCriu] = [:]

@@ -73,8 +73,14 @@ extension SimulatedWorld {
         let output = DescriptorSight(number: 1, target: "pipe:[\(100 + sandbox.id.number)]", kind: .pipe(inode: 100 + sandbox.id.number))
         let process = ProcessSight(
             pid: 1000, hostPid: sandbox.pid, name: "agent", state: "T", memoryBytes: 10 << 20,
-            descriptors: stopped.isOtherwise ? [] : [output] + machine.agentHolds,
-            shape: ProcessSight.Shape(parent: 1, group: 1000, session: 1000, threads: [1000]))
+            descriptors: stopped.isOtherwise ? [] : [output],
+            shape: ProcessSight.Shape(
+                parent: 1, group: 1000, session: 1000, threads: [1000],
+                areas: [
+                    AreaSight(
+                        start: SimulatedImageSet.memory.lowerBound, end: SimulatedImageSet.memory.upperBound, protection: 3, isShared: false,
+                        name: nil)
+                ]))
         return TreeSight(processes: [process])
     }
 

@@ -79,5 +79,5 @@ private func set(_ name: String) throws -> ImageDirectory {
     #expect(root.areas.contains { $0.path == "/srv/agent/agent" && $0.protection == 5 && !$0.isShared })
     #expect(shape.processes.first { $0.pid == 1004 }?.isAlive == false)
     #expect(shape.boundSockets == ["/srv/agent/work/door.sock"])
-    #expect(Set(["/srv/agent/agent", "/srv/agent/work", "/dev/null"]).isSubset(of: shape.paths))
+    for path in ["/srv/agent/agent", "/srv/agent/work", "/dev/null"] { #expect(shape.paths.contains(path)) }
 }
