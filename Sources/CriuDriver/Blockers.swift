@@ -5,7 +5,10 @@ public import OutsideWorld
 public struct Blocker: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
         case ioUring, specialDescriptor, device, vsock, socketFamily, oldForSockets, outsideDatagrams, terminal
-        case namespace, traced, systemVSharedMemory, secretMemory, dead
+        case namespace, traced, systemVSharedMemory, secretMemory, dead, awaitsMemory
+
+        /// Gone by itself after a while: another try may go well.
+        public var passes: Bool { self == .awaitsMemory }
     }
     public var kind: Kind
     /// The process, as the sandbox counts, and its name.
@@ -31,6 +34,10 @@ public struct Blocker: Hashable, Sendable {
 
 /// All that can be seen from outside before a dump is tried. What is found is sure; what is not found may still be refused.
 public func findBlockers(in tree: TreeSight, version: CriuVersion, kernel: KernelVersion) -> [Blocker] {
+    if tree.awaitsMemory, let root = tree.processes.first(where: { $0.pid >= 1000 }) ?? tree.processes.first {
+        // The image would hold only what has come so far, and CRIU would call it whole.
+        return [Blocker(.awaitsMemory, root, "is still getting its memory back from a lazy restore. Try again in a moment")]
+    }
     let inside = Set(tree.processes.flatMap { $0.unixSockets.map(\.inode) })
     // A terminal whose master is in the tree as well is dumped with it.
     let hasMasters = tree.processes.contains { $0.descriptors.contains { $0.target.hasSuffix("/ptmx") } }

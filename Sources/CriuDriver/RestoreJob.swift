@@ -15,16 +15,21 @@ public struct RestoreRequest: Hashable, Sendable {
     public var tree: DumpedTree
     /// Left standing, for a rehearsal: SIGCONT would let it go on.
     public var leavesStopped: Bool
+    /// The tree runs before its memory is there: a page server brings that in, what is touched first. Where this cannot be had or does not
+    /// succeed, all memory is brought in before.
+    public var isLazy: Bool
     /// A restore that takes longer is ended with its sandbox. Some never answer.
     public var timeLimit: Duration
     public init(
-        plan: LaunchPlan, images: String, scratch: String, tree: DumpedTree, leavesStopped: Bool = false, timeLimit: Duration = .seconds(30)
+        plan: LaunchPlan, images: String, scratch: String, tree: DumpedTree, leavesStopped: Bool = false, isLazy: Bool = false,
+        timeLimit: Duration = .seconds(30)
     ) {
         self.plan = plan
         self.images = images
         self.scratch = scratch
         self.tree = tree
         self.leavesStopped = leavesStopped
+        self.isLazy = isLazy
         self.timeLimit = timeLimit
     }
 }
@@ -42,23 +47,34 @@ public struct Restored: Hashable, Sendable {
     public var pid: Int32
     /// From the request to the agent's next instruction.
     public var took: Duration
-    public init(sandbox: SandboxID, pid: Int32, took: Duration) {
+    /// Memory is still to come. `memory` news of the sandbox follow: `complete`, or `lost`, which is a restore that failed after all. Until
+    /// then the images are read, and no dump can be made.
+    public var awaitsMemory: Bool
+    /// Why it was not restored lazily, where that was wanted.
+    public var eagerBecause: String?
+    public init(sandbox: SandboxID, pid: Int32, took: Duration, awaitsMemory: Bool = false, eagerBecause: String? = nil) {
         self.sandbox = sandbox
         self.pid = pid
         self.took = took
+        self.awaitsMemory = awaitsMemory
+        self.eagerBecause = eagerBecause
     }
 }
 
 /// One restore under way. A stuck one is ended by killing its sandbox, which takes CRIU and all it has made so far with it.
 public final class RestoreJob {
-    private enum Stage { case preparing, restoring, finishing, clearing, over }
+    private enum Stage { case preparing, starting, restoring, finishing, clearing, over }
 
     public let request: RestoreRequest
-    /// Made by this job, and the caller's once it is restored.
-    public let sandbox: SandboxID
+    /// Made by this job, and the caller's once it is restored. Another one after a lazy restore that did not succeed.
+    public private(set) var sandbox: SandboxID
     private let world: any World
     private let program: CriuProgram
     private let began: Moment
+    /// When the present try began.
+    private var tried: Moment
+    private var isLazy: Bool
+    private var eagerBecause: String?
     private var criu: CriuID?
     private var result: CriuResult?
     private var stage = Stage.preparing
@@ -71,6 +87,9 @@ public final class RestoreJob {
         self.request = request
         (world, program) = (driver.world, driver.program)
         began = world.now()
+        tried = began
+        isLazy = request.isLazy && program.features.lazyPages
+        if request.isLazy, !isLazy { eagerBecause = "CRIU and this kernel have no userfaultfd together" }
         do { sandbox = try world.prepare(request.plan, forRestoreOf: request.tree.root) } catch {
             throw CriuFault(.restore, .sandbox(error))
         }
@@ -79,7 +98,7 @@ public final class RestoreJob {
     /// When `timePassed` wants to be called; nil: never.
     public var deadline: Moment? {
         switch stage {
-        case .preparing, .restoring, .finishing: began + request.timeLimit
+        case .preparing, .starting, .restoring, .finishing: tried + request.timeLimit
         case .clearing, .over: nil
         }
     }
@@ -106,40 +125,75 @@ public final class RestoreJob {
 
     private func take(_ news: SandboxNews) -> RestoreNews? {
         switch (stage, news) {
-        case (.preparing, .ready): start()
+        case (.preparing, .ready): begin()
+        case (.starting, .memory(.served)): ask()
         case (.finishing, .started(let pid)):
             stage = .over
-            return .restored(Restored(sandbox: sandbox, pid: pid, took: world.now() - began))
+            let awaits = world.awaitsMemory(sandbox)
+            return .restored(
+                Restored(sandbox: sandbox, pid: pid, took: world.now() - began, awaitsMemory: awaits, eagerBecause: eagerBecause))
         case (.preparing, .failed(let why)), (.finishing, .failed(let why)): fail(.sandbox(why))
         case (.over, _): break
-        case (_, .vanished):
-            stage = .over
-            return .failed(fault ?? CriuFault(.restore, .sandbox(LaunchFault(.system, "the sandbox came to an end"))))
-        case (_, .ready), (_, .started), (_, .failed), (_, .ended): break  // `vanished` follows, or it was told twice
+        case (_, .memory(.lost(let end))):
+            fail(.memoryLost(end), log: world.criuLog(CriuLogName.pages, in: request.scratch)?.failures.map(\.text) ?? [])
+        case (_, .vanished): return vanished()
+        case (_, .ready), (_, .started), (_, .failed), (_, .ended), (_, .memory): break  // `vanished` follows, or it was told twice
         }
         return nil
     }
 
+    /// Nothing of the sandbox is left. What did not succeed lazily is tried once more with all memory first.
+    private func vanished() -> RestoreNews? {
+        let fault = fault ?? CriuFault(.restore, .sandbox(LaunchFault(.system, "the sandbox came to an end")))
+        stage = .over
+        guard isLazy, fault.kind != .declined else { return .failed(fault) }
+        (isLazy, eagerBecause) = (false, fault.because)
+        (self.fault, criu, result, tried) = (nil, nil, nil, world.now())
+        do { sandbox = try world.prepare(request.plan, forRestoreOf: request.tree.root) } catch {
+            return .failed(CriuFault(.restore, .sandbox(error)))
+        }
+        stage = .preparing
+        return nil
+    }
+
+    // MARK: Page server
+
+    private func begin() {
+        if isLazy {
+            do {
+                try world.servePages(
+                    PageServerStart(program: program.path, sandbox: sandbox, images: request.images, scratch: request.scratch))
+            } catch { (isLazy, eagerBecause) = (false, error.sentence) }  // nothing has happened yet in this sandbox
+        }
+        stage = .starting
+        start()
+        // CRIU looks for the page server as soon as it is asked.
+        if !isLazy { ask() }
+    }
+
     // MARK: CRIU
 
+    /// In a lazy restore both CRIUs start at the same time.
     private func start() {
-        let (inherited, gifts) = request.tree.inheritance()
         do {
-            let id = try world.startCriu(
+            criu = try world.startCriu(
                 CriuStart(
                     program: program.path, sandbox: sandbox, images: request.images, scratch: request.scratch, joinsControlGroup: true,
-                    gifts: gifts))
-            criu = id
-            stage = .restoring
-            let restore = CriuRestore(
-                images: CriuStart.images, scratch: CriuStart.scratch, inherited: inherited, tcp: request.tree.tcp,
-                leavesStopped: request.leavesStopped)
-            world.send(CriuRequest.restore(restore).packet(), to: id)
+                    gifts: request.tree.inheritance().gifts))
         } catch { fail(.couldNotStart(error.sentence)) }
     }
 
+    private func ask() {
+        guard stage == .starting, let criu else { return }
+        stage = .restoring
+        let restore = CriuRestore(
+            images: CriuStart.images, scratch: CriuStart.scratch, inherited: request.tree.inheritance().inherited, tcp: request.tree.tcp,
+            leavesStopped: request.leavesStopped, isLazy: isLazy)
+        world.send(CriuRequest.restore(restore).packet(), to: criu)
+    }
+
     private func take(_ news: CriuNews) {
-        guard stage == .restoring else { return }
+        guard stage == .starting || stage == .restoring else { return }
         switch news {
         case .packet(let bytes): hear(CriuAnswer(packet: bytes))
         case .ended(let end, let output): ended(end, output)

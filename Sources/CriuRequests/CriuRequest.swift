@@ -101,4 +101,5 @@ public struct CriuRestore: Hashable, Sendable {
 public enum CriuLogName {
     public static let dump = "dump.log"
     public static let restore = "restore.log"
+    public static let pages = "lazy-pages.log"
 }

@@ -111,15 +111,23 @@ final class LinuxWorld: World {
     // MARK: Process images
 
     func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
-        try admitUser(of: plan)
+        if plan.purpose == .life { try admitUser(of: plan) }
         return try sandboxes.prepare(plan, forRestoreOf: root)
     }
     func finishRestore(in id: SandboxID) { sandboxes.finishRestore(in: id) }
     func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool { sandboxes.living(id)?.raiseProcessNumbers(above: pid) ?? false }
+    func servePages(_ start: PageServerStart) throws(CriuStartFault) {
+        guard let sandbox = sandboxes.living(start.sandbox) else {
+            throw CriuStartFault("could not start a page server: the sandbox is gone")
+        }
+        try sandbox.servePages(start)
+    }
+    func awaitsMemory(_ id: SandboxID) -> Bool { sandboxes.living(id)?.servesPages ?? false }
     func goOn(in id: SandboxID) { sandboxes.living(id)?.goOn() }
     func startCriu(_ start: CriuStart) throws(CriuStartFault) -> CriuID { try crius.start(start) }
     func send(_ packet: [UInt8], to id: CriuID) { crius.send(packet, to: id) }
     func hangUp(_ id: CriuID) { crius.hangUp(id) }
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? { sandboxes.living(id)?.look(for: purpose) }
+    func freeMemory() -> ByteCount? { KernelFiles.kibibytes("/proc/meminfo", field: "MemAvailable") }
     func freezer(of id: SandboxID) -> String? { sandboxes.living(id)?.freezerDirectory }
 }

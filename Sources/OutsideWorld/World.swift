@@ -53,6 +53,8 @@ public enum SandboxNews: Hashable, Sendable {
     case failed(LaunchFault)
     /// The agent's main process ended. The rest of its tree is being killed; `vanished` follows.
     case ended(ProcessEnd)
+    /// Of a page server in it.
+    case memory(MemoryNews)
     /// Nothing of the sandbox is left, proved from outside. Always the last news.
     case vanished
 }

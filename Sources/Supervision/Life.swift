@@ -66,6 +66,8 @@ struct CheckpointRun {
     var stage: Stage
     /// Images on their way.
     var dump: Dumping?
+    /// Why there are none.
+    var missesImages: String?
     /// The agent's connection and its own number, when it asked by `save`.
     var agentRequest: UInt64?
     /// Operators who wait for the result.

@@ -11,7 +11,7 @@ struct plan {
     struct sandbox_plan head;
     const char *working_directory, *host_name, *doors, *doors_inside;
     /// Each the first of `head.…_count` strings that follow one another.
-    const char *hidden, *groups, *arguments, *variables;
+    const char *hidden, *binds, *groups, *arguments, *variables;
 };
 
 /// Why the agent could not be started. `step` 0: it could.
@@ -43,8 +43,19 @@ struct init {
     bool empty;
     /// The sandbox is ending on its own: nobody adopted it, or it was told to by SIGTERM.
     bool stopping;
+    /// The process that brings the memory of what was restored in; 0: none, or it is done.
+    pid_t pages;
+    /// Wait status of the last of them.
+    int pages_status;
     /// Milliseconds of the monotonic clock; -1: never.
-    int64_t adopt_until, kill_at, sweep_at;
+    int64_t adopt_until, kill_at, sweep_at, guard_at;
+};
+
+/// What came with an order.
+struct gifts {
+    int descriptors[3];
+    size_t count;
+    char program[SANDBOX_PROGRAM_LIMIT];
 };
 
 int64_t now_ms(void);
@@ -76,7 +87,15 @@ bool tree_holds(pid_t pid);
 // link.c: the connection to the supervisor.
 void link_report(struct init *init, enum sandbox_report_kind kind);
 void link_lose(struct init *init);
-/// Takes what came on the connection. - Returns: the order's kind; 0: none, or the connection is lost.
-int link_order(struct init *init);
+/// Takes what came on the connection. - Returns: the order's kind; 0: none, or the connection is lost. The descriptors are the caller's.
+int link_order(struct init *init, struct gifts *gifts);
 /// Lets in whoever waits at the listener, if there is no other and it may.
 void link_accept(struct init *init);
+
+// pages.c: the process that serves the memory of a lazy restore (userfaultfd). It is our child, so that whoever supervises may come and go.
+void pages_serve(struct init *init, const struct gifts *gifts);
+/// Takes hold of what keeps the agent waiting for its memory, so that it waits on should the server die: without, the kernel would give it
+/// zeros.
+void pages_guard(struct init *init);
+/// It ended with `status`, a wait status.
+void pages_ended(struct init *init, int status);

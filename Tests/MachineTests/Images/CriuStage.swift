@@ -21,9 +21,9 @@ let kernelHere = KernelVersion(release: HostProbe.facts(initPath: SandboxFixture
 /// A world of its own in which agents are started, dumped, killed and restored. What they write is kept by line.
 final class CriuStage {
     // In this order: what is left of a failed test is ended by the fixture once the world has let go of it.
-    let world: LinuxWorld
+    private(set) var world: LinuxWorld
     let fixture: SandboxFixture
-    let driver: CriuDriver
+    private(set) var driver: CriuDriver
     private(set) var text: [OutputStream: [UInt8]] = [:]
     /// Who connected to the agents' door.
     private(set) var peers: [PeerCredentials] = []
@@ -33,10 +33,21 @@ final class CriuStage {
     init() throws {
         fixture = try SandboxFixture()
         #expect(KernelFiles.makeDirectories(fixture.place.store) == 0)
-        world = try LinuxWorld(fixture.place, streams: StandardStreams()) { loop, place in
+        world = try Self.makeWorld(fixture.place)
+        driver = CriuDriver(world: world, program: try #require(criuFinding.chosen), kernel: kernelHere)
+    }
+
+    private static func makeWorld(_ place: SupervisorPlace) throws -> LinuxWorld {
+        try LinuxWorld(place, streams: StandardStreams()) { loop, place in
             LinuxSandboxes(loop: loop, place: place, initPath: SandboxFixture.initPath)
         }
-        driver = CriuDriver(world: world, program: try #require(criuFinding.chosen), kernel: kernelHere)
+    }
+
+    /// As if this supervisor had ended: another one comes to the same place.
+    func replaceSupervisor() throws -> AdoptedSandbox? {
+        world = try Self.makeWorld(fixture.place)
+        driver = CriuDriver(world: world, program: driver.program, kernel: kernelHere)
+        return try world.adopt(fixture.agent, doorsDirectory: fixture.place.doors)
     }
 
     // MARK: Events
@@ -54,7 +65,7 @@ final class CriuStage {
         throw NothingCame()
     }
 
-    private func note(_ event: WorldEvent) {
+    func note(_ event: WorldEvent) {
         if case .output(_, let stream, let bytes) = event { text[stream, default: []] += bytes }
         if case .connected(_, .agent, let peer) = event { peers.append(peer) }
     }
@@ -96,7 +107,7 @@ final class CriuStage {
         return path
     }
 
-    private func newScratch() -> String {
+    func newScratch() -> String {
         scratches += 1
         let path = fixture.root + "/hidden/scratch-\(scratches)"
         #expect(KernelFiles.makeDirectories(path, mode: 0o700) == 0)
@@ -121,8 +132,11 @@ final class CriuStage {
         }
     }
 
-    func restore(_ plan: LaunchPlan, from images: String, _ tree: DumpedTree, timeLimit: Duration = .seconds(20)) throws -> Restored {
-        let job = try driver.restore(RestoreRequest(plan: plan, images: images, scratch: newScratch(), tree: tree, timeLimit: timeLimit))
+    func restore(
+        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, lazily: Bool = false, timeLimit: Duration = .seconds(20),
+        onEvent: (WorldEvent) -> Void = { _ in }
+    ) throws -> Restored {
+        let job = try driver.restore(RestoreRequest(plan: plan, images: images, scratch: newScratch(), tree: tree, isLazy: lazily, timeLimit: timeLimit))
         while true {
             let event = world.next(until: job.deadline ?? world.now() + .seconds(30))
             guard let event else {
@@ -130,6 +144,7 @@ final class CriuStage {
                 continue
             }
             note(event)
+            onEvent(event)
             switch job.take(event) {
             case .restored(let restored): return restored
             case .failed(let fault): throw fault
