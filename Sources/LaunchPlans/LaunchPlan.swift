@@ -27,6 +27,15 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
             self.processLimit = processLimit
         }
     }
+    /// Lines and columns.
+    public struct TerminalSize: Hashable, Sendable, Codable {
+        public var rows: UInt16
+        public var columns: UInt16
+        public init(rows: UInt16, columns: UInt16) {
+            self.rows = rows
+            self.columns = columns
+        }
+    }
     public struct Variable: Hashable, Sendable, Codable {
         public var name: String
         public var value: String
@@ -64,6 +73,8 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
     /// Signal that asks the agent to end, and how long it has before SIGKILL, also when the sandbox ends it on its own.
     public var stopSignal: Int32
     public var stopDeadline: Duration
+    /// The agent has a terminal of this size for its standard streams. nil: it has pipes.
+    public var terminal: TerminalSize?
     /// What the spec wanted and this host cannot give, a sentence each.
     public var losses: [String]
 
@@ -71,7 +82,7 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
         agent: AgentName, origin: Origin, incarnation: UInt64, arguments: [String], environment: [Variable], workingDirectory: String,
         userID: UInt32? = nil, groupID: UInt32? = nil, isolation: Isolation, controlGroup: ControlGroup? = nil, doorsDirectory: String,
         doorsInside: String, hiddenDirectories: [String] = [], openFileLimit: UInt64? = nil, adoptWithin: Duration?, stopSignal: Int32 = 15,
-        stopDeadline: Duration, losses: [String] = []
+        stopDeadline: Duration, terminal: TerminalSize? = nil, losses: [String] = []
     ) {
         self.agent = agent
         self.origin = origin
@@ -90,6 +101,7 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
         self.adoptWithin = adoptWithin
         self.stopSignal = stopSignal
         self.stopDeadline = stopDeadline
+        self.terminal = terminal
         self.losses = losses
     }
 }

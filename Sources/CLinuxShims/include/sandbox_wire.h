@@ -55,6 +55,9 @@ struct sandbox_plan {
     uint32_t variable_count;
     /// The number the agent will have, inside, once it is restored here; 0: it is started.
     int32_t restore_root;
+    /// 1: the agent has a terminal of its own for its standard streams, of this size.
+    uint32_t terminal;
+    uint16_t rows, columns;
 };
 
 // MARK: Reports, from init to the supervisor; one packet each
@@ -76,6 +79,8 @@ enum sandbox_report_kind {
     SANDBOX_READY = 7,
     /// The page server ended: `pages` is its wait status. Unless that is 0 everything is being killed.
     SANDBOX_PAGES = 8,
+    /// The agent's terminal was made; also after SANDBOX_HELLO. Descriptor: its master side.
+    SANDBOX_TERMINAL = 9,
 };
 
 /// Where the agent stands, in SANDBOX_HELLO.
@@ -112,6 +117,7 @@ enum sandbox_step {
     SANDBOX_STEP_SEARCH = 17,
     /// The restore was said to be finished and there is no such process.
     SANDBOX_STEP_RESTORED = 18,
+    SANDBOX_STEP_TERMINAL = 19,
 };
 
 struct sandbox_report {
@@ -127,6 +133,8 @@ struct sandbox_report {
     uint32_t empty;
     /// SANDBOX_HELLO: 1 while a page server runs. SANDBOX_PAGES: its wait status.
     int32_t pages;
+    /// 1: the agent has a terminal; after SANDBOX_HELLO comes SANDBOX_TERMINAL.
+    uint32_t terminal;
 };
 
 // MARK: Orders, from the supervisor to init; one packet each
