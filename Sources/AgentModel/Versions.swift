@@ -79,6 +79,8 @@ public struct CheckpointSummary: Hashable, Sendable, Codable {
     public var incarnation: UInt64?
     /// Why it has this standing, when that needs words ("died 3 s after a restore").
     public var note: String?
+    /// Why its images cannot be restored, while its other parts can; nil: nothing is known against them.
+    public var imagesUnusable: String?
 
     public init(
         version: VersionNumber, kind: VersionKind = .checkpoint, parts: VersionParts, standing: Standing = .stored,

@@ -65,6 +65,21 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var tcp: TCP = .close
         /// Workspace paths left out: exact, or a directory ending in '/'.
         public var exclude: [String] = []
+        public var rehearsal = Rehearsal()
+        public init() {}
+    }
+
+    /// Whether versions with images of processes are restored once beside the living agent, to know that they can be.
+    public struct Rehearsal: Hashable, Sendable, Codable {
+        public enum When: String, Hashable, Sendable, Codable, CaseIterable {
+            /// The first of each life, then one in `every`; where there is memory for it.
+            case auto
+            /// Each; where there is memory for it.
+            case always
+            case never
+        }
+        public var when: When = .auto
+        public var every: Duration = .seconds(600)
         public init() {}
 
         /// What becomes of established TCP connections in an image of processes.
@@ -120,5 +135,12 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         /// … and so many old ones are kept.
         public var keep: Int = 5
         public init() {}
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// A spec that was stored by a release without this section has its defaults.
+    func decode(_ type: AgentSpec.Rehearsal.Type, forKey key: Key) throws -> AgentSpec.Rehearsal {
+        try decodeIfPresent(type, forKey: key) ?? AgentSpec.Rehearsal()
     }
 }

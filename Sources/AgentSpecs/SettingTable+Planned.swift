@@ -69,7 +69,6 @@ extension SettingTable {
         .planned("checkpoint.keep_hourly", .count(0...100_000)),
         .planned("checkpoint.keep_daily", .count(0...100_000)),
         .planned("checkpoint.keep_weekly", .count(0...100_000)),
-        .planned("checkpoint.rehearse", .flag),
         .planned("checkpoint.skip_unchanged", .flag),
         .planned("checkpoint.at_turns", .flag),
         .planned(

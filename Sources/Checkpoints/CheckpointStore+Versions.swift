@@ -95,6 +95,7 @@ extension CheckpointStore {
                 let record = try standing(from: bytes, errand)
                 summary.standing = record.standing
                 summary.note = record.because
+                summary.imagesUnusable = record.imagesUnusable
                 summary.pinned = record.pinned
                 return (summary, VersionMemory.Record(sealed: sealed, standing: bytes, summary: summary))
             } catch {

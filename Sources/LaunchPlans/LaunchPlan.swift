@@ -36,6 +36,30 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
             self.columns = columns
         }
     }
+    /// A directory of the host that is seen inside in the place of another: a private copy of a workspace, under the path that a process
+    /// image names. Only with a mount namespace.
+    public struct Bind: Hashable, Sendable, Codable {
+        /// Absolute, both. `inside` is made when it is missing.
+        public var host: String
+        public var inside: String
+        public init(host: String, inside: String) {
+            self.host = host
+            self.inside = inside
+        }
+    }
+    /// What the agent sees of the network.
+    public enum Network: String, Hashable, Sendable, Codable, CaseIterable {
+        case host
+        /// A network of its own with nothing in it but a loopback. Only with namespaces.
+        case none
+    }
+    /// What the sandbox is for.
+    public enum Purpose: String, Hashable, Sendable, Codable, CaseIterable {
+        /// The agent's life: at most one of these, which outlives its supervisor and is adopted by the next.
+        case life
+        /// A restore beside it that is thrown away: at most one of these, which ends with its supervisor.
+        case rehearsal
+    }
     public struct Variable: Hashable, Sendable, Codable {
         public var name: String
         public var value: String
@@ -66,6 +90,9 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
     public var doorsInside: String
     /// Host directories hidden from the agent (the store, the control sockets). Only with a mount namespace.
     public var hiddenDirectories: [String]
+    public var binds: [Bind]
+    public var network: Network
+    public var purpose: Purpose
     /// Open files the agent may hold.
     public var openFileLimit: UInt64?
     /// How long the sandbox waits for a supervisor after it lost one; then it stops the agent and ends. nil: for ever.
@@ -81,8 +108,9 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
     public init(
         agent: AgentName, origin: Origin, incarnation: UInt64, arguments: [String], environment: [Variable], workingDirectory: String,
         userID: UInt32? = nil, groupID: UInt32? = nil, isolation: Isolation, controlGroup: ControlGroup? = nil, doorsDirectory: String,
-        doorsInside: String, hiddenDirectories: [String] = [], openFileLimit: UInt64? = nil, adoptWithin: Duration?, stopSignal: Int32 = 15,
-        stopDeadline: Duration, terminal: TerminalSize? = nil, losses: [String] = []
+        doorsInside: String, hiddenDirectories: [String] = [], binds: [Bind] = [], network: Network = .host, purpose: Purpose = .life,
+        openFileLimit: UInt64? = nil, adoptWithin: Duration?, stopSignal: Int32 = 15, stopDeadline: Duration,
+        terminal: TerminalSize? = nil, losses: [String] = []
     ) {
         self.agent = agent
         self.origin = origin
@@ -97,6 +125,9 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
         self.doorsDirectory = doorsDirectory
         self.doorsInside = doorsInside
         self.hiddenDirectories = hiddenDirectories
+        self.binds = binds
+        self.network = network
+        self.purpose = purpose
         self.openFileLimit = openFileLimit
         self.adoptWithin = adoptWithin
         self.stopSignal = stopSignal

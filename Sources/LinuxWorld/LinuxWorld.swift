@@ -139,9 +139,9 @@ final class LinuxWorld: World {
     // MARK: Process images
 
     func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
-        try admitUser(of: plan)
+        if plan.purpose == .life { try admitUser(of: plan) }
         let id = try sandboxes.prepare(plan, forRestoreOf: root)
-        latest = id
+        if plan.purpose == .life { latest = id }
         return id
     }
     func finishRestore(in id: SandboxID) { sandboxes.finishRestore(in: id) }
@@ -158,5 +158,6 @@ final class LinuxWorld: World {
     func send(_ packet: [UInt8], to id: CriuID) { crius.send(packet, to: id) }
     func hangUp(_ id: CriuID) { crius.hangUp(id) }
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? { sandboxes.living(id)?.look(for: purpose) }
+    func freeMemory() -> ByteCount? { KernelFiles.kibibytes("/proc/meminfo", field: "MemAvailable") }
     func freezer(of id: SandboxID) -> String? { sandboxes.living(id)?.freezerDirectory }
 }

@@ -93,6 +93,8 @@ public struct CriuStartFault: Error, Hashable, Sendable {
 public enum LookPurpose: Hashable, Sendable {
     /// Everything that can keep it from being dumped.
     case blockers
+    /// All that can be compared with an image: of a tree that stands still, for what runs changes meanwhile.
+    case shape
     /// Only process numbers, pipes and sockets: the tree stands still meanwhile. All else is left out.
     case connections
 }
@@ -124,6 +126,8 @@ public protocol ProcessImages: AnyObject {
 
     /// The sandbox's processes and what they hold, seen from outside; nil when it is gone.
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
+    /// What processes could still take of the host's memory; nil: it does not tell.
+    func freeMemory() -> ByteCount?
     /// The directory of the freezer, as CRIU inside sees it; nil: none.
     func freezer(of id: SandboxID) -> String?
 }

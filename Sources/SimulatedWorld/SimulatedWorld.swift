@@ -72,9 +72,9 @@ public final class SimulatedWorld: World {
     }
 
     public func adopt(_ agent: AgentName, doorsDirectory: String) throws(LaunchFault) -> AdoptedSandbox? {
-        guard machine.alive("adopt"), let sandbox = machine.sandboxes.values.first(where: { $0.plan.agent == agent && !$0.isGone }) else {
-            return nil
-        }
+        guard machine.alive("adopt"),
+            let sandbox = machine.sandboxes.values.first(where: { $0.plan.agent == agent && $0.plan.purpose == .life && !$0.isGone })
+        else { return nil }
         sandbox.adopted()
         return AdoptedSandbox(id: sandbox.id, incarnation: sandbox.plan.incarnation, pid: sandbox.endSeen == nil ? sandbox.pid : nil)
     }

@@ -50,7 +50,7 @@ extension VersionRow: Listable {
             Cell(summary.reason.rawValue),
             links.isEmpty ? .nothing : Cell(links),
             Cell(summary.takenAt.description),
-            summary.note.map { Cell($0) } ?? .nothing,
+            (summary.note ?? summary.imagesUnusable.map { "its images cannot be restored: \($0)" }).map { Cell($0) } ?? .nothing,
         ]
     }
 

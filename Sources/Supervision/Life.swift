@@ -67,6 +67,8 @@ struct CheckpointRun {
     var stage: Stage
     /// Images on their way.
     var dump: Dumping?
+    /// Why there are none.
+    var missesImages: String?
     /// The agent's connection and its own number, when it asked by `save`.
     var agentRequest: UInt64?
     /// Operators who wait for the result.
@@ -80,6 +82,8 @@ struct CutKind: Hashable {
     var mode: CheckpointMode
     /// No instruction of the agent runs after the cut, if its processes are part of it; it is stopped then.
     var stops = false
+    /// It is put to disk by it: what comes after the cut is decided by whoever asked, and until then it stands.
+    var suspends = false
 
     /// One cut does for both who asked.
     func serves(_ other: CutKind) -> Bool { self == other || (stops == other.stops && mode == .auto && other.mode == .cooperative) }

@@ -14,6 +14,8 @@ extension Supervisor {
     // MARK: Launching
 
     func beginLaunch(_ origin: Origin) {
+        callOffRehearsal("the agent is started anew")
+        rehearsedAt = nil
         let wished = restoreScope.flatMap { $0.origin == origin ? $0 : nil }
         let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
         restoreScope = nil
@@ -71,7 +73,8 @@ extension Supervisor {
             return
         }
         // Images need the workspace of their own cut.
-        let needsImages = summary.parts.process && scope.state && (scope.workspace || !summary.parts.workspace) && !run.isWithoutImages
+        let needsImages =
+            summary.parts.process && summary.imagesUnusable == nil && scope.state && (scope.workspace || !summary.parts.workspace) && !run.isWithoutImages
         var job = RollBackJob(
             store: store, agent: agent, version: summary, workspace: workspace,
             excluded: spec.checkpoint.exclude, aside: asideRequest(), asideID: stagingID(),
@@ -334,7 +337,7 @@ extension Supervisor {
             couldNotLaunch(fault)
             failOwedLaunch(fault.sentence, code: fault.code)
         } else {
-            lastEnd = end
+            if !isOnDisk { lastEnd = end }  // no end of what it does
             lastLaunchFault = nil
             inbox.append(.ended(end, done: life.saidDone))
         }

@@ -11,7 +11,7 @@ struct plan {
     struct sandbox_plan head;
     const char *working_directory, *host_name, *doors, *doors_inside;
     /// Each the first of `head.…_count` strings that follow one another.
-    const char *hidden, *groups, *arguments, *variables;
+    const char *hidden, *binds, *groups, *arguments, *variables;
 };
 
 /// Why the agent could not be started. `step` 0: it could.

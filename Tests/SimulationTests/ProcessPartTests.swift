@@ -257,7 +257,7 @@ import Testing
 }
 
 extension CheckpointStore {
-    fileprivate func verifies(_ agent: AgentName, _ version: VersionNumber) throws -> Bool {
+    func verifies(_ agent: AgentName, _ version: VersionNumber) throws -> Bool {
         try verify(agent, version)
         return true
     }

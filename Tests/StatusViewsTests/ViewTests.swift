@@ -176,6 +176,7 @@ func aDistanceIsSeenFromNow(seconds: Int64, expected: String) {
         .foundLost, .launched, .launchFailed(fault, version: VersionNumber(4)), .signOfLife, .progressed, .stored(VersionNumber(4)),
         .ended(.exited(0), done: true), .ended(.unknown, done: false), .missedHeartbeat(silentFor: .seconds(30)),
         .reportedFailure("no key"), .timerFired,
+        .wantedSuspended(in: VersionNumber(4), until: now), .wantedSuspended(in: VersionNumber(4), until: nil), .resumeDue, .supervisorEnds,
     ]
     let actions: [AgentAction] = [
         .launch(from: .clean), .launch(from: .version(VersionNumber(4))), .stop(checkpointFirst: true, within: .seconds(10)), .kill,

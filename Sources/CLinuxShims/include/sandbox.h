@@ -6,7 +6,10 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-/// Starts `path` in new pid, mount, ipc and uts namespaces (when `namespaces`), with every signal blocked and at its default, and with
+/// In which namespaces a process is started.
+enum shim_namespaces { SHIM_NAMESPACES_OURS = 0, SHIM_NAMESPACES_OWN = 1, SHIM_NAMESPACES_OWN_AND_NETWORK = 2 };
+
+/// Starts `path` in new pid, mount, ipc and uts namespaces, and a network one, as `namespaces` says; with every signal blocked and at its default, and with
 /// `descriptors[i]` as descriptor i and no other. In C: the child shares our memory until it is executed (vfork), so no page is copied.
 /// - Returns: the pid, and a pidfd in `handle`; -errno also when `path` could not be executed.
 int32_t shim_process_spawn(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment,

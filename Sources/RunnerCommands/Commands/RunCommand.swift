@@ -35,6 +35,8 @@ struct RunCommand: Command {
                     + "as '--set SETTING=VALUE' and wins over the file.",
                 "With -it everything you type is the agent's: ctrl-c and ctrl-z too. 'runner stop' from elsewhere, or the agent's own end, ends "
                     + "it; between two lives ctrl-c does. Your terminal is given back as it was, even when the runner is killed.",
+                "An agent that is suspended comes back, at once, or at the time that 'runner suspend --until' said where that is still to "
+                    + "come; '--from' does not wait for it.",
             ],
             exits: [
                 (.ok, "the agent ended with status 0; any other status is the agent's own too, and 128 + n when signal n ended it"),

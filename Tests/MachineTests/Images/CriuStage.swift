@@ -69,7 +69,7 @@ final class CriuStage {
         throw NothingCame()
     }
 
-    private func note(_ event: WorldEvent) {
+    func note(_ event: WorldEvent) {
         if case .output(_, let stream, let bytes) = event { text[stream, default: []] += bytes }
         if case .connected(_, .agent, let peer) = event { peers.append(peer) }
     }
@@ -111,7 +111,7 @@ final class CriuStage {
         return path
     }
 
-    private func newScratch() -> String {
+    func newScratch() -> String {
         scratches += 1
         let path = fixture.root + "/hidden/scratch-\(scratches)"
         #expect(KernelFiles.makeDirectories(path, mode: 0o700) == 0)
