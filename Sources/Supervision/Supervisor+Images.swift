@@ -56,8 +56,15 @@ extension Supervisor {
 
     /// - Parameter state: of the same version, for a process that is started anew because its images do not do here.
     func launch(_ run: LaunchRun, fromImages images: MadeImages, of version: CheckpointSummary, state: StoredState?) {
-        guard let obstacle = obstacle(to: images) else { return restore(run, images, of: version, attempt: 1) }
-        warn("images", "the processes of version \(version.version) cannot go on where they were: \(obstacle)")
+        var obstacle = obstacle(to: images)
+        if let obstacle { warn("images", "the processes of version \(version.version) cannot go on where they were: \(obstacle)") }
+        if obstacle == nil, images.startedWith != digest(ofStartOf: spec) {
+            // Whoever changed that wants another process: nothing to be warned of.
+            obstacle = "command, environment, user or directories of '\(agent)' were changed since"
+            clearWarning("images")
+            note("start", "the processes of version \(version.version) are not restored: \(obstacle ?? "")")
+        }
+        guard obstacle != nil else { return restore(run, images, of: version, attempt: 1) }
         var plain = run
         plain.isWithoutImages = true
         launchRun = plain
@@ -68,9 +75,6 @@ extension Supervisor {
     private func obstacle(to images: MadeImages) -> String? {
         if let criuMissing { return criuMissing }
         guard let program = criuDriver?.program else { return "there is no CRIU" }
-        guard images.startedWith == digest(ofStartOf: spec) else {
-            return "command, environment, user or directories of '\(agent)' were changed since"
-        }
         guard images.tree.criu <= program.version else {
             return "their images were made by CRIU \(images.tree.criu), and \(program.version) here is older"
         }

@@ -288,7 +288,7 @@ extension Supervisor {
         case .ended(let end):
             life?.end = end
             // Recorded at once: what is decided about it waits until nothing of the sandbox is left, and that takes the kernel milliseconds.
-            note("ended", "the agent ended: \(end.words)")
+            note("ended", isOnDisk ? "its processes are gone from memory" : "the agent ended: \(end.words)")
         case .vanished: vanished()
         }
     }

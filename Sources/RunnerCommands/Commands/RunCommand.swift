@@ -4,6 +4,7 @@ internal import Checkpoints
 internal import CriuDriver
 internal import LaunchPlans
 internal import OutsideWorld
+internal import StatusViews
 internal import Supervision
 
 struct RunCommand: Command {
@@ -126,7 +127,12 @@ struct RunCommand: Command {
                     + "and '\(log)' tell what it does")
         }
         bench.answer("\(spec.name)\n")
-        bench.talk("runs in the background; 'runner logs -f \(spec.name)' follows it, 'runner stop \(spec.name)' stops it")
+        let suspended = try? bench.status(of: spec.name, in: store)  // told as any other where that cannot be asked
+        if suspended?.state == .suspended, let reason = suspended?.reason {
+            bench.talk("waits in the background: \(reason). 'runner resume \(spec.name)' brings it back before")
+        } else {
+            bench.talk("runs in the background; 'runner logs -f \(spec.name)' follows it, 'runner stop \(spec.name)' stops it")
+        }
         return .ok
     }
 
