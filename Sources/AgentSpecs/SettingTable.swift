@@ -100,7 +100,7 @@ struct SettingTable: Sendable {
         .choice("checkpoint.tcp", \.checkpoint.tcp),
         .choice("checkpoint.rehearse", \.checkpoint.rehearsal.when),
         .field("checkpoint.rehearse_every", .duration(from: .zero), \.checkpoint.rehearsal.every),
-        .choice("restore.memory", \.restore.memory),
+        .choice("restore.pages", \.restore.memory),
         .field("health.heartbeat", .duration(from: .milliseconds(100)), \.health.heartbeat, mayBeNull: true),
     ]
 
