@@ -121,5 +121,4 @@ final class LinuxWorld: World {
     func send(_ packet: [UInt8], to id: CriuID) { crius.send(packet, to: id) }
     func hangUp(_ id: CriuID) { crius.hangUp(id) }
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? { sandboxes.living(id)?.look(for: purpose) }
-    func freezer(of id: SandboxID) -> String? { sandboxes.living(id)?.freezerDirectory }
 }

@@ -91,6 +91,4 @@ public protocol ProcessImages: AnyObject {
 
     /// The sandbox's processes and what they hold, seen from outside; nil when it is gone.
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
-    /// The directory of the freezer, as CRIU inside sees it; nil: none.
-    func freezer(of id: SandboxID) -> String?
 }

@@ -51,7 +51,6 @@ extension SimulatedWorld {
         return TreeSight(processes: [process], outputPipes: [.standardOutput: pipe])
     }
 
-    public func freezer(of id: SandboxID) -> String? { nil }
 }
 
 extension SimulatedMachine {
