@@ -93,7 +93,7 @@ let targets: [Target] = [
     // Effects: one outside thing each.
     library("Checkpoints", ["AgentModel", "CriuRequests", "OutsideWorld", "Digests"]),
     library("ControlSocket", ["AgentModel"]),
-    library("CriuDriver", ["AgentModel", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
+    library("CriuDriver", ["AgentModel", "CriuImages", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
 
     // Conductor.
     library(
@@ -159,9 +159,10 @@ let targets: [Target] = [
         "MachineTests",
         [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
-            "CLinuxShims", "AgentKit", "CriuDriver", "CriuRequests",
+            "CLinuxShims", "AgentKit", "CriuDriver", "CriuImages", "CriuRequests",
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
+    executable("swift-program", [], path: "Tests/SwiftProgram"),
     tests("HouseTests", []),
 ]
 
