@@ -121,8 +121,12 @@ final class CriuStage {
         }
     }
 
-    func restore(_ plan: LaunchPlan, from images: String, _ tree: DumpedTree, timeLimit: Duration = .seconds(20)) throws -> Restored {
-        let job = try driver.restore(RestoreRequest(plan: plan, images: images, scratch: newScratch(), tree: tree, timeLimit: timeLimit))
+    func restore(
+        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, leavesStopped: Bool = false, timeLimit: Duration = .seconds(20)
+    ) throws -> Restored {
+        let request = RestoreRequest(
+            plan: plan, images: images, scratch: newScratch(), tree: tree, leavesStopped: leavesStopped, timeLimit: timeLimit)
+        let job = try driver.restore(request)
         while true {
             let event = world.next(until: job.deadline ?? world.now() + .seconds(30))
             guard let event else {
