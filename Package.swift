@@ -84,7 +84,7 @@ let targets: [Target] = [
 
     // The seam and its two twins.
     library("OutsideWorld", ["AgentModel", "LaunchPlans"]),
-    library("SimulatedWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "AgentProtocol", "CriuRequests", "Digests"]),
+    library("SimulatedWorld", ["AgentModel", "AgentProtocol", "CriuImages", "CriuRequests", "Digests", "LaunchPlans", "OutsideWorld"]),
     .target(name: "CLinuxShims", cSettings: [.define("_GNU_SOURCE")]),
     library("LinuxWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "CLinuxShims"]),
     .executableTarget(
@@ -99,8 +99,8 @@ let targets: [Target] = [
     library(
         "Supervision",
         [
-            "AgentModel", "AgentProtocol", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuRequests", "Digests",
-            "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
+            "AgentModel", "AgentProtocol", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests",
+            "Digests", "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
         ]),
 
     // Front.
@@ -131,7 +131,7 @@ let targets: [Target] = [
     tests("CheckpointsTests", ["Checkpoints", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
     tests("ControlSocketTests", ["ControlSocket", "AgentModel"]),
     tests("CriuRequestsTests", ["CriuRequests"]),
-    tests("CriuDriverTests", ["CriuDriver", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
+    tests("CriuDriverTests", ["CriuDriver", "CriuImages", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
     tests(
         "RunnerCommandsTests",
         [
@@ -152,7 +152,7 @@ let targets: [Target] = [
         "SimulationTests",
         [
             "SimulationStories", "SimulatedWorld", "AgentModel", "AgentSpecs", "OutsideWorld", "AgentProtocol", "Checkpoints",
-            "ControlSocket", "CriuDriver", "CriuRequests", "LaunchPlans", "Recovery", "Supervision",
+            "ControlSocket", "CriuDriver", "CriuRequests", "LaunchPlans", "Recovery", "StatusViews", "Supervision",
         ]),
     tests("AgentKitTests", ["AgentKit", "AgentProtocol", "AgentModel"]),
     tests(

@@ -20,6 +20,7 @@ public struct AgentSpec: Hashable, Sendable, Codable {
     public var checkpoint = Checkpoint()
     public var health = Health()
     public var recovery = RecoverySettings()
+    public var restore = Restore()
     public var stop = Stop()
     public var effects = Effects()
     public var log = Log()
@@ -61,8 +62,44 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var stateLimit: ByteCount = .mebibytes(1024)
         /// Bytes one version may take.
         public var sizeLimit: ByteCount = .mebibytes(10 * 1024)
+        public var tcp: TCP = .close
         /// Workspace paths left out: exact, or a directory ending in '/'.
         public var exclude: [String] = []
+        public var rehearsal = Rehearsal()
+        public init() {}
+    }
+
+    /// Whether versions with images of processes are restored once beside the living agent, to know that they can be.
+    public struct Rehearsal: Hashable, Sendable, Codable {
+        public enum When: String, Hashable, Sendable, Codable, CaseIterable {
+            /// The first of each life, then one in `every`; where there is memory for it.
+            case auto
+            /// Each; where there is memory for it.
+            case always
+            case never
+        }
+        public var when: When = .auto
+        public var every: Duration = .seconds(600)
+        public init() {}
+
+        /// What becomes of established TCP connections in an image of processes.
+        public enum TCP: String, Hashable, Sendable, Codable, CaseIterable {
+            /// They are closed in what is restored, which connects anew.
+            case close
+            /// They go on where the other end still waits.
+            case keep
+        }
+    }
+
+    public struct Restore: Hashable, Sendable, Codable {
+        /// When the memory of restored processes is there.
+        public enum Memory: String, Hashable, Sendable, Codable, CaseIterable {
+            /// Before they run.
+            case eager
+            /// Afterwards: what they touch first.
+            case lazy
+        }
+        public var memory: Memory = .eager
         public init() {}
     }
 
@@ -98,5 +135,12 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         /// … and so many old ones are kept.
         public var keep: Int = 5
         public init() {}
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// A spec that was stored by a release without this section has its defaults.
+    func decode(_ type: AgentSpec.Rehearsal.Type, forKey key: Key) throws -> AgentSpec.Rehearsal {
+        try decodeIfPresent(type, forKey: key) ?? AgentSpec.Rehearsal()
     }
 }

@@ -6,6 +6,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { MOST = 4 };
+
 static int32_t packet_socket(const char *path, struct sockaddr_un *address) {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof address->sun_path) return -ENAMETOOLONG;
@@ -37,7 +39,6 @@ int32_t shim_packet_connect(const char *path) {
 }
 
 int32_t shim_packet_receive(int32_t socket, void *buffer, size_t length, int32_t *descriptors, int32_t *count) {
-    enum { MOST = 4 };
     union {
         struct cmsghdr head;
         char room[CMSG_SPACE(MOST * sizeof(int))];
@@ -53,4 +54,24 @@ int32_t shim_packet_receive(int32_t socket, void *buffer, size_t length, int32_t
         memcpy(descriptors, CMSG_DATA(head), (size_t)*count * sizeof(int));
     }
     return (int32_t)got;
+}
+
+int32_t shim_packet_send(int32_t socket, const void *packet, size_t length, const int32_t *descriptors, size_t count) {
+    if (count > MOST) return -EINVAL;
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(MOST * sizeof(int))];
+    } control = {0};
+    struct iovec part = {(void *)packet, length};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (count > 0) {
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(count * sizeof(int));
+        struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+        head->cmsg_level = SOL_SOCKET;
+        head->cmsg_type = SCM_RIGHTS;
+        head->cmsg_len = CMSG_LEN(count * sizeof(int));
+        memcpy(CMSG_DATA(head), descriptors, count * sizeof(int));
+    }
+    return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

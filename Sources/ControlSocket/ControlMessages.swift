@@ -14,6 +14,11 @@ public enum ControlRequest: Hashable, Sendable, Codable {
     case restart(from: Origin?)
     /// Stop what runs, roll back, start from the version. Answered as `restart`.
     case restore(VersionNumber, workspace: Bool, state: Bool)
+    /// To disk: its last version, then nothing of it runs. Answered when nothing of it is left, or when it could not be kept and runs on.
+    /// `until` nil: until somebody wants it up.
+    case suspend(until: WallTime?)
+    /// Back from disk. Answered as `restart`.
+    case resume
     /// A person's decision about an effect that is `unknown`: it happened (with this result) or it did not.
     case settleEffect(key: String, happened: Bool, result: String?)
     /// Keep a version whatever retention says, or no longer. Answered `done`.
@@ -36,6 +41,8 @@ extension ControlRequest {
         case .restore(let version, true, false): "restore the workspace of version \(version)"
         case .restore(let version, false, true): "restore the state of version \(version)"
         case .restore(let version, _, _): "restore version \(version)"
+        case .suspend(let until): "suspend" + (until.map { " until \($0)" } ?? "")
+        case .resume: "resume"
         case .settleEffect(let key, let happened, _): "settle the effect '\(key)': it \(happened ? "happened" : "did not happen")"
         case .pin(let version, let pinned): "\(pinned ? "pin" : "unpin") version \(version)"
         case .mark(let version, let standing, let because): "mark version \(version) \(standing.rawValue): \(because)"

@@ -5,7 +5,10 @@ public import OutsideWorld
 public struct Blocker: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
         case ioUring, specialDescriptor, device, vsock, socketFamily, oldForSockets, outsideDatagrams, terminal
-        case sharedLock, namespace, traced, systemVSharedMemory, secretMemory, dead
+        case sharedLock, namespace, traced, systemVSharedMemory, secretMemory, dead, awaitsMemory
+
+        /// Gone by itself after a while: another try may go well.
+        public var passes: Bool { self == .awaitsMemory }
     }
     public var kind: Kind
     /// The process, as the sandbox counts, and its name.
@@ -31,6 +34,10 @@ public struct Blocker: Hashable, Sendable {
 
 /// All that can be seen from outside before a dump is tried. What is found is sure; what is not found may still be refused.
 public func findBlockers(in tree: TreeSight, version: CriuVersion, kernel: KernelVersion) -> [Blocker] {
+    if tree.awaitsMemory, let root = tree.processes.first(where: { $0.pid >= 1000 }) ?? tree.processes.first {
+        // The image would hold only what has come so far, and CRIU would call it whole.
+        return [Blocker(.awaitsMemory, root, "is still getting its memory back from a lazy restore. Try again in a moment")]
+    }
     let inside = Set(tree.processes.flatMap { $0.unixSockets.map(\.inode) })
     // A terminal whose master is in the tree as well is dumped with it.
     let hasMasters = tree.processes.contains { $0.descriptors.contains { $0.target.hasSuffix("/ptmx") } }
@@ -41,6 +48,7 @@ public func findBlockers(in tree: TreeSight, version: CriuVersion, kernel: Kerne
                     descriptor, process,
                     TreeFacts(
                         unixInside: inside, unixPeers: tree.unixPeers, hasTerminalMasters: hasMasters,
+                        terminal: tree.terminal,
                         dumpsInternetSockets: version.dumpsInternetSockets(on: kernel)))
             }
     }
@@ -51,6 +59,7 @@ private struct TreeFacts {
     var unixInside: Set<UInt64>
     var unixPeers: [UInt64: UInt64]
     var hasTerminalMasters: Bool
+    var terminal: TerminalSight?
     var dumpsInternetSockets: Bool
 }
 
@@ -105,7 +114,8 @@ private func ofDescriptor(_ descriptor: DescriptorSight, _ process: ProcessSight
     case .blockDevice: return blocker(.device, "is the device '\(descriptor.target)'; CRIU cannot dump it. Close it before a checkpoint")
     case .characterDevice(let major, let minor):
         if major == 5 || (136...143).contains(major) {
-            return tree.hasTerminalMasters ? nil : blocker(.terminal, "is a terminal from outside the sandbox. Start the agent without one")
+            if tree.hasTerminalMasters || tree.terminal?.isSame(major, minor) == true { return nil }
+            return blocker(.terminal, "is a terminal from outside the sandbox. Start the agent without one, or with 'runner run -it'")
         }
         if major == 1, [3, 5, 7, 8, 9].contains(minor) { return nil }  // null, zero, full, random, urandom
         return blocker(.device, "is the device '\(descriptor.target)'; CRIU cannot dump it. Close it before a checkpoint")
@@ -131,6 +141,18 @@ private func ofSocket(_ socket: SocketSight, _ tree: TreeFacts, _ blocker: (Bloc
         return blocker(
             .outsideDatagrams,
             "is a datagram socket connected to the outside (a log daemon?); a restore would hang on it. Close it before a checkpoint")
+    }
+}
+
+extension TerminalSight {
+    /// What CRIU calls it, both at a dump and at a restore.
+    var key: String { "tty[\(String(device, radix: 16)):\(String(fileSystem, radix: 16))]" }
+
+    /// Itself, or what a process calls its controlling terminal (/dev/tty).
+    fileprivate func isSame(_ major: UInt32, _ minor: UInt32) -> Bool {
+        // As glibc's makedev(3) packs them.
+        let number = UInt64(major & 0xfff) << 8 | UInt64(major & ~0xfff) << 32 | UInt64(minor & 0xff) | UInt64(minor & ~0xff) << 12
+        return number == device || (major, minor) == (5, 0)
     }
 }
 

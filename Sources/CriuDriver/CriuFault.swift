@@ -20,6 +20,8 @@ public struct CriuFault: Error, Hashable, Sendable {
         /// The sandbox for the restore could not be made, or came to an end.
         case sandbox(LaunchFault)
         case couldNotStart(String)
+        /// The page server of a lazy restore ended before all memory had come.
+        case memoryLost(ProcessEnd)
     }
     public var doing: Doing
     public var kind: Kind
@@ -46,6 +48,7 @@ public struct CriuFault: Error, Hashable, Sendable {
         case .timedOut(let limit): "CRIU did not finish within \(limit.components.seconds) s"
         case .sandbox(let fault): fault.sentence
         case .couldNotStart(let sentence): sentence
+        case .memoryLost(let end): "the page server that brings its memory in ended too early (\(Self.words(end)))"
         }
     }
 
@@ -70,8 +73,9 @@ public struct CriuFault: Error, Hashable, Sendable {
     public var mayPass: Bool {
         switch kind {
         case .refused(let cause?): cause.mayPass
-        case .refused(nil), .timedOut, .died: true
-        case .blocked, .noRoom, .declined, .sandbox, .couldNotStart: false
+        case .refused(nil), .timedOut, .died, .memoryLost: true
+        case .blocked(let blockers): blockers.allSatisfy(\.kind.passes)
+        case .noRoom, .declined, .sandbox, .couldNotStart: false
         }
     }
 }

@@ -90,7 +90,11 @@ extension Criu__Rpc__CriuOpts {
     fileprivate mutating func lower(_ restore: CriuRestore, in memory: CMemory) {
         lowerCommon(images: restore.images, scratch: restore.scratch, log: CriuLogName.restore, in: memory)
         lowerWork(tcp: restore.tcp)
-        if restore.leavesStopped { (has_leave_stopped, leave_stopped) = (1, 1) }
+        if restore.leavesStopped {
+            (has_leave_stopped, leave_stopped) = (1, 1)
+            // It never runs, so it takes no lock from whoever lives; it would wait for it for ever.
+            file_locks = 0
+        }
         if restore.isLazy { (has_lazy_pages, lazy_pages) = (1, 1) }
         n_inherit_fd = restore.inherited.count
         inherit_fd = memory.list(

@@ -143,7 +143,7 @@ extension Phase {
     fileprivate var isParked: Bool {
         switch self {
         case .stopped, .calledForHelp(_, retryAt: nil): true
-        case .launching, .starting, .running, .ending, .waiting, .coolingDown, .calledForHelp: false
+        case .launching, .starting, .running, .ending, .waiting, .coolingDown, .calledForHelp, .suspended: false
         }
     }
 }
@@ -155,7 +155,10 @@ extension Decision {
         case .missedHeartbeat, .reportedFailure, .launchFailed, .foundLost: true
         case .ended: state.deaths.last.map { if case .ended = $0.fault { true } else { false } } ?? false
         case .timerFired: if case .ending = state.phase { true } else { false }
-        case .wantedRunning, .wantedStopped, .wantedRestart, .adopted, .launched, .signOfLife, .progressed, .stored: false
+        case .wantedRunning, .wantedStopped, .wantedRestart, .wantedSuspended, .resumeDue, .supervisorEnds, .adopted, .launched,
+            .signOfLife,
+            .progressed, .stored:
+            false
         }
     }
 }

@@ -13,7 +13,9 @@ extension Sandbox {
 
     func look(for purpose: LookPurpose) -> TreeSight? {
         guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
-        var sight = TreeLook(initPid: pid, for: purpose).sight()
+        var sight = TreeLook(initPid: pid, initHandle: initHandle.number, for: purpose).sight()
+        sight.awaitsMemory = servesPages
+        sight.terminal = terminal?.sight
         for (stream, pipe) in streams {
             var status = stat()
             // Both ends of a pipe have one inode.

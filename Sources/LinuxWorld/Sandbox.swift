@@ -11,14 +11,21 @@ final class Sandbox {
     let faults: SandboxFaults
     let initHandle: HeldDescriptor
     let remains: SandboxRemains
-    private let loop: EventLoop
+    let loop: EventLoop
     private let whenVanished: () -> Void
-    private var link: HeldDescriptor?
+    private(set) var link: HeldDescriptor?
     private(set) var streams: [OutputStream: HeldDescriptor]
     /// The other ends, while a restore needs them.
     private(set) var writers: [OutputStream: HeldDescriptor]
     private(set) var agentHandle: HeldDescriptor?
+    /// The agent's terminal, if it has one.
+    var terminal: SandboxTerminal?
     private var session: Int32?
+    /// A page server runs in it.
+    var servesPages = false
+    /// Tells when it listens; nil afterwards.
+    var pageServerStatus: HeldDescriptor?
+    private(set) var isToldStarted = false
     private var hasToldEnd = false
     /// Init saw its last child end.
     private var isEmpty = false
@@ -59,6 +66,8 @@ final class Sandbox {
     /// Only once the start was told, so that no output comes before it.
     private func watchOutput() {
         for (stream, pipe) in streams { loop.watch(pipe.number) { [weak self] _ in self?.readSome(stream) } }
+        isToldStarted = true
+        watchTerminal()
     }
 
     /// Stops watching and closes everything. The sandbox lives on.
@@ -66,6 +75,8 @@ final class Sandbox {
         if let link { loop.forget(link.number) }
         loop.forget(initHandle.number)
         for pipe in streams.values { loop.forget(pipe.number) }
+        forgetPageServer()
+        terminal?.letGo(loop)
         link = nil
         streams = [:]
         writers = [:]
@@ -96,9 +107,9 @@ final class Sandbox {
 
     private func send(_ kind: sandbox_order_kind) -> Bool {
         guard let link else { return false }
-        var order = sandbox_order(wire: UInt32(SANDBOX_WIRE), kind: kind.rawValue)
-        let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
-        return Glibc.send(link.number, &order, MemoryLayout<sandbox_order>.size, flags) > 0
+        var order = sandbox_order()
+        (order.wire, order.kind) = (UInt32(SANDBOX_WIRE), kind.rawValue)
+        return shim_packet_send(link.number, &order, MemoryLayout<sandbox_order>.size, [], 0) == 0
     }
 
     func resources() -> ResourceUse {
@@ -130,6 +141,8 @@ final class Sandbox {
             tell(.started(pid: session ?? 0))
             watchOutput()
         case SANDBOX_FAILED: tellFailure(report)
+        case SANDBOX_TERMINAL: if let handle = handles.first { hold(terminal: handle) }
+        case SANDBOX_PAGES: pageServerEnded(status: report.pages)
         case SANDBOX_ENDED:
             agentHandle = nil
             drain(all: false)
@@ -144,6 +157,7 @@ final class Sandbox {
 
     /// What happened before we came.
     private func tellPast(_ hello: sandbox_report) {
+        servesPages = hello.pages == 1
         switch sandbox_phase(hello.phase) {
         case SANDBOX_OVER:
             drain(all: hello.empty == 1)
@@ -160,7 +174,7 @@ final class Sandbox {
         session = ProcessLook.pid(ofHandle: handle.number)
     }
 
-    private func tell(_ news: SandboxNews) { loop.post(.sandbox(id, news)) }
+    func tell(_ news: SandboxNews) { loop.post(.sandbox(id, news)) }
 
     private func tellFailure(_ report: sandbox_report) {
         hasToldEnd = true
@@ -196,6 +210,7 @@ final class Sandbox {
 
     /// Reads what the pipes hold now. `all`: nobody is left who could write, so until they are empty.
     private func drain(all: Bool) {
+        drainTerminal()
         for stream in [OutputStream.standardOutput, .standardError] {
             var held = streams[stream].map { Int(shim_pipe_held($0.number)) } ?? 0
             while held > 0, readSome(stream) {
@@ -213,6 +228,7 @@ final class Sandbox {
         _ = shim_process_reap(initHandle.number)  // ECHILD when another started it: then that one's reaper does
         if let link { loop.forget(link.number) }
         link = nil
+        forgetPageServer()
         var remains = remains
         remains.session = session
         settle(remains, wait: 5)
@@ -231,6 +247,8 @@ final class Sandbox {
         hasToldEnd = true
         for pipe in streams.values { loop.forget(pipe.number) }
         streams = [:]
+        terminal?.letGo(loop)
+        terminal = nil
         removeGroup(tries: 50)
     }
 

@@ -7,16 +7,20 @@ struct TreeLook {
     /// Host number of the sandbox's init, which is not part of the tree.
     private let root: Int32
     private let purpose: LookPurpose
+    /// pidfd of the init, where its network is not ours.
+    private let network: Int32
     private let ownNamespaces: [ProcessSight.Namespace: String]
 
-    init(initPid: Int32, for purpose: LookPurpose) {
+    init(initPid: Int32, initHandle: Int32, for purpose: LookPurpose) {
         root = initPid
         self.purpose = purpose
+        let isOurs = linkTarget(of: "/proc/\(initPid)/ns/net") == linkTarget(of: "/proc/self/ns/net")
+        network = isOurs ? -1 : initHandle
         ownNamespaces = purpose == .blockers ? Self.namespaces(of: initPid) : [:]
     }
 
     func sight() -> TreeSight {
-        TreeSight(processes: descendants().compactMap(process), unixPeers: Self.unixPeers())
+        TreeSight(processes: descendants().compactMap(process), unixPeers: unixPeers())
     }
 
     /// Parents before their children. The kernel lists the children of every thread.
@@ -43,8 +47,18 @@ struct TreeLook {
             status.split(separator: "\n").first { $0.hasPrefix(name + ":") }?.split(separator: "\t").last
         }
         let (inside, name) = (field("NSpid").flatMap { Int32($0) } ?? pid, field("Name").map(String.init) ?? "")
-        guard purpose == .blockers else {
-            return ProcessSight(pid: inside, hostPid: pid, name: name, state: facts.state, descriptors: descriptors(pid))
+        switch purpose {
+        case .connections: return ProcessSight(pid: inside, hostPid: pid, name: name, state: facts.state, descriptors: descriptors(pid))
+        case .shape:
+            func number(_ name: String) -> Int32 { field(name).flatMap { Int32($0) } ?? 0 }
+            func size(_ name: String) -> UInt64 { (field(name)?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10 }
+            let parent = facts.parent == root ? 1 : Self.numberInside(facts.parent)
+            let shape = ProcessSight.Shape(
+                parent: parent, group: number("NSpgid"), session: number("NSsid"), threads: Self.threads(of: pid), areas: Self.areas(of: pid))
+            return ProcessSight(
+                pid: inside, hostPid: pid, name: name, state: facts.state, memoryBytes: size("VmRSS") + size("VmSwap"),
+                descriptors: descriptors(pid), shape: shape)
+        case .blockers: break
         }
         let mapped = files(mappedBy: pid)
         let namespaces = Self.namespaces(of: pid).filter { ownNamespaces[$0.key] != $0.value }
@@ -83,7 +97,7 @@ struct TreeLook {
         return numbers.compactMap { number in
             let path = "/proc/\(pid)/fd/\(number)"
             var status = stat()
-            guard let target = linkTarget(of: path), purpose == .blockers || target.hasPrefix("socket:") || target.hasPrefix("pipe:"),
+            guard let target = linkTarget(of: path), purpose != .connections || target.hasPrefix("socket:") || target.hasPrefix("pipe:"),
                 stat(path, &status) == 0
             else { return nil }
             return DescriptorSight(
@@ -135,11 +149,11 @@ struct TreeLook {
         return SocketSight(inode: inode, family: .init(number: family), form: .init(number: type), listens: listens != 0)
     }
 
-    private static func unixPeers() -> [UInt64: UInt64] {
+    private func unixPeers() -> [UInt64: UInt64] {
         var room = 1024
         while room <= 1 << 20 {
             var sockets = [shim_unix_socket](repeating: shim_unix_socket(), count: room)
-            let count = shim_unix_sockets(&sockets, room)
+            let count = shim_unix_sockets(network, &sockets, room)
             guard count > room else {
                 let known = sockets.prefix(Int(max(0, count)))
                 return Dictionary(known.map { (UInt64($0.inode), UInt64($0.peer)) }, uniquingKeysWith: { first, _ in first })

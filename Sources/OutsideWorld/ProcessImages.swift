@@ -19,6 +19,8 @@ public struct CriuStart: Hashable, Sendable {
         case hungUpStream
         /// The same, for packets.
         case hungUpPackets
+        /// The agent's side of the sandbox's terminal.
+        case terminal
     }
 
     /// The numbers of its descriptors.
@@ -48,6 +50,32 @@ public struct CriuStart: Hashable, Sendable {
     }
 }
 
+/// Which page server to start, where, and what it serves: memory of a tree that is restored without it, and gets it when it is touched.
+public struct PageServerStart: Hashable, Sendable {
+    /// Absolute path of CRIU.
+    public var program: String
+    public var sandbox: SandboxID
+    /// Absolute path of the directory of the images.
+    public var images: String
+    /// Absolute path of the directory for its log and its socket, by which the restore finds it: that of the restore's own scratch.
+    public var scratch: String
+    public init(program: String, sandbox: SandboxID, images: String, scratch: String) {
+        self.program = program
+        self.sandbox = sandbox
+        self.images = images
+        self.scratch = scratch
+    }
+}
+
+public enum MemoryNews: Hashable, Sendable {
+    /// The page server listens: a restore that needs it may begin.
+    case served
+    /// All memory has come, and the page server has ended.
+    case complete
+    /// It ended before that. Everything in the sandbox is being killed, so that nothing runs on with zeros for what is missing.
+    case lost(ProcessEnd)
+}
+
 public enum CriuNews: Hashable, Sendable {
     /// One message of it.
     case packet([UInt8])
@@ -65,6 +93,8 @@ public struct CriuStartFault: Error, Hashable, Sendable {
 public enum LookPurpose: Hashable, Sendable {
     /// Everything that can keep it from being dumped.
     case blockers
+    /// All that can be compared with an image: of a tree that stands still, for what runs changes meanwhile.
+    case shape
     /// Only process numbers, pipes and sockets: the tree stands still meanwhile. All else is left out.
     case connections
 }
@@ -82,6 +112,11 @@ public protocol ProcessImages: AnyObject {
     /// Lets the next process inside be numbered above `pid`, so that the numbers a restore uses itself stay free. - Returns: whether it is so.
     func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool
 
+    /// Starts a page server in a sandbox that was prepared for a restore. It ends with the sandbox, and stays when the supervisor goes.
+    func servePages(_ start: PageServerStart) throws(CriuStartFault)
+    /// Whether some of the sandbox's memory is still to come: an image of it would silently lack that.
+    func awaitsMemory(_ id: SandboxID) -> Bool
+
     /// Starts CRIU inside the sandbox. What it says comes as `criu` events.
     func startCriu(_ start: CriuStart) throws(CriuStartFault) -> CriuID
     /// Sends one message. One that has ended hears nothing.
@@ -91,4 +126,6 @@ public protocol ProcessImages: AnyObject {
 
     /// The sandbox's processes and what they hold, seen from outside; nil when it is gone.
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
+    /// What processes could still take of the host's memory; nil: it does not tell.
+    func freeMemory() -> ByteCount?
 }

@@ -35,18 +35,52 @@ extension Draft {
             return restart(origin, from: from, checkpointFirst: false)
         case (.running(let origin, _, _), .wantedRestart(let from)):
             return restart(origin, from: from, checkpointFirst: from == nil)
+        case (.ending(let origin, let since, .operatorSuspend(let version, _)), .wantedRestart(let from)):
+            return restartWhenGone(from ?? .version(version), origin: origin, since: since)
         case (.ending(let origin, let since, _), .wantedRestart(let from)):
             return restartWhenGone(from, origin: origin, since: since)
-        case (.stopped(let finished), .wantedStopped):
+        case (.stopped(let finished), .wantedStopped), (.stopped(let finished), .supervisorEnds):
             return stopped(with: finished ?? state.lastEnd ?? .exited(0), finished: finished)
-        case (.waiting, .wantedStopped), (.coolingDown, .wantedStopped), (.calledForHelp, .wantedStopped):
+        case (.waiting, .wantedStopped), (.coolingDown, .wantedStopped), (.calledForHelp, .wantedStopped),
+            (.waiting, .supervisorEnds), (.coolingDown, .supervisorEnds), (.calledForHelp, .supervisorEnds):
             return stopped(with: state.lastEnd ?? .exited(0), finished: nil)
-        case (.launching(let origin, _), .wantedStopped), (.starting(let origin, _), .wantedStopped):
+        case (.launching(let origin, _), .wantedStopped), (.starting(let origin, _), .wantedStopped),
+            (.launching(let origin, _), .supervisorEnds), (.starting(let origin, _), .supervisorEnds):
             return stop(origin, checkpointFirst: false)
-        case (.running(let origin, _, _), .wantedStopped):
+        case (.running(let origin, _, _), .wantedStopped), (.running(let origin, _, _), .supervisorEnds):
             return stop(origin, checkpointFirst: true)
-        case (.ending(let origin, let since, let cause), .wantedStopped):
+        case (.ending(_, _, .operatorSuspend), .supervisorEnds):
+            return .nothing("it is on its way to disk, and its supervisor ends when it is there")
+        case (.ending(let origin, let since, let cause), .wantedStopped), (.ending(let origin, let since, let cause), .supervisorEnds):
             return stayStopped(origin, since: since, cause: cause)
+
+        // MARK: On disk
+
+        case (.starting(let origin, _), .wantedSuspended(let version, let until)),
+            (.running(let origin, _, _), .wantedSuspended(let version, let until)):
+            return suspend(origin, in: version, until: until)
+        case (.suspended(let version, let since, _), .wantedSuspended(_, let until)):
+            return suspendOtherwise(version, since: since, until: until)
+        case (.ending, .wantedSuspended):
+            return .nothing("it is being ended already")
+        case (.launching, .wantedSuspended):
+            return .nothing("it is just being started, from what is on disk")
+        case (.stopped, .wantedSuspended), (.waiting, .wantedSuspended), (.coolingDown, .wantedSuspended),
+            (.calledForHelp, .wantedSuspended):
+            return .nothing("nothing of it runs: there is nothing to suspend")
+        case (.suspended(let version, _, _), .wantedRunning(let from)), (.suspended(let version, _, _), .wantedRestart(let from)):
+            return resume(version, from: from)
+        case (.suspended(let version, _, .some(let until)), .resumeDue):
+            return resume(version, at: until)
+        case (.suspended(_, _, nil), .resumeDue):
+            return .nothing("a time of before: it is suspended until somebody wants it up")
+        case (.suspended, .wantedStopped):
+            return stopped(with: .exited(0), finished: nil)
+        case (.suspended(let version, _, let until), .supervisorEnds):
+            return leaveSuspended(version, until: until)
+        case (.stopped, .resumeDue), (.launching, .resumeDue), (.starting, .resumeDue), (.running, .resumeDue), (.ending, .resumeDue),
+            (.waiting, .resumeDue), (.coolingDown, .resumeDue), (.calledForHelp, .resumeDue):
+            return .nothing("a time of before: it is not suspended")
 
         // MARK: A new supervisor looks around
 
@@ -62,6 +96,8 @@ extension Draft {
                 from, as: .running(from: from, since: origin == from ? since : now, healthySince: origin == from ? healthySince : nil))
         case (.ending(_, _, let cause), .adopted):
             return endAgain(cause, because: "it was being ended when the former supervisor went")
+        case (.suspended, .adopted(let from)):
+            return adoptResumed(from)
         case (.launching(let origin, let since), .foundLost), (.starting(let origin, let since), .foundLost):
             return died(of: .lost, end: .unknown, Incarnation(origin, since), done: false)
         case (.running(let origin, let since, let healthySince), .foundLost):
@@ -70,6 +106,8 @@ extension Draft {
             return gone(.unknown, done: false, cause: cause)
         case (.stopped, .foundLost), (.waiting, .foundLost), (.coolingDown, .foundLost), (.calledForHelp, .foundLost):
             return .act("nothing ran, so nothing is lost: going on as before")
+        case (.suspended(let version, _, let until), .foundLost):
+            return staySuspended(version, until: until)
 
         // MARK: Launching
 
@@ -88,7 +126,8 @@ extension Draft {
             // It has shown life since. Launching again on this word could make two of it.
             return .nothing("late news: it runs")
         case (.stopped, .launched), (.waiting, .launched), (.coolingDown, .launched), (.calledForHelp, .launched),
-            (.stopped, .launchFailed), (.waiting, .launchFailed), (.coolingDown, .launchFailed), (.calledForHelp, .launchFailed):
+            (.stopped, .launchFailed), (.waiting, .launchFailed), (.coolingDown, .launchFailed), (.calledForHelp, .launchFailed),
+            (.suspended, .launched), (.suspended, .launchFailed):
             return .nothing("late news of a launch: nothing of it is left")
 
         // MARK: Signs of life
@@ -117,10 +156,13 @@ extension Draft {
         case (.ending, .signOfLife), (.ending, .progressed):
             return .nothing("late news: it is being ended")
         case (.stopped, .signOfLife), (.waiting, .signOfLife), (.coolingDown, .signOfLife), (.calledForHelp, .signOfLife),
-            (.stopped, .progressed), (.waiting, .progressed), (.coolingDown, .progressed), (.calledForHelp, .progressed):
+            (.stopped, .progressed), (.waiting, .progressed), (.coolingDown, .progressed), (.calledForHelp, .progressed),
+            (.suspended, .signOfLife), (.suspended, .progressed):
             return .nothing("late news of an incarnation that is gone")
         case (.stopped, .stored), (.waiting, .stored), (.coolingDown, .stored), (.calledForHelp, .stored):
             return .nothing("late news: the version counts when the next start is chosen")
+        case (.suspended, .stored):
+            return .nothing("late news: it comes back from the version it is suspended in")
 
         // MARK: Trouble
 
@@ -138,7 +180,7 @@ extension Draft {
             return end(.reportedFailure(text), Incarnation(origin, since), healthyUntil: now)
         case (.running(let origin, let since, let healthySince), .reportedFailure(let text)):
             return end(.reportedFailure(text), Incarnation(origin, since, healthySince), healthyUntil: now)
-        case (.stopped, .ended), (.waiting, .ended), (.coolingDown, .ended), (.calledForHelp, .ended):
+        case (.stopped, .ended), (.waiting, .ended), (.coolingDown, .ended), (.calledForHelp, .ended), (.suspended, .ended):
             return .nothing("double news: it is known to be gone")
         case (.launching, .missedHeartbeat), (.launching, .reportedFailure):
             return .nothing("late news of the incarnation before: a new one is being launched")
@@ -146,12 +188,13 @@ extension Draft {
             return .nothing("late news: it is being ended")
         case (.stopped, .missedHeartbeat), (.waiting, .missedHeartbeat), (.coolingDown, .missedHeartbeat),
             (.calledForHelp, .missedHeartbeat), (.stopped, .reportedFailure), (.waiting, .reportedFailure),
-            (.coolingDown, .reportedFailure), (.calledForHelp, .reportedFailure):
+            (.coolingDown, .reportedFailure), (.calledForHelp, .reportedFailure), (.suspended, .missedHeartbeat),
+            (.suspended, .reportedFailure):
             return .nothing("late news of an incarnation that is gone")
 
         // MARK: The timer
 
-        case (.stopped, .timerFired):
+        case (.stopped, .timerFired), (.suspended, .timerFired):
             return .nothing("a timer of before: nothing is planned")
         case (.launching, .timerFired), (.running, .timerFired), (.ending, .timerFired):
             return look()

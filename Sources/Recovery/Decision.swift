@@ -7,6 +7,13 @@ public enum AgentEvent: Hashable, Sendable, Codable {
     case wantedStopped
     /// Stop what runs, then start from there. `from` nil: as `wantedRunning`.
     case wantedRestart(from: Origin?)
+    /// The operator wants it on disk, and what it is has just been stored as this version; since then it stands still. Of one that is suspended
+    /// already: its own version again, and perhaps another time.
+    case wantedSuspended(in: VersionNumber, until: WallTime?)
+    /// The time it was suspended until has come.
+    case resumeDue
+    /// The supervisor itself was told to end: what runs is stopped with it, what is suspended stays so.
+    case supervisorEnds
     /// A sandbox of a former supervisor was found alive.
     case adopted(from: Origin)
     /// A former supervisor's journal says it ran, and nothing of it is left.

@@ -62,7 +62,8 @@ extension Draft {
     func nextWake() -> Moment? {
         var due: [Moment] = []
         switch state.phase {
-        case .stopped: return nil
+        // The end of a suspension is a time of the calendar, which its performer watches.
+        case .stopped, .suspended: return nil
         case .launching, .ending: break
         case .starting(_, let since): due.append(since + settings.startWithin)
         case .running(_, let since, _):

@@ -73,6 +73,9 @@ private struct LadderWalk {
             now = max(now, until)
             return (.timerFired, "the cool-down is over")
         case .calledForHelp: return nil
+        case .suspended(_, _, let until):
+            guard steps.isEmpty else { return nil }
+            return until == nil ? (.wantedRunning(from: nil), "it is resumed") : (.resumeDue, "the time it is suspended until has come")
         }
     }
 

@@ -103,7 +103,8 @@ extension Draft {
     mutating func endAgain(_ cause: EndingCause, because why: String) -> Answer {
         switch cause {
         case .operatorStop, .operatorRestart: actions.append(.stop(checkpointFirst: false, within: settings.stopWithin))
-        case .fault: actions.append(.kill)
+        // What it is, is on disk: whatever else it did would be done twice.
+        case .fault, .operatorSuspend: actions.append(.kill)
         }
         return .act("ending it: \(why)")
     }
@@ -120,9 +121,11 @@ extension Draft {
 
     /// What was being ended is gone. `end` nil: it never came up.
     mutating func gone(_ end: ProcessEnd?, done: Bool, cause: EndingCause) -> Answer {
-        if let end { state.lastEnd = end }
         state.watched = []
+        if let end { state.lastEnd = end }
         switch cause {
+        case .operatorSuspend(let version, let until):
+            return suspended(end, done: done, in: version, until: until)
         case .operatorStop:
             return stopped(with: end ?? state.lastEnd ?? .exited(0), finished: done ? end : nil)
         case .operatorRestart(let from):

@@ -2,7 +2,8 @@ public import AgentModel
 
 /// The operator's wish. What is, is `Phase`.
 public enum Wanted: String, Hashable, Sendable, Codable {
-    case running, stopped
+    /// `suspended`: on disk, and back when its time comes or somebody wants it up.
+    case running, stopped, suspended
 }
 
 /// Where an agent is in its life. Each case holds only what is true then.
@@ -22,12 +23,17 @@ public enum Phase: Hashable, Sendable, Codable {
     case coolingDown(until: Moment)
     /// The ladder is exhausted and a person was called. `retryAt` nil: parked.
     case calledForHelp(since: Moment, retryAt: Moment?)
+    /// On disk by an operator's wish: nothing of it runs, and what it was is this version, after which it did nothing. It comes back from exactly
+    /// that. `until` is a time of the calendar, for a person said it; nil: until somebody wants it up.
+    case suspended(in: VersionNumber, since: Moment, until: WallTime?)
 }
 
 /// Why the runner ends an incarnation.
 public enum EndingCause: Hashable, Sendable, Codable {
     case operatorStop
     case operatorRestart(from: Origin)
+    /// What it is, is stored as this version.
+    case operatorSuspend(in: VersionNumber, until: WallTime?)
     case fault(Fault)
 }
 

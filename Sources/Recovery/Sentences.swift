@@ -44,6 +44,9 @@ private func tenths(_ count: Int64, _ unit: String) -> String {
     count % 10 == 0 ? "\(count / 10) \(unit)" : "\(count / 10).\(count % 10) \(unit)"
 }
 
+/// A time of the calendar without its fraction: `2026-11-22T08:00:00Z`.
+public func words(_ time: WallTime) -> String { String(time.description.prefix { $0 != "." }) + "Z" }
+
 func counted(_ count: Int, _ noun: String) -> String { count == 1 ? "1 \(noun)" : "\(count) \(noun)s" }
 
 func words(_ origin: Origin) -> String {
@@ -71,6 +74,9 @@ extension AgentEvent {
         case .wantedRunning(let from): "the operator wants it up" + (from.map { " " + words($0) } ?? "")
         case .wantedStopped: "the operator wants it down"
         case .wantedRestart(let from): "the operator wants a restart" + (from.map { " " + words($0) } ?? "")
+        case .wantedSuspended(_, let until): "the operator wants it on disk" + (until.map { " until \(words($0))" } ?? "")
+        case .resumeDue: "the time it was suspended until has come"
+        case .supervisorEnds: "its supervisor was told to end"
         case .adopted: "it was found alive by a new supervisor"
         case .foundLost: "a new supervisor found nothing of it"
         case .launched: "it was launched"

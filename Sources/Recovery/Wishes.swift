@@ -31,6 +31,8 @@ extension Draft {
         switch cause {
         case .operatorStop:
             return restartWhenGone(from, origin: origin, since: since)
+        case .operatorSuspend(let version, _):
+            return restartWhenGone(from ?? .version(version), origin: origin, since: since)
         case .operatorRestart, .fault:
             guard let from else { return .nothing("it is started again as soon as it is gone") }
             return restartWhenGone(from, origin: origin, since: since)
@@ -63,7 +65,7 @@ extension Draft {
 
     // MARK: Parts
 
-    private mutating func beginAnew(because reason: String) {
+    mutating func beginAnew(because reason: String) {
         state.wanted = .running
         closeTrouble(because: reason)
         state.cleanStarts = 0

@@ -16,9 +16,17 @@ final class SimulatedSandbox {
     struct Restored {
         var memory: SimulatedAgent.Memory
         var isDead: Bool
+        /// It does not go on.
+        var isStopped = false
+        /// It lacks something it had.
+        var isOtherwise = false
     }
     var restored: Restored?
+    /// What stands here without running.
+    private(set) var stopped: Restored?
     private var awaitsRestore = false
+    private(set) var awaitsMemory = false
+    private var pageTrouble: SimulatedPageTrouble?
 
     init(id: SandboxID, plan: LaunchPlan, machine: SimulatedMachine) {
         self.id = id
@@ -62,9 +70,29 @@ final class SimulatedSandbox {
         machine.say("\(id) is restored to step \(restored.memory.step)")
         tell(.started(pid: pid))
         guard !restored.isDead else { return end(.signaled(11, outOfMemory: false)) }
+        guard !restored.isStopped else { return stopped = restored }
         let agent = SimulatedAgent(sandbox: self, machine: machine)
         self.agent = agent
         agent.goOn(from: restored.memory)
+        if awaitsMemory { machine.after(machine.delay(5...400)) { [self] in pageServerEnds(pageTrouble == nil) } }
+    }
+
+    /// Listens after a while; what it serves it has served some time after the restore.
+    func servePages(_ trouble: SimulatedPageTrouble?) {
+        (awaitsMemory, pageTrouble) = (true, trouble)
+        machine.after(machine.delay(1...30)) { [self] in
+            guard !isGone, endSeen == nil else { return }
+            if trouble == .diesInRestore { return pageServerEnds(false) }
+            tell(.memory(.served))
+        }
+    }
+
+    private func pageServerEnds(_ isComplete: Bool) {
+        guard !isGone, endSeen == nil, awaitsMemory else { return }
+        awaitsMemory = false
+        machine.say("\(id): the page server \(isComplete ? "is done" : "dies")")
+        tell(.memory(isComplete ? .complete : .lost(.signaled(9, outOfMemory: false))))
+        if !isComplete { kill() }
     }
 
     /// The main process ends; the rest of the tree follows.
@@ -74,6 +102,7 @@ final class SimulatedSandbox {
         machine.endCrius(of: id)
         agent?.die()
         agent = nil
+        stopped = nil
         endSeen = end
         machine.after(machine.delay(0...3)) { [self] in tell(.ended(end)) }
         machine.after(machine.delay(4...10)) { [self] in vanish() }
@@ -106,7 +135,7 @@ final class SimulatedSandbox {
 
     func lostSupervisor() {
         agent?.connectionLost()
-        guard !awaitsRestore else {
+        guard !awaitsRestore, plan.purpose == .life else {
             machine.say("\(id) ends: nobody can finish its restore")
             vanishSilently()
             machine.sandboxes[id] = nil

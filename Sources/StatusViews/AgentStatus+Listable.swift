@@ -80,7 +80,7 @@ extension AgentStatus.State {
     public var isAlive: Bool {
         switch self {
         case .starting, .running, .stopping: true
-        case .restoring, .waiting, .stopped, .finished, .coolingDown, .needsHelp, .unsupervised: false
+        case .restoring, .waiting, .stopped, .finished, .suspended, .coolingDown, .needsHelp, .unsupervised: false
         }
     }
 
@@ -89,7 +89,7 @@ extension AgentStatus.State {
         case .running, .finished: .good
         case .starting, .restoring, .stopping, .waiting, .coolingDown: .attention
         case .needsHelp, .unsupervised: .bad
-        case .stopped: .faint
+        case .stopped, .suspended: .faint
         }
     }
 }

@@ -7,6 +7,8 @@ public import AgentModel
 public struct AgentStatus: Hashable, Sendable, Codable {
     public enum State: String, Hashable, Sendable, Codable, CaseIterable {
         case starting, running, restoring, stopping, waiting, stopped, finished
+        /// On disk by an operator's wish, see `suspended`.
+        case suspended
         case coolingDown = "cooling-down"
         case needsHelp = "needs-help"
         /// The status file says it runs and no supervisor does: it died. The agent's sandbox ends itself within the adoption term.
@@ -19,6 +21,18 @@ public struct AgentStatus: Hashable, Sendable, Codable {
         public init(what: String, at: WallTime) {
             self.what = what
             self.at = at
+        }
+    }
+
+    /// Where an agent on disk is, and how long it stays there.
+    public struct Suspension: Hashable, Sendable, Codable {
+        /// What it comes back from.
+        public var version: VersionNumber
+        /// nil: until somebody wants it up.
+        public var until: WallTime?
+        public init(version: VersionNumber, until: WallTime?) {
+            self.version = version
+            self.until = until
         }
     }
 
@@ -37,6 +51,8 @@ public struct AgentStatus: Hashable, Sendable, Codable {
     /// Why it is as it is: the reason of the last decision.
     public var reason: String
     public var next: Next?
+    /// Of an agent that is suspended, with or without a supervisor.
+    public var suspended: Suspension?
     public var lastBeat: WallTime?
     public var step: UInt64?
     /// 0 to 1.
@@ -50,6 +66,8 @@ public struct AgentStatus: Hashable, Sendable, Codable {
     public var latest: CheckpointSummary?
     public var knownGood: VersionNumber?
     public var nextCheckpointAt: WallTime?
+    /// The last version that was restored beside the living agent, to know that it can be; nil: none by this supervisor.
+    public var rehearsal: RehearsalReport?
     /// Keys of effects nobody knows the outcome of.
     public var unknownEffects: [String]
     /// Identity of the open incident.

@@ -20,9 +20,9 @@ public struct EventRow: Hashable, Sendable, Encodable {
         sequence = entry.sequence
         time = entry.time
         switch entry.content {
-        case .decision(_, let event, _, _, _, let decision):
-            kind = event.kind
-            what = event.words
+        case .decision(let before, let event, _, _, _, let decision):
+            kind = event.kind(in: before.phase)
+            what = event.words(in: before.phase)
             reason = decision.reason
             actions = decision.actions.map(\.words)
         case .note(let kind, let text):

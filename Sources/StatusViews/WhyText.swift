@@ -38,7 +38,7 @@ public struct WhyText: Sendable {
             let actions = decision.actions.filter(Self.matters)
             let changes = !actions.isEmpty || before.phase != decision.state.phase || event.kind == "takeover"
             guard changes else { return nil }
-            return Step(time: entry.time, what: event.words, reason: decision.reason, actions: actions.map(\.words))
+            return Step(time: entry.time, what: event.words(in: before.phase), reason: decision.reason, actions: actions.map(\.words))
         }
     }
 

@@ -20,6 +20,10 @@ extension AgentEvent {
         case .wantedRunning(let from): "asked to run" + (from.map { ", from \($0.words)" } ?? "")
         case .wantedStopped: "asked to stop"
         case .wantedRestart(let from): "asked to restart" + (from.map { ", from \($0.words)" } ?? "")
+        case .wantedSuspended(let version, let until):
+            "asked to suspend it, in version \(version)" + (until.map { ", until \(Recovery.words($0))" } ?? "")
+        case .resumeDue: "the time it was suspended until had come"
+        case .supervisorEnds: "its supervisor was told to end"
         case .adopted(let from): "found alive and taken over (it began from \(from.words))"
         case .foundLost: "found lost: the last supervisor is gone and so is the agent"
         case .launched: "launched"
@@ -39,14 +43,24 @@ extension AgentEvent {
     /// One stable word for lists and filters.
     public var kind: String {
         switch self {
-        case .wantedRunning, .wantedStopped, .wantedRestart: "operator"
+        case .wantedRunning, .wantedStopped, .wantedRestart, .wantedSuspended, .supervisorEnds: "operator"
         case .adopted, .foundLost: "takeover"
         case .launched, .launchFailed: "launch"
         case .signOfLife, .progressed: "health"
         case .stored: "checkpoint"
         case .ended, .missedHeartbeat, .reportedFailure: "death"
-        case .timerFired: "timer"
+        case .timerFired, .resumeDue: "timer"
         }
+    }
+}
+
+extension AgentEvent {
+    /// As `words`, and `kind`, of an agent that was in this phase: one that ends on its way to disk has not died.
+    func words(in phase: Phase) -> String { endsSuspending(phase) ? "nothing of it runs any more" : words }
+    func kind(in phase: Phase) -> String { endsSuspending(phase) ? "operator" : kind }
+
+    private func endsSuspending(_ phase: Phase) -> Bool {
+        if case .ending(_, _, .operatorSuspend) = phase, case .ended(_, done: false) = self { true } else { false }
     }
 }
 

@@ -12,6 +12,8 @@ struct Deadlines {
         case dumped
         /// The processes should have been restored from their images.
         case restored
+        /// The rehearsal should be over.
+        case rehearsed
         /// The agent should have ended.
         case stopped
         case heartbeat
@@ -25,6 +27,8 @@ struct Deadlines {
         case diskAgain
         /// Whoever waits for a background start has waited long enough.
         case ready
+        /// The time it is suspended until may have come.
+        case resume
     }
     private var moments: [Kind: Moment] = [:]
 

@@ -6,7 +6,8 @@ internal import OutsideWorld
 
 /// One incarnation while it lasts: what the supervisor knows of it that no decision needs.
 struct Life {
-    let sandbox: SandboxID
+    /// Another one when a lazy restore was begun anew.
+    var sandbox: SandboxID
     let incarnation: UInt64
     let origin: Origin
     let startedAt: WallTime
@@ -66,6 +67,8 @@ struct CheckpointRun {
     var stage: Stage
     /// Images on their way.
     var dump: Dumping?
+    /// Why there are none.
+    var missesImages: String?
     /// The agent's connection and its own number, when it asked by `save`.
     var agentRequest: UInt64?
     /// Operators who wait for the result.
@@ -79,6 +82,8 @@ struct CutKind: Hashable {
     var mode: CheckpointMode
     /// No instruction of the agent runs after the cut, if its processes are part of it; it is stopped then.
     var stops = false
+    /// It is put to disk by it: what comes after the cut is decided by whoever asked, and until then it stands.
+    var suspends = false
 
     /// One cut does for both who asked.
     func serves(_ other: CutKind) -> Bool { self == other || (stops == other.stops && mode == .auto && other.mode == .cooperative) }
@@ -133,4 +138,6 @@ struct LaunchRun {
     var isWithoutImages = false
     /// Another try of a launch that was counted already.
     var isAgain = false
+    /// The memory that was to come later did not: all of it comes first.
+    var isEager = false
 }

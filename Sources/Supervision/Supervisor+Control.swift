@@ -14,22 +14,37 @@ enum OwedReply: Equatable {
     case launch(from: Origin?)
     /// The agent runs from this version.
     case restore(VersionNumber)
+    /// It is on disk, and nothing of it is left running.
+    case suspend
+    /// The agent runs from the version it was suspended in.
+    case resume(VersionNumber)
 
     /// What was asked for is a start from this version and no other.
     func isFor(_ version: VersionNumber) -> Bool {
         switch self {
-        case .stop: false
+        case .stop, .suspend: false
         case .launch(let asked): asked == .version(version)
-        case .restore(let asked): asked == version
+        case .restore(let asked), .resume(let asked): asked == version
         }
     }
 
     /// A start from there is what was asked for.
     func isMet(by origin: Origin) -> Bool {
         switch self {
-        case .stop: false
+        case .stop, .suspend: false
         case .launch(let asked): asked == nil || asked == origin
-        case .restore(let asked): origin == .version(asked)
+        case .restore(let asked), .resume(let asked): origin == .version(asked)
+        }
+    }
+
+    /// What could not be done, and the code where the fault has none of its own.
+    func failure(of agent: AgentName) -> (doing: String, code: String) {
+        switch self {
+        case .stop: ("stop '\(agent)'", "E-STOP-FAILED")
+        case .launch: ("restart '\(agent)'", "E-RESTART-FAILED")
+        case .restore(let version): ("restore '\(agent)@\(version)'", "E-RESTORE-FAILED")
+        case .suspend: ("suspend '\(agent)'", "E-SUSPEND-FAILED")
+        case .resume(let version): ("resume '\(agent)' from version \(version)", "E-RESUME-FAILED")
         }
     }
 }
@@ -70,6 +85,8 @@ extension Supervisor {
         case .status: reply(.status(statusText()), to: id)
         case .checkpoint(let wait, let mode, let stop):
             operatorCheckpoint(id, wait: wait, CutKind(mode: mode ?? spec.checkpoint.mode, stops: stop))
+        case .suspend(let until): operatorSuspend(id, until: until)
+        case .resume: operatorResume(id)
         case .stop(let checkpoint):
             if !checkpoint { skipCheckpointOnStop = true }
             inbox.append(.wantedStopped)
@@ -93,6 +110,7 @@ extension Supervisor {
     }
 
     private func operatorCheckpoint(_ id: ConnectionID, wait: Bool, _ kind: CutKind) {
+        if let why = whyNotOnDisk("checkpoint") { return reply(.failed(code: "E-AGENT-SUSPENDED", sentence: why), to: id) }
         // Whoever wants it stopped waits until it is.
         guard beginCheckpoint(.operator, kind, operators: wait ? [id] : []) != nil else {
             if !wait { fail([id], code: "E-AGENT-NOT-RUNNING", notRunning) }
@@ -159,18 +177,20 @@ extension Supervisor {
 
     func fail(_ id: ConnectionID, _ owed: OwedReply, _ why: String, code: String? = nil, next: String? = nil) {
         switch owed {
-        case .stop: break
-        case .launch: failOwed(id, code: code ?? "E-RESTART-FAILED", "restart '\(agent)'", why, next)
-        case .restore(let version):
-            dropScope()
-            failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why, next)
+        case .stop: return
+        case .restore: dropScope()
+        case .launch, .suspend, .resume: break
         }
+        let failure = owed.failure(of: agent)
+        failOwed(id, code: code ?? failure.code, failure.doing, why, next)
     }
 
     /// The version somebody asked for cannot be had; what recovery does instead is not what was asked for.
     func failOwedRestore(of version: VersionNumber, _ why: String, code: String? = nil) {
         for (id, owed) in repliesOwed where owed.isFor(version) {
-            failOwed(id, code: code ?? "E-RESTORE-FAILED", "restore '\(agent)@\(version)'", why)
+            let resumes = owed == .resume(version)
+            let failure = (resumes ? owed : .restore(version)).failure(of: agent)
+            failOwed(id, code: code ?? failure.code, failure.doing, why)
         }
     }
 
@@ -202,6 +222,8 @@ extension ControlRequest {
         case .stop: .stop
         case .restart(let origin): .launch(from: origin)
         case .restore(let version, _, _): .restore(version)
+        case .suspend: .suspend
+        case .resume: .launch(from: nil)
         case .status, .checkpoint, .settleEffect, .pin, .mark: nil
         }
     }

@@ -86,6 +86,9 @@ extension Supervisor {
         } else if recovery.wanted == .stopped {
             // It was being stopped when its supervisor went; whoever starts this one wants it up.
             inbox.append(.wantedRestart(from: nil))
+        } else if case .ending(_, _, .operatorSuspend(_, nil)) = recovery.phase {
+            // It was on its way to disk, until somebody wants it up: that is now.
+            inbox.append(.wantedRunning(from: nil))
         }
         resumeSpeaker(of: adopted.incarnation)
         armHeartbeat()
@@ -117,6 +120,12 @@ extension Supervisor {
         } else if let from = request.startFrom {
             // A restart ends what the journal takes for alive before it begins; nothing lives, so that is at once.
             inbox.append(phase.isLive ? .wantedRestart(from: from) : .wantedRunning(from: from))
+            // What the last supervisor was just ending is gone, and nobody else will say so.
+            if case .ending = phase { inbox.append(.foundLost) }
+        } else if case .suspended(_, _, let until) = phase {
+            goOnSuspended(until: until)
+        } else if case .ending(_, _, .operatorSuspend(_, let until)) = phase {
+            goOnSuspended(until: until)
         } else if phase.isLive {
             // Told to stop when the former supervisor went: whoever starts this one wants it up again.
             if recovery.wanted == .stopped { inbox.append(.wantedRunning(from: nil)) }
@@ -140,7 +149,7 @@ extension Supervisor {
             }
         }
         switch recovery.phase {
-        case .stopped, .waiting, .coolingDown, .calledForHelp: failOwedLaunch(couldNotStart ?? reason)
+        case .stopped, .waiting, .coolingDown, .calledForHelp, .suspended: failOwedLaunch(couldNotStart ?? reason)
         case .launching, .starting, .running, .ending: break
         }
     }
@@ -165,6 +174,7 @@ extension Supervisor {
         statusChanged = true
         for action in decision.actions { perform(action) }
         followIncident(event, decision)
+        followSuspension()
         sayReadyWhenNothingIsToBeWaitedFor()
     }
 
@@ -175,7 +185,7 @@ extension Supervisor {
         switch recovery.phase {
         case .launching, .stopped: break
         case .starting, .running, .ending: sayReady()
-        case .waiting, .coolingDown, .calledForHelp:
+        case .waiting, .coolingDown, .calledForHelp, .suspended:
             if !hasStartedAgent, let couldNotStart {
                 sayNotStarted(couldNotStart)
             } else if !recovery.phase.isShortPause {
@@ -239,7 +249,7 @@ extension Phase {
     var isLive: Bool {
         switch self {
         case .launching, .starting, .running, .ending: true
-        case .stopped, .waiting, .coolingDown, .calledForHelp: false
+        case .stopped, .waiting, .coolingDown, .calledForHelp, .suspended: false
         }
     }
     /// A start that waits is soon tried.
@@ -248,7 +258,7 @@ extension Phase {
     var coming: Origin? {
         switch self {
         case .launching(let origin, _), .waiting(let origin, _), .ending(_, _, .operatorRestart(let origin)): origin
-        case .stopped, .starting, .running, .ending, .coolingDown, .calledForHelp: nil
+        case .stopped, .starting, .running, .ending, .coolingDown, .calledForHelp, .suspended: nil
         }
     }
     /// What the living incarnation began from.
@@ -256,6 +266,7 @@ extension Phase {
         switch self {
         case .launching(let origin, _), .starting(let origin, _), .running(let origin, _, _), .ending(let origin, _, _): origin
         case .waiting(let origin, _): origin
+        case .suspended(let version, _, _): .version(version)
         case .stopped, .coolingDown, .calledForHelp: nil
         }
     }

@@ -31,6 +31,7 @@ extension Supervisor {
         }
         do throws(CriuFault) {
             var request = DumpRequest(sandbox: life.sandbox, agent: pid, images: opened.images, leavesRunning: !run.kind.stops)
+            request.tcp = spec.checkpoint.tcp == .keep ? .keep : .close
             request.room = min(spec.checkpoint.sizeLimit, (try? world.store.freeSpace()) ?? ByteCount(.max))
             let job = try driver.dump(request)
             checkpointRun?.dump = Dumping(job: job, opened: opened, point: point, forced: forced, began: began)
@@ -58,7 +59,8 @@ extension Supervisor {
 
     /// In mode `process` there is no version then.
     private func withoutImages(_ point: SafePoint?, forced: Bool, _ obstacle: Obstacle) {
-        if !obstacle.passes { warn("process", "checkpoints of '\(agent)' hold no image of its processes: \(obstacle.why)") }
+        // Told when there is a version without: on a full disk there will be none, which is told as such.
+        if !obstacle.passes { checkpointRun?.missesImages = obstacle.why }
         note("checkpoint", "no process part: \(obstacle.why)")
         guard checkpointRun?.kind.mode == .process else { return cutWithoutImages(point, forced: forced, because: obstacle.why) }
         abortCheckpoint(
@@ -116,7 +118,6 @@ extension Supervisor {
             staged.images = MadeImages(
                 tree: images.tree, frozen: images.statistics.frozen.inMicroseconds, kernel: request.facts.kernelRelease,
                 startedWith: digest(ofStartOf: agentsSpec))
-            clearWarning("process")
             checkpointRun?.stage = .committing
             commit(staged)
         case .failure(let fault)?: checkpointFailed(fault)
@@ -143,6 +144,12 @@ extension Supervisor {
     private func endDump(_ dump: Dumping) {
         deadlines[.dumped] = nil
         forgiveSilence(since: dump.began)
+    }
+
+    /// A version is stored. Said once, until one has images again.
+    func tellMissingImages(_ run: CheckpointRun, _ summary: CheckpointSummary) {
+        if summary.parts.process { return clearWarning("process") }
+        if let why = run.missesImages { warn("process", "checkpoints of '\(agent)' hold no image of its processes: \(why)") }
     }
 
     // MARK: A last cut

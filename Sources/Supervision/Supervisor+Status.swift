@@ -82,6 +82,7 @@ extension Supervisor {
         status.origin = recovery.phase.origin
         status.lastEnd = lastEnd
         status.next = next(calendar)
+        if case .suspended(let version, _, let until) = recovery.phase { status.suspended = .init(version: version, until: until) }
         if let life {
             status.pid = life.pid
             status.startedAt = life.startedAt
@@ -99,6 +100,7 @@ extension Supervisor {
         status.latest = versions.last { $0.kind == .checkpoint }
         status.knownGood = versions.last { $0.isKnownGood }?.version
         status.nextCheckpointAt = life == nil ? nil : nextCheckpointAt
+        status.rehearsal = lastRehearsal
         status.unknownEffects = ledger.unknownKeys(running: life?.incarnation)
         status.incident = incident.flatMap { $0.toTell.contains(.closed) ? nil : $0.value.id }
         status.warnings = warnings.values.sorted()
@@ -116,6 +118,7 @@ extension Supervisor {
         case .waiting: .waiting
         case .coolingDown: .coolingDown
         case .calledForHelp: .needsHelp
+        case .suspended: .suspended
         }
     }
 
@@ -125,7 +128,8 @@ extension Supervisor {
         case .coolingDown(let until): AgentStatus.Next(what: "start again after the cool-down", at: calendar(until))
         case .calledForHelp(_, .some(let at)): AgentStatus.Next(what: "try again", at: calendar(at))
         case .running: nextCheckpointAt.map { AgentStatus.Next(what: "checkpoint", at: $0) }
-        case .stopped, .launching, .starting, .ending, .calledForHelp: nil
+        case .suspended(_, _, .some(let until)): AgentStatus.Next(what: "resume", at: until)
+        case .stopped, .launching, .starting, .ending, .calledForHelp, .suspended: nil
         }
     }
 

@@ -22,7 +22,7 @@ public func supervise(_ request: SupervisorRequest, in world: any World) throws(
 }
 
 /// One agent's supervisor. Everything happens on the loop's thread: an event is taken, decided, written down, performed.
-/// Parts: +Decisions (the ladder), +Launch, +Checkpoint, +Agent (protocol), +Control (operator), +Status, +Incident, +Hooks.
+/// Parts: +Decisions (the ladder), +Launch, +Checkpoint, +Agent (protocol), +Control (operator), +Suspend, +Status, +Incident, +Hooks.
 public final class Supervisor {
     let request: SupervisorRequest
     let spec: AgentSpec
@@ -59,6 +59,10 @@ public final class Supervisor {
     /// Of cuts that were the last: answered when the supervisor ends, as for a stop.
     var repliesAtEnd: [(ConnectionID, ControlReply)] = []
     var imageRestore: ImageRestore?
+    var rehearsal: RehearsalRun?
+    var lastRehearsal: RehearsalReport?
+    /// When the last one began; nil: none in this life.
+    var rehearsedAt: Moment?
     /// Looked for when it is first needed.
     var criuFound: CriuFinding?
     /// An interrupted roll-back is being finished: news and wishes wait, for nothing may be decided on a workspace in between.
@@ -217,6 +221,7 @@ public final class Supervisor {
         checkpointRun = nil
         checkpointWishes = []
         imageRestore = nil
+        rehearsal = nil
     }
 
     private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
@@ -234,6 +239,7 @@ public final class Supervisor {
     private func take(_ event: WorldEvent) {
         hearDump(event)
         hearRestore(event)
+        hearRehearsal(event)
         switch event {
         case .signal(let number): signalled(number)
         case .sandbox(let id, let news): sandbox(id, news)
@@ -257,6 +263,7 @@ public final class Supervisor {
         case .prepared: prepareTimedOut()
         case .dumped: dumpTimedOut()
         case .restored: restoreTimedOut()
+        case .rehearsed: rehearsalTimedOut()
         case .stopped: stopTimedOut()
         case .heartbeat: heartbeatDue()
         case .hello: helloDue()
@@ -264,6 +271,7 @@ public final class Supervisor {
         case .report: writeReport()
         case .diskAgain: diskAgain()
         case .ready: sayReady()
+        case .resume: resumeWhenDue()
         }
     }
 
@@ -287,6 +295,7 @@ public final class Supervisor {
     /// SIGTERM and SIGINT: checkpoint, stop, end with the agent's status. SIGUSR1: checkpoint now. SIGHUP: nothing to read anew yet.
     private func signalled(_ number: Int32) {
         switch number {
+        case 15 where isOnDisk, 2 where isOnDisk: endOnDisk()
         case 15, 2:
             inbox.append(.wantedStopped)
             guard timesAskedToStop > 0 else {

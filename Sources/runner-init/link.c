@@ -38,6 +38,8 @@ void link_report(struct init *init, enum sandbox_report_kind kind) {
         .error = init->fault.error,
         .index = init->fault.index,
         .empty = init->empty,
+        .terminal = init->terminal >= 0,
+        .pages = kind == SANDBOX_HELLO ? init->pages > 0 : init->pages_status,
     };
     int handles[4];
     size_t count = 0;
@@ -48,6 +50,7 @@ void link_report(struct init *init, enum sandbox_report_kind kind) {
         handles[count++] = init->out;
         handles[count++] = init->err;
     }
+    if (kind == SANDBOX_TERMINAL) handles[count++] = init->terminal;
     if ((kind == SANDBOX_HELLO && init->phase <= SANDBOX_RUNNING) || kind == SANDBOX_STARTED)
         if (init->agent_handle >= 0) handles[count++] = init->agent_handle;
     bool sent = send_report(init->link, &report, handles, count);
@@ -63,12 +66,32 @@ void link_lose(struct init *init) {
     if (init->plan.head.adopt_within >= 0 && !init->stopping) init->adopt_until = now_ms() + init->plan.head.adopt_within;
 }
 
-int link_order(struct init *init) {
+static void take_gifts(struct msghdr *message, struct gifts *gifts) {
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+        gifts->count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(gifts->descriptors, CMSG_DATA(head), gifts->count * sizeof(int));
+    }
+}
+
+int link_order(struct init *init, struct gifts *gifts) {
     struct sandbox_order order;
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof gifts->descriptors)];
+    } control;
+    struct iovec part = {&order, sizeof order};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    gifts->count = 0;
     // MSG_TRUNC: the packet's real length, so that a longer one is not taken for an order.
-    ssize_t count = recv(init->link, &order, sizeof order, MSG_DONTWAIT | MSG_TRUNC);
+    ssize_t count = recvmsg(init->link, &message, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
-    if (count == (ssize_t)sizeof order && order.wire == SANDBOX_WIRE) return (int)order.kind;
+    if (count >= 0) take_gifts(&message, gifts);
+    if (count == (ssize_t)sizeof order && order.wire == SANDBOX_WIRE) {
+        memcpy(gifts->program, order.program, sizeof gifts->program);
+        gifts->program[sizeof gifts->program - 1] = 0;
+        return (int)order.kind;
+    }
     link_lose(init);
     return 0;
 }
@@ -107,4 +130,5 @@ void link_accept(struct init *init) {
     init->link = newcomer;
     init->adopt_until = -1;
     link_report(init, SANDBOX_HELLO);
+    if (init->terminal >= 0) link_report(init, SANDBOX_TERMINAL);
 }

@@ -35,6 +35,7 @@ static struct fault raise_first_pid(void) {
 /// A sandbox for a restore: process numbers stay low, for CRIU's own processes; the tree brings its numbers along.
 static struct fault await_restore(struct init *init) {
     struct fault fault = view_make(&init->plan);
+    if (!fault.step) fault = terminal_make(init);
     if (fault.step) return fault;
     init->agent = init->plan.head.restore_root;
     init->phase = SANDBOX_AWAITING;
@@ -47,6 +48,7 @@ static struct fault start(struct init *init) {
     if (init->plan.head.restore_root > 0) return await_restore(init);
     bool namespaces = init->plan.head.namespaces;
     struct fault fault = namespaces ? raise_first_pid() : (struct fault){0};
+    if (!fault.step) fault = terminal_make(init);
     if (!fault.step) fault = agent_fork(init);
     if (!fault.step && namespaces) fault = view_make(&init->plan);
     if (!fault.step) agent_go(init);
@@ -96,6 +98,7 @@ static void take_restored(struct init *init) {
         return never_ran(init, (struct fault){SANDBOX_STEP_RESTORED, errno, 0});
     if (!init->root_ended) init->agent_handle = pidfd_open(init->agent, 0);
     init->phase = SANDBOX_RUNNING;
+    pages_guard(init);
     link_report(init, SANDBOX_STARTED);
     shed_start_pages();
     if (!init->root_ended) return;
@@ -151,12 +154,13 @@ static void heed_deadlines(struct init *init) {
         init->kill_at = -1;
         init->clearing = true;
     }
+    if (init->guard_at >= 0 && now >= init->guard_at) pages_guard(init);
     if (init->stopping && init->empty && init->link < 0) leave(init);
 }
 
 static int time_left(const struct init *init) {
-    int64_t at = -1, all[3] = {init->adopt_until, init->kill_at, init->sweep_at};
-    for (int i = 0; i < 3; i++)
+    int64_t at = -1, all[4] = {init->adopt_until, init->kill_at, init->sweep_at, init->guard_at};
+    for (int i = 0; i < 4; i++)
         if (all[i] >= 0 && (at < 0 || all[i] < at)) at = all[i];
     if (at < 0) return -1;
     int64_t left = at - now_ms();
@@ -164,9 +168,12 @@ static int time_left(const struct init *init) {
 }
 
 static void obey(struct init *init) {
-    int order = link_order(init);
+    struct gifts gifts;
+    int order = link_order(init, &gifts);
     if (order == SANDBOX_KILL) init->clearing = true;
+    if (order == SANDBOX_SERVE) pages_serve(init, &gifts);
     if (order == SANDBOX_RESTORED) take_restored(init);
+    for (size_t i = 0; i < gifts.count; i++) close(gifts.descriptors[i]);
     if (order == SANDBOX_ACKNOWLEDGE && init->empty) leave(init);
 }
 
@@ -194,7 +201,8 @@ static _Noreturn void serve(struct init *init, int signals) {
 int main(void) {
     struct init init = {
         .link = SANDBOX_FD_LINK, .listener = SANDBOX_FD_LISTENER, .out = SANDBOX_FD_OUT_READ, .err = SANDBOX_FD_ERR_READ,
-        .freezer = -1, .start = -1, .agent_handle = -1, .phase = SANDBOX_STARTING, .adopt_until = -1, .kill_at = -1, .sweep_at = -1,
+        .freezer = -1, .terminal = -1, .start = -1, .agent_handle = -1, .phase = SANDBOX_STARTING, .adopt_until = -1, .kill_at = -1, .sweep_at = -1,
+        .guard_at = -1,
     };
     (void)!chdir("/");
     setsid();  // what the terminal sends to the runner is not for the sandbox

@@ -14,6 +14,7 @@ bool tree_reap(struct init *init) {
         pid_t pid = waitpid(-1, &status, WNOHANG);
         if (pid == 0) return true;
         if (pid < 0) return errno != ECHILD;
+        if (pid == init->pages) pages_ended(init, status);
         if (pid != init->agent) continue;
         if (init->phase == SANDBOX_AWAITING) {
             // It is told once the restore is said to be finished: until then a root that dies is the restore's affair.

@@ -12,6 +12,7 @@ private let requests: [ControlRequest] = [
     .restart(from: .clean), .restart(from: .version(VersionNumber(4))), .restore(VersionNumber(4), workspace: true, state: true),
     .restore(VersionNumber(4), workspace: true, state: false), .restore(VersionNumber(4), workspace: false, state: true),
     .settleEffect(key: "pay\n-1", happened: true, result: "ok"), .settleEffect(key: "k", happened: false, result: nil),
+    .suspend(until: nil), .suspend(until: WallTime(seconds: 1_795_250_280)), .resume,
     .pin(VersionNumber(4), pinned: true), .mark(VersionNumber(4), .broken, because: "'state': it is missing"),
 ]
 

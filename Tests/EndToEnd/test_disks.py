@@ -56,9 +56,10 @@ def warnings_said(runner):
     return [line for line in runner.text.splitlines() if line.startswith("runner: warning: ")]
 
 
-def test_a_disk_that_fills_up_costs_nothing_but_new_versions(stage):
-    with mounted(stage.store, "-t", "tmpfs", "-o", "size=8m,mode=755", "none"):
-        stage.write_spec(stage.worker("--pace", "0.01"))
+@pytest.mark.parametrize(("size", "checkpoint"), [("8m", {"mode": "cooperative"}), ("200m", {"keep": 3})])
+def test_a_disk_that_fills_up_costs_nothing_but_new_versions(stage, size, checkpoint):
+    with mounted(stage.store, "-t", "tmpfs", "-o", f"size={size},mode=755", "none"):
+        stage.write_spec(stage.worker("--pace", "0.01"), checkpoint=checkpoint)
         runner = stage.run()
         stage.wait_for_checkpoints(2)
         empty = fill(stage.store / "filler")

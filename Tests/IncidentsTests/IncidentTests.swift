@@ -54,7 +54,7 @@ private struct Story {
             case .launching: take(.launched)
             case .starting, .running: take(.ended(.exited(3), done: false), after: 1)
             case .waiting, .coolingDown: fireTimer()
-            case .ending, .stopped, .calledForHelp: return
+            case .ending, .stopped, .calledForHelp, .suspended: return
             }
         }
     }
@@ -189,7 +189,7 @@ private let golden = """
             story.take(.reportedFailure(String(repeating: "long ", count: 1000)), after: 1)
         case .ending: story.take(.ended(.unknown, done: false))
         case .waiting, .coolingDown: story.fireTimer()
-        case .stopped, .calledForHelp: break
+        case .stopped, .calledForHelp, .suspended: break
         }
     }
     var incident = try #require(story.incident)

@@ -13,6 +13,7 @@ struct Oracle {
     private var ending = false
     /// What the operator named since the last launch: only such a version need not be known-good.
     private var asked: Set<Origin> = []
+    private var onDisk: VersionNumber?
     private var trouble = false
     private var calls = 0
     /// Versions that surely died young in this trouble.
@@ -23,7 +24,11 @@ struct Oracle {
     mutating func hear(_ event: AgentEvent, at now: Moment, versions: [CheckpointSummary], probation: Duration) {
         switch event {
         case .wantedRunning(let from), .wantedRestart(let from): if let from { asked.insert(from) }
-        case .wantedStopped, .timerFired: break
+        case .wantedStopped, .supervisorEnds, .timerFired: break
+        // The version it is on disk in is what it is: whatever was said of it since, it comes back from that.
+        case .wantedSuspended(let version, _):
+            if let version = onDisk ?? (busy && !ending ? version : nil) { asked.insert(.version(version)) }
+        case .resumeDue: if let onDisk { asked.insert(.version(onDisk)) }
         case .adopted(let from):
             // How healthy an adopted agent is is not for this bookkeeper to know: take it as healthy.
             if !busy { ending = false }
@@ -57,6 +62,13 @@ struct Oracle {
         check((state.troubleSince != nil) == trouble, "the incident and the trouble differ")
         // An end that was wanted, or well, speaks against nothing.
         if !trouble { failed = [] }
+        if case .suspended(let version, _, _) = state.phase {
+            check(!busy, "suspended while something runs")
+            check(!trouble && state.deaths.isEmpty, "suspended in trouble")
+            onDisk = version
+        } else {
+            onDisk = nil
+        }
         if case .finish = decision.actions.last { check(!busy, "finished while something runs") }
         check(decision.reason.count < 1200 && !decision.reason.isEmpty, "the reason has \(decision.reason.count) characters")
     }

@@ -76,9 +76,11 @@ private struct RandomLife {
             return chance.pick([.launched, .launched, .launched, .launchFailed(.couldNotStart("no"), version: nil), .foundLost])
         case .starting: return chance.pick([.signOfLife, .progressed, end(), .timerFired, stored()])
         case .running:
+            if chance.oneIn(12), case .stored(let version) = stored() { return .wantedSuspended(in: version, until: time()) }
             return chance.pick([.progressed, stored(), stored(), end(), end(), hang(), .reportedFailure("no"), .timerFired, .timerFired])
         case .ending: return chance.pick([end(), end(), .launched, stored(), .foundLost])
         case .waiting, .coolingDown, .calledForHelp: return .timerFired
+        case .suspended: return chance.pick([.resumeDue, .wantedRunning(from: nil), .supervisorEnds])
         }
     }
 
@@ -87,10 +89,11 @@ private struct RandomLife {
         let living: [AgentEvent] = [
             .wantedRunning(from: wish()), .wantedStopped, .wantedRestart(from: wish()), .launched, .signOfLife, .progressed, hang(),
             .reportedFailure(String(repeating: "x", count: 2000)), .timerFired, .stored(VersionNumber(UInt64(chance.below(12)))),
+            .resumeDue, .supervisorEnds, .wantedSuspended(in: VersionNumber(UInt64(1 + chance.below(12))), until: time()),
         ]
         switch scene.state.phase {
         case .launching, .starting, .running, .ending: return chance.pick(living + [.adopted(from: current())])
-        case .stopped, .waiting, .coolingDown, .calledForHelp:
+        case .stopped, .waiting, .coolingDown, .calledForHelp, .suspended:
             return chance.pick(living + [end(), .foundLost, .adopted(from: .clean), .launchFailed(.couldNotStart("late"), version: nil)])
         }
     }
@@ -98,9 +101,11 @@ private struct RandomLife {
     private func current() -> Origin {
         switch scene.state.phase {
         case .launching(let from, _), .starting(let from, _), .running(let from, _, _), .ending(let from, _, _): from
-        case .stopped, .waiting, .coolingDown, .calledForHelp: .clean
+        case .stopped, .waiting, .coolingDown, .calledForHelp, .suspended: .clean
         }
     }
+
+    private mutating func time() -> WallTime? { chance.oneIn(2) ? nil : WallTime(seconds: Int64(chance.below(1000))) }
 
     private mutating func wish() -> Origin? {
         guard chance.oneIn(3) else { return nil }
@@ -181,7 +186,7 @@ private func survivesTheJournal(_ life: RandomLife, seed: UInt64) throws {
                     chance.pick([killed, .ended(.exited(0), done: false), hang, .reportedFailure("no")]), after: Double(chance.below(119)))
             case .ending: scene.take(killed, after: 1)
             case .waiting, .coolingDown: _ = scene.fireTimer()
-            case .stopped, .calledForHelp: steps = 1000
+            case .stopped, .calledForHelp, .suspended: steps = 1000
             }
         }
         #expect(steps == 1000, "seed \(seed) goes on for ever: \(scene.last.reason)")

@@ -6,11 +6,12 @@ import Recovery
 func at(_ seconds: Double) -> Moment { Moment(nanoseconds: Int64(seconds * 1e9)) }
 
 func version(
-    _ number: UInt64, _ standing: Standing = .stored, kind: VersionKind = .checkpoint, cooperative: Bool = true, forced: Bool = false,
-    reason: CheckpointReason = .schedule
+    _ number: UInt64, _ standing: Standing = .stored, kind: VersionKind = .checkpoint, cooperative: Bool = true, process: Bool = false,
+    forced: Bool = false, reason: CheckpointReason = .schedule
 ) -> CheckpointSummary {
     CheckpointSummary(
-        version: VersionNumber(number), kind: kind, parts: VersionParts(cooperative: cooperative, workspace: true), standing: standing,
+        version: VersionNumber(number), kind: kind, parts: VersionParts(cooperative: cooperative, workspace: true, process: process),
+        standing: standing,
         reason: reason, takenAt: WallTime(seconds: Int64(number)), forced: forced, size: ByteCount(1000))
 }
 
@@ -93,6 +94,8 @@ private func brief(_ phase: Phase, _ now: Moment) -> String {
     case .ending(let from, let since, let cause): "ending(\(brief(from)) \(brief(since, now)) \(brief(cause)))"
     case .waiting(let from, let until): "waiting(\(brief(from)) \(brief(until, now)))"
     case .coolingDown(let until): "cooling(\(brief(until, now)))"
+    case .suspended(let version, let since, let until):
+        "suspended(v\(version) \(brief(since, now))\(until.map { " until \($0.seconds)" } ?? ""))"
     case .calledForHelp(let since, let retryAt): "help(\(brief(since, now))\(retryAt.map { " retry\(brief($0, now))" } ?? ""))"
     }
 }
@@ -101,6 +104,7 @@ private func brief(_ cause: EndingCause) -> String {
     switch cause {
     case .operatorStop: "stop"
     case .operatorRestart(let from): "restart-\(brief(from))"
+    case .operatorSuspend(let version, _): "suspend-v\(version)"
     case .fault(let fault): brief(fault)
     }
 }

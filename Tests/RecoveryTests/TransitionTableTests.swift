@@ -12,12 +12,16 @@ private let phases: [(name: String, phase: Phase)] = [
     ("waiting", .waiting(toLaunch: .clean, until: at(1004))),
     ("cooling", .coolingDown(until: at(1600))),
     ("help", .calledForHelp(since: at(900), retryAt: at(4500))),
+    ("suspended", .suspended(in: VersionNumber(41), since: at(990), until: WallTime(seconds: 5000))),
 ]
 
 private let events: [(name: String, event: AgentEvent)] = [
     ("wantedRunning", .wantedRunning(from: nil)),
     ("wantedStopped", .wantedStopped),
     ("wantedRestart", .wantedRestart(from: nil)),
+    ("wantedSuspended", .wantedSuspended(in: VersionNumber(41), until: WallTime(seconds: 9000))),
+    ("resumeDue", .resumeDue),
+    ("supervisorEnds", .supervisorEnds),
     ("adopted", .adopted(from: origin(41))),
     ("foundLost", .foundLost),
     ("launched", .launched),
@@ -37,6 +41,9 @@ private let table = """
     stopped wantedRunning: launching(v41 +0 ms) | launch(v41) timer(-)
     stopped wantedStopped: stopped | timer(-) finish(0)
     stopped wantedRestart: launching(v41 +0 ms) | launch(v41) timer(-)
+    stopped wantedSuspended: stopped | nothing
+    stopped resumeDue: stopped | nothing
+    stopped supervisorEnds: stopped | timer(-) finish(0)
     stopped adopted: ending(v41 +0 ms stop) | stop(cut 10 s) timer(-)
     stopped foundLost: stopped | timer(-)
     stopped launched: stopped | nothing
@@ -51,6 +58,9 @@ private let table = """
     launching wantedRunning: launching(v41 -10 s) | nothing
     launching wantedStopped: ending(v41 +0 ms stop) | stop(10 s) timer(-)
     launching wantedRestart: ending(v41 +0 ms restart-v41) | stop(10 s) timer(-)
+    launching wantedSuspended: launching(v41 -10 s) | nothing
+    launching resumeDue: launching(v41 -10 s) | nothing
+    launching supervisorEnds: ending(v41 +0 ms stop) | stop(10 s) timer(-)
     launching adopted: running(v41 +0 ms) | timer(+2 min)
     launching foundLost: launching(v41 +0 ms) | open(lost) launch(v41) timer(-)
     launching launched: starting(v41 +0 ms) | timer(+60 s)
@@ -65,6 +75,9 @@ private let table = """
     starting wantedRunning: starting(v41 -10 s) | nothing
     starting wantedStopped: ending(v41 +0 ms stop) | stop(10 s) timer(-)
     starting wantedRestart: ending(v41 +0 ms restart-v41) | stop(10 s) timer(-)
+    starting wantedSuspended: ending(v41 +0 ms suspend-v41) | stop(10 s) timer(-)
+    starting resumeDue: starting(v41 -10 s) | nothing
+    starting supervisorEnds: ending(v41 +0 ms stop) | stop(10 s) timer(-)
     starting adopted: starting(v41 +0 ms) | timer(+60 s)
     starting foundLost: launching(v41 +0 ms) | open(lost) launch(v41) timer(-)
     starting launched: starting(v41 -10 s) | nothing
@@ -79,6 +92,9 @@ private let table = """
     running wantedRunning: running(v41 -10 s) | nothing
     running wantedStopped: ending(v41 +0 ms stop) | stop(cut 10 s) timer(-)
     running wantedRestart: ending(v41 +0 ms restart-v41) | stop(cut 10 s) timer(-)
+    running wantedSuspended: ending(v41 +0 ms suspend-v41) | stop(10 s) timer(-)
+    running resumeDue: running(v41 -10 s) | nothing
+    running supervisorEnds: ending(v41 +0 ms stop) | stop(cut 10 s) timer(-)
     running adopted: running(v41 -10 s) | timer(+110 s)
     running foundLost: launching(v41 +0 ms) | open(lost) launch(v41) timer(-)
     running launched: running(v41 -10 s) | nothing
@@ -93,6 +109,9 @@ private let table = """
     ending wantedRunning: ending(v41 -10 s hang) | nothing
     ending wantedStopped: ending(v41 -10 s stop) | timer(-)
     ending wantedRestart: ending(v41 -10 s restart-v41) | close timer(-)
+    ending wantedSuspended: ending(v41 -10 s hang) | nothing
+    ending resumeDue: ending(v41 -10 s hang) | nothing
+    ending supervisorEnds: ending(v41 -10 s stop) | timer(-)
     ending adopted: ending(v41 -10 s hang) | kill timer(-)
     ending foundLost: launching(v38 +0 ms) | launch(v38) timer(-)
     ending launched: ending(v41 -10 s hang) | kill timer(-)
@@ -107,6 +126,9 @@ private let table = """
     waiting wantedRunning: launching(v41 +0 ms) | close launch(v41) timer(-)
     waiting wantedStopped: stopped | close timer(-) finish(0)
     waiting wantedRestart: launching(v41 +0 ms) | close launch(v41) timer(-)
+    waiting wantedSuspended: waiting(clean +4 s) | nothing
+    waiting resumeDue: waiting(clean +4 s) | nothing
+    waiting supervisorEnds: stopped | close timer(-) finish(0)
     waiting adopted: running(v41 +0 ms) | timer(+2 min)
     waiting foundLost: waiting(clean +4 s) | timer(+4 s)
     waiting launched: waiting(clean +4 s) | nothing
@@ -121,6 +143,9 @@ private let table = """
     cooling wantedRunning: launching(v41 +0 ms) | close launch(v41) timer(-)
     cooling wantedStopped: stopped | close timer(-) finish(0)
     cooling wantedRestart: launching(v41 +0 ms) | close launch(v41) timer(-)
+    cooling wantedSuspended: cooling(+10 min) | nothing
+    cooling resumeDue: cooling(+10 min) | nothing
+    cooling supervisorEnds: stopped | close timer(-) finish(0)
     cooling adopted: running(v41 +0 ms) | timer(+2 min)
     cooling foundLost: cooling(+10 min) | timer(+10 min)
     cooling launched: cooling(+10 min) | nothing
@@ -135,6 +160,9 @@ private let table = """
     help wantedRunning: launching(v41 +0 ms) | close launch(v41) timer(-)
     help wantedStopped: stopped | close timer(-) finish(0)
     help wantedRestart: launching(v41 +0 ms) | close launch(v41) timer(-)
+    help wantedSuspended: help(-100 s retry+58.3 min) | nothing
+    help resumeDue: help(-100 s retry+58.3 min) | nothing
+    help supervisorEnds: stopped | close timer(-) finish(0)
     help adopted: running(v41 +0 ms) | timer(+2 min)
     help foundLost: help(-100 s retry+58.3 min) | timer(+58.3 min)
     help launched: help(-100 s retry+58.3 min) | nothing
@@ -146,13 +174,30 @@ private let table = """
     help missedHeartbeat: help(-100 s retry+58.3 min) | nothing
     help reportedFailure: help(-100 s retry+58.3 min) | nothing
     help timerFired: help(-100 s retry+58.3 min) | timer(+58.3 min)
+    suspended wantedRunning: launching(v41 +0 ms) | launch(v41) timer(-)
+    suspended wantedStopped: stopped | timer(-) finish(0)
+    suspended wantedRestart: launching(v41 +0 ms) | launch(v41) timer(-)
+    suspended wantedSuspended: suspended(v41 -10 s until 9000) | timer(-)
+    suspended resumeDue: launching(v41 +0 ms) | launch(v41) timer(-)
+    suspended supervisorEnds: suspended(v41 -10 s until 5000) | timer(-) finish(0)
+    suspended adopted: running(v41 +0 ms) | timer(+2 min)
+    suspended foundLost: suspended(v41 -10 s until 5000) | timer(-)
+    suspended launched: suspended(v41 -10 s until 5000) | nothing
+    suspended launchFailed: suspended(v41 -10 s until 5000) | nothing
+    suspended signOfLife: suspended(v41 -10 s until 5000) | nothing
+    suspended progressed: suspended(v41 -10 s until 5000) | nothing
+    suspended stored: suspended(v41 -10 s until 5000) | nothing
+    suspended ended: suspended(v41 -10 s until 5000) | nothing
+    suspended missedHeartbeat: suspended(v41 -10 s until 5000) | nothing
+    suspended reportedFailure: suspended(v41 -10 s until 5000) | nothing
+    suspended timerFired: suspended(v41 -10 s until 5000) | nothing
     """
 
 @Test(arguments: phases.indices) func aDecisionForEveryPair(_ index: Int) throws {
     let (phaseName, phase) = phases[index]
     var state = RecoveryState()
     state.phase = phase
-    state.wanted = phaseName == "stopped" ? .stopped : .running
+    state.wanted = phaseName == "stopped" ? .stopped : phaseName == "suspended" ? .suspended : .running
     state.passedOver = [VersionSpan(above: VersionNumber(41), through: VersionNumber(44))]
     if ["ending", "waiting", "cooling", "help"].contains(phaseName) {
         let hang = Fault.missedHeartbeat(silentFor: .seconds(30))

@@ -42,6 +42,30 @@ extension ErrorCode {
         }
     }
 
+    var suspensionEntry: ErrorEntry {
+        switch self {
+        case .agentSuspended:
+            ErrorEntry(
+                "the agent is suspended", .failed, "It is on disk, as the version in the sentence, and nothing of it runs.",
+                remedy: "'runner resume AGENT' brings it back; 'runner status AGENT' tells when it comes back by itself.")
+        case .agentNotSuspended:
+            ErrorEntry(
+                "the agent is not suspended", .failed, "Only an agent that 'runner suspend' put to disk is resumed.",
+                remedy: "'runner status AGENT' tells what it does; 'runner restart AGENT' starts it.")
+        case .suspendFailed:
+            ErrorEntry(
+                "the agent could not be suspended", .failed,
+                "It would not have come back as it was, as the sentence tells, or somebody wished for something else meanwhile. It was not "
+                    + "ended for that.",
+                remedy: "'runner doctor' tells what images of processes need, and an agent with an SDK hands its state over. 'runner stop' "
+                    + "ends it all the same.")
+        default:
+            ErrorEntry(
+                "the suspended agent could not be brought back", .failed, "The supervisor tried, and tells why in the sentence.",
+                remedy: "'runner why AGENT' tells what it did instead; 'runner verify AGENT' which versions are whole.")
+        }
+    }
+
     var supervisorEntry: ErrorEntry {
         switch self {
         case .supervisorDenied:

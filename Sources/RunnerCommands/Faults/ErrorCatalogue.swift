@@ -4,6 +4,7 @@ extension ErrorCode {
         switch self {
         case .usage, .internal, .codeUnknown: generalEntry
         case .effectNoKey, .effectNotOpen, .effectRunning, .effectResult: effectEntry
+        case .agentSuspended, .agentNotSuspended, .suspendFailed, .resumeFailed: suspensionEntry
         case .agentUnknown, .agentHeld, .agentNotRunning, .versionUnknown, .versionBroken, .versionPart: agentEntry
         case .storeMissing, .storeFormat, .storeUnsafe, .storeFull, .storeReadOnly, .storeDenied, .storeIO: storeEntry
         case .checkpointEmpty, .checkpointRefused, .checkpointAborted, .checkpointProcess, .restartFailed, .restoreFailed, .stopFailed,

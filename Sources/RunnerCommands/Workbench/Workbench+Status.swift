@@ -66,6 +66,7 @@ extension Workbench {
     private func withoutSupervisor(_ status: AgentStatus) -> AgentStatus {
         switch status.state {
         case .stopped, .finished, .needsHelp, .unsupervised: return status
+        case .suspended: return suspendedAlone(status)
         case .starting, .running, .restoring, .stopping, .waiting, .coolingDown: break
         }
         var corrected = status
@@ -74,6 +75,15 @@ extension Workbench {
         corrected.nextCheckpointAt = nil
         corrected.reason =
             "its supervisor is gone (it was \(status.state.rawValue)); 'runner run' takes it over or goes on from its last version"
+        return corrected
+    }
+
+    /// It is on disk all the same, and nobody is there who would bring it back when its time comes.
+    private func suspendedAlone(_ status: AgentStatus) -> AgentStatus {
+        var corrected = status
+        corrected.next = nil
+        let waits = status.suspended?.until.map { $0 > machine.wallTime() } ?? false
+        corrected.reason += ". No supervisor runs: 'runner run' \(waits ? "waits for that time" : "brings it back")"
         return corrected
     }
 }

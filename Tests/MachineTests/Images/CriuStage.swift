@@ -21,22 +21,37 @@ let kernelHere = KernelVersion(release: HostProbe.facts(initPath: SandboxFixture
 /// A world of its own in which agents are started, dumped, killed and restored. What they write is kept by line.
 final class CriuStage {
     // In this order: what is left of a failed test is ended by the fixture once the world has let go of it.
-    let world: LinuxWorld
+    private(set) var world: LinuxWorld
+    private(set) var driver: CriuDriver
     let fixture: SandboxFixture
-    let driver: CriuDriver
     private(set) var text: [OutputStream: [UInt8]] = [:]
     /// Who connected to the agents' door.
     private(set) var peers: [PeerCredentials] = []
     private var images = 0
     private var scratches = 0
 
-    init() throws {
+    /// - Parameter needsCriu: false: nothing is dumped in this test, and it runs without CRIU as well.
+    init(needsCriu: Bool = true) throws {
+        let none = CriuProgram(
+            path: "/none", version: CriuVersion(0, 0), features: CriuFeatures(dirtyTracking: false, lazyPages: false, pidfdStore: false))
+        let program = needsCriu ? try #require(criuFinding.chosen) : none
         fixture = try SandboxFixture()
         #expect(KernelFiles.makeDirectories(fixture.place.store) == 0)
-        world = try LinuxWorld(fixture.place, streams: StandardStreams()) { loop, place in
+        world = try Self.makeWorld(fixture.place)
+        driver = CriuDriver(world: world, program: program, kernel: kernelHere)
+    }
+
+    private static func makeWorld(_ place: SupervisorPlace) throws -> LinuxWorld {
+        try LinuxWorld(place, streams: StandardStreams()) { loop, place in
             LinuxSandboxes(loop: loop, place: place, initPath: SandboxFixture.initPath)
         }
-        driver = CriuDriver(world: world, program: try #require(criuFinding.chosen), kernel: kernelHere)
+    }
+
+    /// As if this supervisor had ended: another one comes to the same place.
+    func replaceSupervisor() throws -> AdoptedSandbox? {
+        world = try Self.makeWorld(fixture.place)
+        driver = CriuDriver(world: world, program: driver.program, kernel: kernelHere)
+        return try world.adopt(fixture.agent, doorsDirectory: fixture.place.doors)
     }
 
     // MARK: Events
@@ -54,7 +69,7 @@ final class CriuStage {
         throw NothingCame()
     }
 
-    private func note(_ event: WorldEvent) {
+    func note(_ event: WorldEvent) {
         if case .output(_, let stream, let bytes) = event { text[stream, default: []] += bytes }
         if case .connected(_, .agent, let peer) = event { peers.append(peer) }
     }
@@ -96,7 +111,7 @@ final class CriuStage {
         return path
     }
 
-    private func newScratch() -> String {
+    func newScratch() -> String {
         scratches += 1
         let path = fixture.root + "/hidden/scratch-\(scratches)"
         #expect(KernelFiles.makeDirectories(path, mode: 0o700) == 0)
@@ -105,11 +120,11 @@ final class CriuStage {
 
     /// - Parameter whileStanding: is called while the tree stands still; whether the images are wanted.
     func dump(
-        _ agent: (id: SandboxID, pid: Int32), into images: String, leavesRunning: Bool = true, timeLimit: Duration = .seconds(20),
-        whileStanding: (DumpedTree) throws -> Bool = { _ in true }
+        _ agent: (id: SandboxID, pid: Int32), into images: String, leavesRunning: Bool = true, tcp: TCPHandling = .close,
+        timeLimit: Duration = .seconds(20), whileStanding: (DumpedTree) throws -> Bool = { _ in true }
     ) throws -> Dump {
         let job = try driver.dump(
-            DumpRequest(sandbox: agent.id, agent: agent.pid, images: images, leavesRunning: leavesRunning, timeLimit: timeLimit))
+            DumpRequest(sandbox: agent.id, agent: agent.pid, images: images, leavesRunning: leavesRunning, tcp: tcp, timeLimit: timeLimit))
         return try wait("the dump") { event in
             switch job.take(event) {
             case .standsStill(let tree): job.goOn(keeping: try whileStanding(tree))
@@ -122,10 +137,11 @@ final class CriuStage {
     }
 
     func restore(
-        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, leavesStopped: Bool = false, timeLimit: Duration = .seconds(20)
+        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, leavesStopped: Bool = false, lazily: Bool = false,
+        timeLimit: Duration = .seconds(20), onEvent: (WorldEvent) -> Void = { _ in }
     ) throws -> Restored {
         let request = RestoreRequest(
-            plan: plan, images: images, scratch: newScratch(), tree: tree, leavesStopped: leavesStopped, timeLimit: timeLimit)
+            plan: plan, images: images, scratch: newScratch(), tree: tree, leavesStopped: leavesStopped, isLazy: lazily, timeLimit: timeLimit)
         let job = try driver.restore(request)
         while true {
             let event = world.next(until: job.deadline ?? world.now() + .seconds(30))
@@ -134,10 +150,11 @@ final class CriuStage {
                 continue
             }
             note(event)
+            onEvent(event)
             switch job.take(event) {
             case .restored(let restored): return restored
             case .failed(let fault): throw fault
-            case nil: break
+            case .complete, nil: break
             }
         }
     }
