@@ -85,7 +85,6 @@ extension SimulatedWorld {
     }
 
     public func freeMemory() -> ByteCount? { machine.freeMemory }
-    public func freezer(of id: SandboxID) -> String? { nil }
 }
 
 extension SimulatedMachine {
