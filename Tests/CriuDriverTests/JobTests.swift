@@ -198,6 +198,8 @@ func aRestoreThatFailsLeavesNothing(trouble: (SimulatedCriuTrouble, CriuFault.Ki
     #expect(scene.works())
 }
 
+private let notThere = "could not start CRIU with '/opt/runner-criu/criu': no such file or directory"
+
 @Test(arguments: seeds) func aRehearsalLeavesTheAgentAndItsImagesAlone(seed: UInt64) throws {
     let scene = Scene(seed: seed)
     scene.machine.repeatsNews = 200_000
@@ -215,7 +217,7 @@ func aRestoreThatFailsLeavesNothing(trouble: (SimulatedCriuTrouble, CriuFault.Ki
 
 @Test(
     arguments: [
-        (.missing, .failed(CriuFault(.restore, .couldNotStart("could not start CRIU with '/opt/runner-criu/criu': no such file or directory")))),
+        (.missing, .failed(CriuFault(.restore, .couldNotStart(notThere)))),
         (
             .refusesRestore,
             .failed(
