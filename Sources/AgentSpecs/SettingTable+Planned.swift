@@ -56,7 +56,6 @@ extension SettingTable {
         .planned("limits.nice", .count(-20...19)),
         .planned("network.allow", .texts),
         .planned("network.ports", .texts),
-        .planned("tcp.established", .choice(["close", "keep"])),
         .planned("sandbox.isolation", .choice(["auto", "namespaces", "none"])),
         .planned("sandbox.read_only", .paths),
         .planned("sandbox.hide", .paths),

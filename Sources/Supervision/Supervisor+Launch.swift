@@ -129,7 +129,9 @@ extension Supervisor {
         clearStaging()
         do throws(PlanFault) {
             let planner = LaunchPlanner(spec: spec, facts: request.facts, place: request.launchPlace)
-            return try planner.plan(from: run.origin, incarnation: incarnations)
+            var plan = try planner.plan(from: run.origin, incarnation: incarnations)
+            if request.givesTerminal { plan.terminal = world.terminalSize ?? LaunchPlan.TerminalSize(rows: 24, columns: 80) }
+            return plan
         } catch {
             inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
             return nil
@@ -287,7 +289,7 @@ extension Supervisor {
         case .ended(let end):
             life?.end = end
             // Recorded at once: what is decided about it waits until nothing of the sandbox is left, and that takes the kernel milliseconds.
-            note("ended", "the agent ended: \(end.words)")
+            note("ended", isOnDisk ? "its processes are gone from memory" : "the agent ended: \(end.words)")
         case .vanished: vanished()
         }
     }

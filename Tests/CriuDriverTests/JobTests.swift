@@ -75,7 +75,7 @@ private final class Scene {
             switch job.take(event) {
             case .restored(let restored): return restored
             case .failed(let fault): throw fault
-            case nil: break
+            case .complete, nil: break
             }
         }
     }
@@ -100,8 +100,7 @@ private final class Scene {
         shape.processes = [
             SetShape.Process(
                 pid: 1000, parent: 0, group: 1000, session: 1000, name: "agent", isAlive: true, threads: [1000],
-                descriptors: [SetShape.Descriptor(number: 1, kind: "PIPE", path: nil)],
-                areas: [SetShape.Area(range: 0x10000..<0x11000, protection: 3, isShared: false, path: nil)], pages: 4096)
+                descriptors: [SetShape.Descriptor(number: 1, kind: "PIPE", path: nil)], areas: [], pages: 4096)
         ]
         return shape
     }()
@@ -198,48 +197,6 @@ func aRestoreThatFailsLeavesNothing(trouble: (SimulatedCriuTrouble, CriuFault.Ki
     #expect(scene.works())
 }
 
-private let notThere = "could not start CRIU with '/opt/runner-criu/criu': no such file or directory"
-
-@Test(arguments: seeds) func aRehearsalLeavesTheAgentAndItsImagesAlone(seed: UInt64) throws {
-    let scene = Scene(seed: seed)
-    scene.machine.repeatsNews = 200_000
-    let agent = try scene.launch()
-    let dump = try scene.dump(agent)
-    guard case .rehearsed(let rehearsed) = try scene.rehearse(dump.tree) else { throw CriuFault(.restore, .declined) }
-    #expect(rehearsed.processes == 1)
-    #expect(scene.machine.rehearsals == 0)
-    #expect(scene.works())
-    #expect(scene.machine.mostAtOnce == 1)
-    scene.kill(agent.id)
-    _ = try scene.restore(dump.tree)
-    #expect(scene.works())
-}
-
-@Test(
-    arguments: [
-        (.missing, .failed(CriuFault(.restore, .couldNotStart(notThere)))),
-        (
-            .refusesRestore,
-            .failed(
-                CriuFault(
-                    .restore, .refused(.fileSizeDiffers(path: "/workspace/results", is: 9, was: 4)),
-                    log: ["File workspace/results has bad size 9 (expect 4)"]))
-        ),
-        (.hangsInRestore, .failed(CriuFault(.restore, .timedOut(.seconds(5))))),
-        (.diesInRestore, .failed(CriuFault(.restore, died))),
-        (.restoresDead, .differs(["process 1000 ('agent') is not there"])),
-        (.restoresOtherwise, .differs(["process 1000 ('agent') lacks descriptor 1"])),
-    ] as [(SimulatedCriuTrouble, RehearsalNews)], seeds)
-func aRehearsalFindsWhatCannotBeRestored(trouble: (SimulatedCriuTrouble, RehearsalNews), seed: UInt64) throws {
-    let scene = Scene(seed: seed)
-    let agent = try scene.launch()
-    let dump = try scene.dump(agent)
-    scene.machine.plan(criu: trouble.0)
-    #expect(try scene.rehearse(dump.tree) == trouble.1)
-    #expect(scene.machine.rehearsals == 0)
-    #expect(scene.works())
-}
-
 /// Why a lazy restore was not one; nil: it was.
 private let lazyTroubles: [(pages: SimulatedPageTrouble?, criu: SimulatedCriuTrouble?, because: String?)] = [
     (nil, nil, nil),
@@ -295,6 +252,48 @@ private let lazyTroubles: [(pages: SimulatedPageTrouble?, criu: SimulatedCriuTro
     }
     let killed = ProcessEnd.signaled(9, outOfMemory: false)
     #expect(news.prefix(3) == [.memory(.lost(killed)), .ended(killed), .vanished])
+}
+
+private let notThere = "could not start CRIU with '/opt/runner-criu/criu': no such file or directory"
+
+@Test(arguments: seeds) func aRehearsalLeavesTheAgentAndItsImagesAlone(seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    scene.machine.repeatsNews = 200_000
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    guard case .rehearsed(let rehearsed) = try scene.rehearse(dump.tree) else { throw CriuFault(.restore, .declined) }
+    #expect(rehearsed.processes == 1)
+    #expect(scene.machine.rehearsals == 0)
+    #expect(scene.works())
+    #expect(scene.machine.mostAtOnce == 1)
+    scene.kill(agent.id)
+    _ = try scene.restore(dump.tree)
+    #expect(scene.works())
+}
+
+@Test(
+    arguments: [
+        (.missing, .failed(CriuFault(.restore, .couldNotStart(notThere)))),
+        (
+            .refusesRestore,
+            .failed(
+                CriuFault(
+                    .restore, .refused(.fileSizeDiffers(path: "/workspace/results", is: 9, was: 4)),
+                    log: ["File workspace/results has bad size 9 (expect 4)"]))
+        ),
+        (.hangsInRestore, .failed(CriuFault(.restore, .timedOut(.seconds(5))))),
+        (.diesInRestore, .failed(CriuFault(.restore, died))),
+        (.restoresDead, .differs(["process 1000 ('agent') is not there"])),
+        (.restoresOtherwise, .differs(["process 1000 ('agent') lacks descriptor 1"])),
+    ] as [(SimulatedCriuTrouble, RehearsalNews)], seeds)
+func aRehearsalFindsWhatCannotBeRestored(trouble: (SimulatedCriuTrouble, RehearsalNews), seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    scene.machine.plan(criu: trouble.0)
+    #expect(try scene.rehearse(dump.tree) == trouble.1)
+    #expect(scene.machine.rehearsals == 0)
+    #expect(scene.works())
 }
 
 @Test func whatIsSeenBeforeIsNotTried() throws {

@@ -85,8 +85,8 @@ struct SandboxAdoptionTests {
         let own = try #require(SandboxRecord.read(fixture.place.runtime + "/sandbox"))
         let initHandle = HeldDescriptor(shim_process_open(try #require(record.initProcess?.pid)))
         #expect(record.initProcess != own.initProcess)
-        let (groups, ownGroups) = (record.group?.paths ?? [], own.group?.paths ?? [])
-        #expect(!groups.contains { ownGroups.contains($0) })
+        let (paths, ownPaths) = (Set(record.group?.paths ?? []), Set(own.group?.paths ?? []))
+        #expect(paths.isDisjoint(with: ownPaths))
         driver.kill()
         #expect(ProcessLook.hasEnded(handle: initHandle.number, within: 20_000))
         for path in record.group?.paths ?? [] { #expect(!KernelFiles.isDirectory(path)) }
