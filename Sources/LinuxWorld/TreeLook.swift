@@ -54,7 +54,8 @@ struct TreeLook {
             func size(_ name: String) -> UInt64 { (field(name)?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10 }
             let parent = facts.parent == root ? 1 : Self.numberInside(facts.parent)
             let shape = ProcessSight.Shape(
-                parent: parent, group: number("NSpgid"), session: number("NSsid"), threads: Self.threads(of: pid), areas: Self.areas(of: pid))
+                parent: parent, group: number("NSpgid"), session: number("NSsid"), threads: Self.threads(of: pid),
+                areas: Self.areas(of: pid))
             return ProcessSight(
                 pid: inside, hostPid: pid, name: name, state: facts.state, memoryBytes: size("VmRSS") + size("VmSwap"),
                 descriptors: descriptors(pid), shape: shape)
