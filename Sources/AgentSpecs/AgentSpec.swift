@@ -20,6 +20,7 @@ public struct AgentSpec: Hashable, Sendable, Codable {
     public var checkpoint = Checkpoint()
     public var health = Health()
     public var recovery = RecoverySettings()
+    public var restore = Restore()
     public var stop = Stop()
     public var effects = Effects()
     public var log = Log()
@@ -61,6 +62,7 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var stateLimit: ByteCount = .mebibytes(1024)
         /// Bytes one version may take.
         public var sizeLimit: ByteCount = .mebibytes(10 * 1024)
+        public var tcp: TCP = .close
         /// Workspace paths left out: exact, or a directory ending in '/'.
         public var exclude: [String] = []
         public var rehearsal = Rehearsal()
@@ -78,6 +80,26 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         }
         public var when: When = .auto
         public var every: Duration = .seconds(600)
+        public init() {}
+
+        /// What becomes of established TCP connections in an image of processes.
+        public enum TCP: String, Hashable, Sendable, Codable, CaseIterable {
+            /// They are closed in what is restored, which connects anew.
+            case close
+            /// They go on where the other end still waits.
+            case keep
+        }
+    }
+
+    public struct Restore: Hashable, Sendable, Codable {
+        /// When the memory of restored processes is there.
+        public enum Memory: String, Hashable, Sendable, Codable, CaseIterable {
+            /// Before they run.
+            case eager
+            /// Afterwards: what they touch first.
+            case lazy
+        }
+        public var memory: Memory = .eager
         public init() {}
     }
 

@@ -57,7 +57,6 @@ extension SettingTable {
         .planned("network.mode", .choice(["host", "none", "private"])),
         .planned("network.allow", .texts),
         .planned("network.ports", .texts),
-        .planned("tcp.established", .choice(["close", "keep"])),
         .planned("sandbox.isolation", .choice(["auto", "namespaces", "none"])),
         .planned("sandbox.read_only", .paths),
         .planned("sandbox.hide", .paths),

@@ -173,6 +173,6 @@ extension Manifest {
     var summary: CheckpointSummary {
         CheckpointSummary(
             version: version, kind: kind, parts: parts, reason: reason, takenAt: takenAt, step: step, forced: forced, size: size,
-            frozen: process.map { .microseconds(Int64(clamping: $0.made.frozen)) }, incarnation: incarnation)
+            frozenMicroseconds: process?.made.frozen, incarnation: incarnation)
     }
 }

@@ -48,6 +48,7 @@ public func findBlockers(in tree: TreeSight, version: CriuVersion, kernel: Kerne
                     descriptor, process,
                     TreeFacts(
                         unixInside: inside, unixPeers: tree.unixPeers, hasTerminalMasters: hasMasters,
+                        terminal: tree.terminal,
                         dumpsInternetSockets: version.dumpsInternetSockets(on: kernel)))
             }
     }
@@ -58,6 +59,7 @@ private struct TreeFacts {
     var unixInside: Set<UInt64>
     var unixPeers: [UInt64: UInt64]
     var hasTerminalMasters: Bool
+    var terminal: TerminalSight?
     var dumpsInternetSockets: Bool
 }
 
@@ -94,7 +96,8 @@ private func ofDescriptor(_ descriptor: DescriptorSight, _ process: ProcessSight
     case .blockDevice: return blocker(.device, "is the device '\(descriptor.target)'; CRIU cannot dump it. Close it before a checkpoint")
     case .characterDevice(let major, let minor):
         if major == 5 || (136...143).contains(major) {
-            return tree.hasTerminalMasters ? nil : blocker(.terminal, "is a terminal from outside the sandbox. Start the agent without one")
+            if tree.hasTerminalMasters || tree.terminal?.isSame(major, minor) == true { return nil }
+            return blocker(.terminal, "is a terminal from outside the sandbox. Start the agent without one, or with 'runner run -it'")
         }
         if major == 1, [3, 5, 7, 8, 9].contains(minor) { return nil }  // null, zero, full, random, urandom
         return blocker(.device, "is the device '\(descriptor.target)'; CRIU cannot dump it. Close it before a checkpoint")
@@ -120,6 +123,18 @@ private func ofSocket(_ socket: SocketSight, _ tree: TreeFacts, _ blocker: (Bloc
         return blocker(
             .outsideDatagrams,
             "is a datagram socket connected to the outside (a log daemon?); a restore would hang on it. Close it before a checkpoint")
+    }
+}
+
+extension TerminalSight {
+    /// What CRIU calls it, both at a dump and at a restore.
+    var key: String { "tty[\(String(device, radix: 16)):\(String(fileSystem, radix: 16))]" }
+
+    /// Itself, or what a process calls its controlling terminal (/dev/tty).
+    fileprivate func isSame(_ major: UInt32, _ minor: UInt32) -> Bool {
+        // As glibc's makedev(3) packs them.
+        let number = UInt64(major & 0xfff) << 8 | UInt64(major & ~0xfff) << 32 | UInt64(minor & 0xff) | UInt64(minor & ~0xff) << 12
+        return number == device || (major, minor) == (5, 0)
     }
 }
 

@@ -135,7 +135,7 @@ public final class DumpJob {
             return answer(false)
         }
         tree = DumpedTree(sight, root: tree.root, tcp: request.tcp, criu: program.version)
-        answer(true, external: tree.connections.map { "unix[\($0.inode)]" })
+        answer(true, external: tree.connections.map { "unix[\($0.inode)]" } + [tree.terminal].compactMap(\.self))
     }
 
     private func answer(_ yes: Bool, external: [String] = []) { world.send(CriuRequest.goOn(yes, external: external).packet(), to: criu) }
@@ -171,6 +171,7 @@ extension DumpedTree {
     init(_ sight: TreeSight, root: Int32, tcp: TCPHandling, criu: CriuVersion) {
         self.init(
             root: root, highestProcess: sight.processes.map(\.pid).max() ?? root, outputPipe: sight.heldPipe(.standardOutput),
-            errorPipe: sight.heldPipe(.standardError), connections: sight.outsideConnections(), tcp: tcp, criu: criu)
+            errorPipe: sight.heldPipe(.standardError), connections: sight.outsideConnections(), tcp: tcp, criu: criu,
+            terminal: sight.terminal?.key)
     }
 }

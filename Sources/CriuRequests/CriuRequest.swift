@@ -66,7 +66,7 @@ public struct CriuDump: Hashable, Sendable {
 public struct CriuRestore: Hashable, Sendable {
     /// One of CRIU's own descriptors in place of what the image calls `key`.
     public struct Inherited: Hashable, Sendable {
-        /// `pipe:[1234]` or `socket:[1234]`, with the inode at the time of the dump.
+        /// `pipe:[1234]`, `socket:[1234]` or `tty[8800:1b]`, with the inode at the time of the dump.
         public var key: String
         public var descriptor: Int32
         public init(key: String, descriptor: Int32) {

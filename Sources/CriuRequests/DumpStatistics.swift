@@ -61,7 +61,8 @@ public struct DumpStatistics: Hashable, Sendable, Codable {
         func microseconds(_ time: Duration) -> UInt64 {
             UInt64(max(0, time.components.seconds)) * 1_000_000 + UInt64(max(0, time.components.attoseconds / 1_000_000_000_000))
         }
-        let dump = [0x08] + varint(microseconds(freezing)) + [0x10] + varint(microseconds(frozen)) + [0x38] + varint(pagesWritten)
+        let times = [0x08] + varint(microseconds(freezing)) + [0x10] + varint(microseconds(frozen)) + [0x18, 0, 0x20, 0]
+        let dump = times + [0x28] + varint(pagesWritten) + [0x30, 0, 0x38] + varint(pagesWritten) + [0x48, 0]
         let message = [0x0a] + varint(UInt64(dump.count)) + dump
         let head: [UInt32] = [0x5510_5940, 0x5709_3306, UInt32(message.count)]
         return head.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * UInt32($0))) } } + message

@@ -20,9 +20,11 @@ public struct DumpedTree: Hashable, Sendable, Codable {
     public var connections: [Connection]
     public var tcp: TCPHandling
     public var criu: CriuVersion
+    /// CRIU's key of the terminal that was its controlling one, such as `tty[8800:1b]`. nil: it had pipes.
+    public var terminal: String?
     public init(
         root: Int32, highestProcess: Int32, outputPipe: UInt64?, errorPipe: UInt64?, connections: [Connection], tcp: TCPHandling,
-        criu: CriuVersion
+        criu: CriuVersion, terminal: String? = nil
     ) {
         self.root = root
         self.highestProcess = highestProcess
@@ -31,5 +33,6 @@ public struct DumpedTree: Hashable, Sendable, Codable {
         self.connections = connections
         self.tcp = tcp
         self.criu = criu
+        self.terminal = terminal
     }
 }

@@ -27,6 +27,15 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
             self.processLimit = processLimit
         }
     }
+    /// Lines and columns.
+    public struct TerminalSize: Hashable, Sendable, Codable {
+        public var rows: UInt16
+        public var columns: UInt16
+        public init(rows: UInt16, columns: UInt16) {
+            self.rows = rows
+            self.columns = columns
+        }
+    }
     /// A directory of the host that is seen inside in the place of another: a private copy of a workspace, under the path that a process
     /// image names. Only with a mount namespace.
     public struct Bind: Hashable, Sendable, Codable {
@@ -91,6 +100,8 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
     /// Signal that asks the agent to end, and how long it has before SIGKILL, also when the sandbox ends it on its own.
     public var stopSignal: Int32
     public var stopDeadline: Duration
+    /// The agent has a terminal of this size for its standard streams. nil: it has pipes.
+    public var terminal: TerminalSize?
     /// What the spec wanted and this host cannot give, a sentence each.
     public var losses: [String]
 
@@ -99,7 +110,7 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
         userID: UInt32? = nil, groupID: UInt32? = nil, isolation: Isolation, controlGroup: ControlGroup? = nil, doorsDirectory: String,
         doorsInside: String, hiddenDirectories: [String] = [], binds: [Bind] = [], network: Network = .host, purpose: Purpose = .life,
         openFileLimit: UInt64? = nil, adoptWithin: Duration?, stopSignal: Int32 = 15, stopDeadline: Duration,
-        losses: [String] = []
+        terminal: TerminalSize? = nil, losses: [String] = []
     ) {
         self.agent = agent
         self.origin = origin
@@ -121,6 +132,7 @@ public struct LaunchPlan: Hashable, Sendable, Codable {
         self.adoptWithin = adoptWithin
         self.stopSignal = stopSignal
         self.stopDeadline = stopDeadline
+        self.terminal = terminal
         self.losses = losses
     }
 }

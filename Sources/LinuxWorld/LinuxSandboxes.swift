@@ -265,6 +265,11 @@ package final class LinuxSandboxes: SandboxTable {
                 out: out, err: err, remains: remains, knownMemoryKills: isOver ? 0 : group?.outOfMemoryKills() ?? 0,
                 whenVanished: whenVanished)
         }
+        if hello.terminal == 1, case .report(let told, let masters)? = SandboxPacket.receive(link.number, within: Self.helloLimit),
+            sandbox_report_kind(told.kind) == SANDBOX_TERMINAL, let master = masters.first
+        {
+            sandboxes[id]?.hold(terminal: master)
+        }
         sandboxes[id]?.begin(hello: hello, agentHandle: handles.first)
         return .taken(AdoptedSandbox(id: id, incarnation: hello.incarnation, pid: sandboxes[id]?.agentPid))
     }

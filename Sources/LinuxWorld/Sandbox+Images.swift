@@ -15,6 +15,7 @@ extension Sandbox {
         guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
         var sight = TreeLook(initPid: pid, initHandle: initHandle.number, for: purpose).sight()
         sight.awaitsMemory = servesPages
+        sight.terminal = terminal?.sight
         for (stream, pipe) in streams {
             var status = stat()
             // Both ends of a pipe have one inode.

@@ -42,6 +42,7 @@ struct SandboxFaults {
             return setUp("allow \(plan?.openFileLimit.map(String.init) ?? "that many") open files", why + ". Ask for fewer")
         case SANDBOX_STEP_USER: return setUp("become the user \(userText)", why)
         case SANDBOX_STEP_STREAMS: return setUp("connect the standard streams", why)
+        case SANDBOX_STEP_TERMINAL: return setUp("make a terminal for the agent", why)
         case SANDBOX_STEP_RESTORED: return LaunchFault(.system, "could not take over the restored agent: \(why)")
         case SANDBOX_STEP_PLAN:
             return LaunchFault(.system, "could not read the launch plan: \(why); 'runner-init' may be of another version")

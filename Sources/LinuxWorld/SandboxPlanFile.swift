@@ -23,6 +23,8 @@ struct SandboxPlanFile {
         head.user = plan.userID.map(Int64.init) ?? -1
         head.group = plan.groupID.map(Int64.init) ?? -1
         head.restore_root = restoreRoot ?? 0
+        head.terminal = plan.terminal == nil ? 0 : 1
+        (head.rows, head.columns) = (plan.terminal?.rows ?? 0, plan.terminal?.columns ?? 0)
         head.has_freezer = group?.freezerFile == nil ? 0 : 1
         head.freezer_version = UInt32(group?.version.rawValue ?? 1)
 

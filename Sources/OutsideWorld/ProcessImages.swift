@@ -19,6 +19,8 @@ public struct CriuStart: Hashable, Sendable {
         case hungUpStream
         /// The same, for packets.
         case hungUpPackets
+        /// The agent's side of the sandbox's terminal.
+        case terminal
     }
 
     /// The numbers of its descriptors.

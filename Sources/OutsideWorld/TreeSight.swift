@@ -7,14 +7,27 @@ public struct TreeSight: Hashable, Sendable {
     public var outputPipes: [OutputStream: UInt64]
     /// A page server still brings memory in.
     public var awaitsMemory: Bool
+    /// That of the sandbox, if it has one.
+    public var terminal: TerminalSight?
     public init(
         processes: [ProcessSight] = [], unixPeers: [UInt64: UInt64] = [:], outputPipes: [OutputStream: UInt64] = [:],
-        awaitsMemory: Bool = false
+        awaitsMemory: Bool = false, terminal: TerminalSight? = nil
     ) {
         self.processes = processes
         self.unixPeers = unixPeers
         self.outputPipes = outputPipes
         self.awaitsMemory = awaitsMemory
+        self.terminal = terminal
+    }
+}
+
+/// The agent's terminal, by what its side is to stat(2).
+public struct TerminalSight: Hashable, Sendable {
+    public var device: UInt64
+    public var fileSystem: UInt64
+    public init(device: UInt64, fileSystem: UInt64) {
+        self.device = device
+        self.fileSystem = fileSystem
     }
 }
 

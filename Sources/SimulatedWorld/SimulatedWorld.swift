@@ -192,6 +192,8 @@ public final class SimulatedWorld: World {
         if machine.isMissing.contains(absolutePath) { throw FileFault(.missing, doing: "open the directory", what: absolutePath) }
         return SupervisedDisk(machine.elsewhere[absolutePath] ?? machine.workspace, machine, epoch: epoch)
     }
+    public var terminalSize: LaunchPlan.TerminalSize? { nil }
+    public func connectTerminal() -> Bool { false }
     public func show(_ bytes: [UInt8], on stream: OutputStream) {
         let text = String(decoding: bytes, as: UTF8.self)
         machine.say(text.hasSuffix("\n") ? String(text.dropLast()) : text)

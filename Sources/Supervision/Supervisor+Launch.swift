@@ -128,7 +128,9 @@ extension Supervisor {
         clearStaging()
         do throws(PlanFault) {
             let planner = LaunchPlanner(spec: spec, facts: request.facts, place: request.launchPlace)
-            return try planner.plan(from: run.origin, incarnation: incarnations)
+            var plan = try planner.plan(from: run.origin, incarnation: incarnations)
+            if request.givesTerminal { plan.terminal = world.terminalSize ?? LaunchPlan.TerminalSize(rows: 24, columns: 80) }
+            return plan
         } catch {
             inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
             return nil

@@ -39,7 +39,7 @@ private let close = "CRIU cannot dump it. Close it before a checkpoint"
         ),
         (
             process([fd(0, .characterDevice(major: 136, minor: 3), "/dev/pts/3")]),
-            "fd 0 of 'agent' (process 1003) is a terminal from outside the sandbox. Start the agent without one"
+            "fd 0 of 'agent' (process 1003) is a terminal from outside the sandbox. Start the agent without one, or with 'runner run -it'"
         ),
         (process([fd(6, socket(1, .vsock))]), "fd 6 of 'agent' (process 1003) is a vsock; \(close)"),
         (process([fd(6, socket(1, .other(31)))]), "fd 6 of 'agent' (process 1003) is a socket of the family 31; \(close)"),

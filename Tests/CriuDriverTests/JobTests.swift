@@ -75,7 +75,7 @@ private final class Scene {
             switch job.take(event) {
             case .restored(let restored): return restored
             case .failed(let fault): throw fault
-            case nil: break
+            case .complete, nil: break
             }
         }
     }

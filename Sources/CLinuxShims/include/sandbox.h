@@ -3,6 +3,8 @@
 #include "sandbox_wire.h"
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 
 /// In which namespaces a process is started.
 enum shim_namespaces { SHIM_NAMESPACES_OURS = 0, SHIM_NAMESPACES_OWN = 1, SHIM_NAMESPACES_OWN_AND_NETWORK = 2 };
@@ -35,6 +37,18 @@ int32_t shim_packet_connect(const char *_Nonnull path);
 int32_t shim_packet_receive(int32_t socket, void *_Nonnull buffer, size_t length, int32_t *_Nonnull descriptors, int32_t *_Nonnull count);
 /// Sends one with at most four descriptors, never waiting. - Returns: 0, or -errno.
 int32_t shim_packet_send(int32_t socket, const void *_Nonnull packet, size_t length, const int32_t *_Nonnull descriptors, size_t count);
+
+/// The agent's side of a terminal, opened in the mounts of its master's. In C: ioctl(2) is variadic.
+int32_t shim_terminal_peer(int32_t master);
+int32_t shim_terminal_resize(int32_t terminal, const struct winsize *_Nonnull size);
+/// - Returns: 0, or -errno when it is no terminal.
+int32_t shim_terminal_size(int32_t terminal, struct winsize *_Nonnull size);
+/// Makes a terminal transparent, and a process that gives it back the way it was should ours end without doing so; closing `guard` is that,
+/// and a byte written to it says that it was done. In C: nothing but system calls may run in that process.
+/// - Returns: the process, or -errno.
+int32_t shim_terminal_open(int32_t terminal, struct termios *_Nonnull before, int32_t *_Nonnull guard);
+/// Transparent once more, after somebody stopped us and let us go on.
+int32_t shim_terminal_reopen(int32_t terminal, const struct termios *_Nonnull before);
 
 /// Bytes a pipe holds. In C: ioctl is variadic.
 int32_t shim_pipe_held(int32_t descriptor);

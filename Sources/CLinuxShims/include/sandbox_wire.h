@@ -60,6 +60,9 @@ struct sandbox_plan {
     uint32_t own_network;
     /// The number the agent will have, inside, once it is restored here; 0: it is started.
     int32_t restore_root;
+    /// 1: the agent has a terminal of its own for its standard streams, of this size.
+    uint32_t terminal;
+    uint16_t rows, columns;
 };
 
 // MARK: Reports, from init to the supervisor; one packet each
@@ -81,6 +84,8 @@ enum sandbox_report_kind {
     SANDBOX_READY = 7,
     /// The page server ended: `pages` is its wait status. Unless that is 0 everything is being killed.
     SANDBOX_PAGES = 8,
+    /// The agent's terminal was made; also after SANDBOX_HELLO. Descriptor: its master side.
+    SANDBOX_TERMINAL = 9,
 };
 
 /// Where the agent stands, in SANDBOX_HELLO.
@@ -120,6 +125,7 @@ enum sandbox_step {
     /// `index`: which bind.
     SANDBOX_STEP_BIND = 19,
     SANDBOX_STEP_NETWORK = 20,
+    SANDBOX_STEP_TERMINAL = 21,
 };
 
 struct sandbox_report {
@@ -135,6 +141,8 @@ struct sandbox_report {
     uint32_t empty;
     /// SANDBOX_HELLO: 1 while a page server runs. SANDBOX_PAGES: its wait status.
     int32_t pages;
+    /// 1: the agent has a terminal; after SANDBOX_HELLO comes SANDBOX_TERMINAL.
+    uint32_t terminal;
 };
 
 // MARK: Orders, from the supervisor to init; one packet each
