@@ -51,9 +51,9 @@ struct DiffCommand: Command {
         var agent: AgentName?
         for word in words {
             // A number after an agent is its version, even where an agent is called so.
-            if let version = VersionWord(argument: word), let owner = try agent ?? onlyAgent(in: store, on: bench) {
-                agent = owner
-                chosen.append((owner, version))
+            if agent == nil { agent = try onlyAgent(in: store, on: bench) }
+            if let version = VersionWord(argument: word), let agent {
+                chosen.append((agent, version))
                 continue
             }
             guard let reference = AgentReference(argument: word) else {
@@ -83,7 +83,7 @@ struct DiffCommand: Command {
         guard newest.count == 2 else {
             throw CommandFault(
                 .versionUnknown,
-                "could not compare versions of '\(agent)': it has \(newest.isEmpty ? "none" : "one") yet. 'runner checkpoint \(agent)' takes one while it runs"
+                "could not compare versions of '\(agent)': it has \(newest.isEmpty ? "none" : "only one") yet. 'runner checkpoint \(agent)' takes one while it runs"
             )
         }
         return newest

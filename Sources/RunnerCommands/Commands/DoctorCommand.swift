@@ -28,8 +28,8 @@ struct DoctorCommand: Command {
             ],
             exits: [
                 (.ok, "agents can run here; of an agent: what it is doing is kept in versions"),
-                (.failed, "something essential is missing; of an agent: only its files are kept, or it is not running"),
-                (.noInput, "no such agent"), (.noSupervisor, "the agent is not supervised"), (.tryAgain, "no answer within '--timeout'"),
+                (.failed, "something essential is missing; of an agent: only its files are kept"),
+                (.noInput, "no such agent"), (.noSupervisor, "the agent is not supervised"), (.tryAgain, "no answer within '--timeout', or it is not running"),
                 (.usage, "the command line is wrong"),
             ])
     }

@@ -1,6 +1,7 @@
 internal import AgentModel
 internal import Checkpoints
 internal import CriuImages
+internal import OutsideWorld
 internal import StatusViews
 
 /// What changed from one version to another. `runner diff` prints it.
@@ -73,7 +74,8 @@ struct VersionDifference: Encodable {
 
     private var filesText: String {
         guard let files else { return "\nneither has files\n" }
-        let counts = FilesDifference.Change.allCases.map { "\(files.files($0).count) \($0.words)" }.joined(separator: ", ")
+        let counts = FilesDifference.Change.allCases.filter { $0 != .attributes || !files.files($0).isEmpty }
+            .map { "\(files.files($0).count) \($0.words)" }.joined(separator: ", ")
         var text = "\nfiles: \(counts), \(files.unchanged) unchanged\n"
         for file in files.files.prefix(Self.shown) { text += "  \(line(file))\n" }
         if files.files.count > Self.shown { text += "  … and \(files.files.count - Self.shown) more ('--json' has all)\n" }
