@@ -85,7 +85,7 @@ public final class RehearsalJob {
             case .failed(let fault):
                 stage = .over
                 return .failed(fault)
-            case nil: break
+            case .complete, nil: break  // no rehearsal is lazy
             }
         case .clearing(let news):
             guard event == .sandbox(sandbox, .vanished) else { return nil }
