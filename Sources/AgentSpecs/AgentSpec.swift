@@ -68,6 +68,14 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var exclude: [String] = []
         public var rehearsal = Rehearsal()
         public init() {}
+
+        /// What becomes of established TCP connections in an image of processes.
+        public enum TCP: String, Hashable, Sendable, Codable, CaseIterable {
+            /// They are closed in what is restored, which connects anew.
+            case close
+            /// They go on where the other end still waits.
+            case keep
+        }
     }
 
     /// Whether versions with images of processes are restored once beside the living agent, to know that they can be.
@@ -82,14 +90,6 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var when: When = .auto
         public var every: Duration = .seconds(600)
         public init() {}
-
-        /// What becomes of established TCP connections in an image of processes.
-        public enum TCP: String, Hashable, Sendable, Codable, CaseIterable {
-            /// They are closed in what is restored, which connects anew.
-            case close
-            /// They go on where the other end still waits.
-            case keep
-        }
     }
 
     public struct Restore: Hashable, Sendable, Codable {

@@ -85,7 +85,7 @@ public final class RehearsalJob {
             case .failed(let fault):
                 stage = .over
                 return .failed(fault)
-            case .complete, nil: break  // no rehearsal is lazy
+            case .complete, nil: break
             }
         case .clearing(let news):
             guard event == .sandbox(sandbox, .vanished) else { return nil }

@@ -86,7 +86,6 @@ extension SimulatedWorld {
     }
 
     public func freeMemory() -> ByteCount? { machine.freeMemory }
-    public func freezer(of id: SandboxID) -> String? { nil }
 }
 
 extension SimulatedMachine {

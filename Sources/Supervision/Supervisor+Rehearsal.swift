@@ -69,7 +69,7 @@ extension Supervisor {
             var request = RehearsalRequest(
                 restore: RestoreRequest(
                     plan: try rehearsalPlan(run.version, prepared), images: store.imagesDirectory(agent, run.version.version),
-                    scratch: prepared.scratch.path, tree: prepared.images.tree),
+                    scratch: prepared.scratch.path, tree: prepared.images.tree.withoutConnections),
                 shape: prepared.shape)
             request.restore.timeLimit = .seconds(30) + .seconds(Int64(clamping: prepared.size.bytes >> 28))
             let job = try driver.rehearse(request)
