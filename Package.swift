@@ -90,6 +90,10 @@ let targets: [Target] = [
     .executableTarget(
         name: "runner-init", cSettings: [.define("_GNU_SOURCE"), .headerSearchPath("../CLinuxShims/include")], linkerSettings: staticC),
 
+    .executableTarget(
+        name: "runner-archive", cSettings: [.define("_GNU_SOURCE")],
+        linkerSettings: staticC + [.linkedLibrary("archive"), .linkedLibrary("zstd"), .linkedLibrary("z")]),
+
     // Effects: one outside thing each.
     library("Checkpoints", ["AgentModel", "CriuRequests", "OutsideWorld", "Digests"]),
     library("ControlSocket", ["AgentModel"]),
@@ -107,8 +111,9 @@ let targets: [Target] = [
     library(
         "RunnerCommands",
         [
-            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests", "Digests",
-            "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews", "Supervision",
+            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests",
+            "Digests", "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
+            "Supervision",
         ]),
     executable("runner", ["RunnerCommands", "LinuxWorld", "OutsideWorld"]),
 
@@ -128,7 +133,7 @@ let targets: [Target] = [
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
     tests("StatusViewsTests", ["StatusViews", "AgentModel", "Recovery", "Incidents"]),
-    tests("CheckpointsTests", ["Checkpoints", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
+    tests("CheckpointsTests", ["Checkpoints", "CriuRequests", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
     tests("ControlSocketTests", ["ControlSocket", "AgentModel"]),
     tests("CriuRequestsTests", ["CriuRequests"]),
     tests("CriuDriverTests", ["CriuDriver", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
@@ -159,7 +164,7 @@ let targets: [Target] = [
         "MachineTests",
         [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
-            "CLinuxShims", "AgentKit", "CriuDriver", "CriuRequests",
+            "CLinuxShims", "AgentKit", "CriuDriver", "CriuImages", "CriuRequests",
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
     tests("HouseTests", []),
