@@ -78,6 +78,7 @@ let targets: [Target] = [
     library("AgentProtocol", ["AgentModel", "CAgentMessages", "CProtobufC"]),
     library("CriuImages", ["CCriuMessages", "CProtobufC"]),
     library("CriuRequests", ["CCriuRequests", "CProtobufC"]),
+    library("CheckpointArchives", ["AgentModel", "CriuImages", "CriuRequests"]),
     library("EffectLedgers", ["AgentModel", "Digests"]),
     library("Incidents", ["AgentModel", "Recovery"]),
     library("StatusViews", ["AgentModel", "Recovery", "Incidents"]),
@@ -111,7 +112,7 @@ let targets: [Target] = [
     library(
         "RunnerCommands",
         [
-            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests",
+            "AgentModel", "AgentSpecs", "CheckpointArchives", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests",
             "Digests", "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
             "Supervision",
         ]),
@@ -130,6 +131,7 @@ let targets: [Target] = [
     tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Schedules"]),
     tests("AgentProtocolTests", ["AgentProtocol", "AgentModel"]),
     tests("CriuImagesTests", ["CriuImages"]),
+    tests("CheckpointArchivesTests", ["CheckpointArchives", "AgentModel", "CriuImages", "CriuRequests"]),
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
     tests("StatusViewsTests", ["StatusViews", "AgentModel", "Recovery", "Incidents"]),
@@ -164,7 +166,7 @@ let targets: [Target] = [
         "MachineTests",
         [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
-            "CLinuxShims", "AgentKit", "CriuDriver", "CriuImages", "CriuRequests",
+            "CLinuxShims", "AgentKit", "CheckpointArchives", "CriuDriver", "CriuImages", "CriuRequests",
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
     tests("HouseTests", []),

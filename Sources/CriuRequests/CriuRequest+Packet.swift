@@ -93,6 +93,7 @@ extension Criu__Rpc__CriuOpts {
         lowerWork(tcp: restore.tcp)
         if restore.leavesStopped { (has_leave_stopped, leave_stopped) = (1, 1) }
         if restore.isLazy { (has_lazy_pages, lazy_pages) = (1, 1) }
+        if !restore.comparesProcessor { (has_cpu_cap, cpu_cap) = (0, 0) }
         n_inherit_fd = restore.inherited.count
         inherit_fd = memory.list(
             restore.inherited.map { one in
