@@ -67,7 +67,8 @@ extension Supervisor {
     private func obstacle(to images: MadeImages) -> String? {
         if let criuMissing { return criuMissing }
         guard let program = criuDriver?.program else { return "there is no CRIU" }
-        guard images.startedWith == digest(ofStartOf: spec) else {
+        // Of images that came from elsewhere nobody knows it.
+        guard images.startedWith.isEmpty || images.startedWith == digest(ofStartOf: spec) else {
             return "command, environment, user or directories of '\(agent)' were changed since"
         }
         guard images.tree.criu <= program.version else {
