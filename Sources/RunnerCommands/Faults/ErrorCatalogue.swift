@@ -15,6 +15,7 @@ extension ErrorCode {
         case .launchNotFound, .launchNotExecutable, .launchSetUp, .launchSystem, .launchUser, .launchWorkspace, .launchPath: launchEntry
         case .fileMissing, .fileDenied, .fileFull, .fileReadOnly, .fileTooLarge, .fileIO: fileEntry
         case .imageUnknown, .imageRaw, .imageDamaged, .imageText, .imagePlace, .imageSet: imageEntry
+        case .exportExists, .archiveDamaged, .archiveHostile, .archiveTooLarge, .archiveHelper, .importImages: archiveEntry
         case .statusBroken, .journalBroken, .replayDiffers: recordEntry
         }
     }
