@@ -59,7 +59,7 @@ simulate: setup ## the simulation: make simulate SEEDS=1000
 machine-test: setup ## tests against the real kernel
 	$(SWIFT) test --filter MachineTests
 
-soak: release python ## the long forms: 500 kills, 10,000 agent-days, fuzzing (hours)
+soak: release python ## the long forms: 500 kills, 10,000 agent-days, 20 checkpoints of 20 kinds, fuzzing (hours)
 	dev/soak
 
 bench: release python ## speed against floors and peers, with thresholds

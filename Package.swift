@@ -85,7 +85,7 @@ let targets: [Target] = [
 
     // The seam and its two twins.
     library("OutsideWorld", ["AgentModel", "LaunchPlans"]),
-    library("SimulatedWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "AgentProtocol", "CriuRequests", "Digests"]),
+    library("SimulatedWorld", ["AgentModel", "AgentProtocol", "CriuImages", "CriuRequests", "Digests", "LaunchPlans", "OutsideWorld"]),
     .target(name: "CLinuxShims", cSettings: [.define("_GNU_SOURCE")]),
     library("LinuxWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "CLinuxShims"]),
     .executableTarget(
@@ -98,14 +98,14 @@ let targets: [Target] = [
     // Effects: one outside thing each.
     library("Checkpoints", ["AgentModel", "CriuRequests", "OutsideWorld", "Digests"]),
     library("ControlSocket", ["AgentModel"]),
-    library("CriuDriver", ["AgentModel", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
+    library("CriuDriver", ["AgentModel", "CriuImages", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
 
     // Conductor.
     library(
         "Supervision",
         [
-            "AgentModel", "AgentProtocol", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuRequests", "Digests",
-            "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
+            "AgentModel", "AgentProtocol", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests",
+            "Digests", "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
         ]),
 
     // Front.
@@ -138,7 +138,7 @@ let targets: [Target] = [
     tests("CheckpointsTests", ["Checkpoints", "CriuRequests", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
     tests("ControlSocketTests", ["ControlSocket", "AgentModel"]),
     tests("CriuRequestsTests", ["CriuRequests"]),
-    tests("CriuDriverTests", ["CriuDriver", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
+    tests("CriuDriverTests", ["CriuDriver", "CriuImages", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
     tests(
         "RunnerCommandsTests",
         [
@@ -169,6 +169,7 @@ let targets: [Target] = [
             "CLinuxShims", "AgentKit", "CheckpointArchives", "CriuDriver", "CriuImages", "CriuRequests",
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
+    executable("swift-program", [], path: "Tests/SwiftProgram"),
     tests("HouseTests", []),
 ]
 

@@ -76,16 +76,18 @@ public struct CheckpointSummary: Hashable, Sendable, Codable {
     public var size: ByteCount
     public var pinned: Bool
     /// How long the agent's processes stood still for their images; nil: the version has none.
-    public var frozen: Duration?
+    public var frozenMicroseconds: UInt64?
     /// Which run of the agent it was taken of; nil: not known.
     public var incarnation: UInt64?
     /// Why it has this standing, when that needs words ("died 3 s after a restore").
     public var note: String?
+    /// Why its images cannot be restored, while its other parts can; nil: nothing is known against them.
+    public var imagesUnusable: String?
 
     public init(
         version: VersionNumber, kind: VersionKind = .checkpoint, parts: VersionParts, standing: Standing = .stored,
         reason: CheckpointReason, takenAt: WallTime, step: UInt64? = nil, forced: Bool = false, size: ByteCount, pinned: Bool = false,
-        note: String? = nil, frozen: Duration? = nil, incarnation: UInt64? = nil
+        note: String? = nil, frozenMicroseconds: UInt64? = nil, incarnation: UInt64? = nil
     ) {
         self.version = version
         self.kind = kind
@@ -98,7 +100,7 @@ public struct CheckpointSummary: Hashable, Sendable, Codable {
         self.size = size
         self.pinned = pinned
         self.note = note
-        self.frozen = frozen
+        self.frozenMicroseconds = frozenMicroseconds
         self.incarnation = incarnation
     }
 

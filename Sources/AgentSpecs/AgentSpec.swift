@@ -20,8 +20,10 @@ public struct AgentSpec: Hashable, Sendable, Codable {
     public var checkpoint = Checkpoint()
     public var health = Health()
     public var recovery = RecoverySettings()
+    public var restore = Restore()
     public var stop = Stop()
     public var effects = Effects()
+    public var sandbox = Sandbox()
     public var log = Log()
     /// Higher is more important. Acted on when agents share a daemon.
     public var priority: Int = 0
@@ -61,8 +63,44 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var stateLimit: ByteCount = .mebibytes(1024)
         /// Bytes one version may take.
         public var sizeLimit: ByteCount = .mebibytes(10 * 1024)
+        public var tcp: TCP = .close
         /// Workspace paths left out: exact, or a directory ending in '/'.
         public var exclude: [String] = []
+        public var rehearsal = Rehearsal()
+        public init() {}
+
+        /// What becomes of established TCP connections in an image of processes.
+        public enum TCP: String, Hashable, Sendable, Codable, CaseIterable {
+            /// They are closed in what is restored, which connects anew.
+            case close
+            /// They go on where the other end still waits.
+            case keep
+        }
+    }
+
+    /// Whether versions with images of processes are restored once beside the living agent, to know that they can be.
+    public struct Rehearsal: Hashable, Sendable, Codable {
+        public enum When: String, Hashable, Sendable, Codable, CaseIterable {
+            /// The first of each life, then one in `every`; where there is memory for it.
+            case auto
+            /// Each; where there is memory for it.
+            case always
+            case never
+        }
+        public var when: When = .auto
+        public var every: Duration = .seconds(600)
+        public init() {}
+    }
+
+    public struct Restore: Hashable, Sendable, Codable {
+        /// When the memory of restored processes is there.
+        public enum Memory: String, Hashable, Sendable, Codable, CaseIterable {
+            /// Before they run.
+            case eager
+            /// Afterwards: what they touch first.
+            case lazy
+        }
+        public var memory: Memory = .eager
         public init() {}
     }
 
@@ -88,9 +126,33 @@ public struct AgentSpec: Hashable, Sendable, Codable {
             /// Do it again when the agent said it is idempotent, else hold.
             case retryIfIdempotent = "retry-if-idempotent"
         }
+        public enum New: String, Hashable, Sendable, Codable, CaseIterable {
+            /// The agent may begin it.
+            case perform
+            /// Only what was done already is answered, with its result.
+            case deny
+        }
         public var unknown: Unknown = .hold
+        /// Of an effect that was not done yet.
+        public var new: New = .perform
         public init() {}
     }
+
+    /// What the agent sees of the host.
+    public struct Sandbox: Hashable, Sendable, Codable {
+        public enum Network: String, Hashable, Sendable, Codable, CaseIterable {
+            case host
+            /// Nothing but a loopback of its own.
+            case none
+        }
+        public var network: Network = .host
+        /// Absolute path at which the agent sees its workspace; nil: where it is.
+        public var workspaceAt: String?
+        public init() {}
+    }
+
+    /// Where the agent sees its workspace; nil: it has none.
+    public var workspaceInside: String? { workspace.map { sandbox.workspaceAt ?? $0 } }
 
     public struct Log: Hashable, Sendable, Codable {
         /// A log file is turned over at this size …
@@ -98,5 +160,20 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         /// … and so many old ones are kept.
         public var keep: Int = 5
         public init() {}
+    }
+}
+
+extension KeyedDecodingContainer {
+    func decode(_ type: AgentSpec.Sandbox.Type, forKey key: Key) throws -> AgentSpec.Sandbox {
+        try decodeIfPresent(type, forKey: key) ?? AgentSpec.Sandbox()
+    }
+
+    func decode(_ type: AgentSpec.Effects.New.Type, forKey key: Key) throws -> AgentSpec.Effects.New {
+        try decodeIfPresent(type, forKey: key) ?? .perform
+    }
+
+    /// A spec that was stored by a release without this section has its defaults.
+    func decode(_ type: AgentSpec.Rehearsal.Type, forKey key: Key) throws -> AgentSpec.Rehearsal {
+        try decodeIfPresent(type, forKey: key) ?? AgentSpec.Rehearsal()
     }
 }

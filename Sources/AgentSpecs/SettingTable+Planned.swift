@@ -54,10 +54,8 @@ extension SettingTable {
         .planned("limits.io", .text),
         .planned("limits.gpu", .text),
         .planned("limits.nice", .count(-20...19)),
-        .planned("network.mode", .choice(["host", "none", "private"])),
         .planned("network.allow", .texts),
         .planned("network.ports", .texts),
-        .planned("tcp.established", .choice(["close", "keep"])),
         .planned("sandbox.isolation", .choice(["auto", "namespaces", "none"])),
         .planned("sandbox.read_only", .paths),
         .planned("sandbox.hide", .paths),
@@ -70,7 +68,6 @@ extension SettingTable {
         .planned("checkpoint.keep_hourly", .count(0...100_000)),
         .planned("checkpoint.keep_daily", .count(0...100_000)),
         .planned("checkpoint.keep_weekly", .count(0...100_000)),
-        .planned("checkpoint.rehearse", .flag),
         .planned("checkpoint.skip_unchanged", .flag),
         .planned("checkpoint.at_turns", .flag),
         .planned(

@@ -97,6 +97,10 @@ struct SettingTable: Sendable {
         .field("checkpoint.state_limit", .size(from: 1), \.checkpoint.stateLimit),
         .field("checkpoint.size_limit", .size(from: 1), \.checkpoint.sizeLimit),
         .field("checkpoint.exclude", .texts, \.checkpoint.exclude),
+        .choice("checkpoint.tcp", \.checkpoint.tcp),
+        .choice("checkpoint.rehearse", \.checkpoint.rehearsal.when),
+        .field("checkpoint.rehearse_every", .duration(from: .zero), \.checkpoint.rehearsal.every),
+        .choice("restore.pages", \.restore.memory),
         .field("health.heartbeat", .duration(from: .milliseconds(100)), \.health.heartbeat, mayBeNull: true),
     ]
 
@@ -132,6 +136,9 @@ struct SettingTable: Sendable {
         .field("stop.deadline", .duration(from: .zero), \.stop.deadline),
         .field("stop.adopt_within", .duration(from: .seconds(1)), \.stop.adoptWithin),
         .choice("effects.unknown", \.effects.unknown),
+        .choice("effects.new", \.effects.new),
+        .choice("network.mode", \.sandbox.network),
+        .field("sandbox.workspace_at", .path, \.sandbox.workspaceAt, mayBeNull: true),
         .field("log.size", .size(from: 4096), \.log.size),
         .field("log.keep", .count(0...100_000), \.log.keep),
         .field("hooks", .path, \.hooks, mayBeNull: true),

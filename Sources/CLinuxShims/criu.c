@@ -26,7 +26,8 @@ struct entering {
     int error;
 };
 
-static const int namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+/// With the network, which is ours where the sandbox has none of its own: what belongs to a network is then no part of an image.
+static const int namespaces = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET;
 
 /// setns(2) moves only the children into a pid namespace, so one process enters and makes the one that counts: our child, by CLONE_PARENT.
 static int enter(void *given) {

@@ -12,7 +12,10 @@
 #include <unistd.h>
 
 enum { STACK = 64 << 10, MOST_DESCRIPTORS = 64 };
-static const int separate = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
+/// By shim_namespaces.
+static const int separate_by_kind[] = {
+    0, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
+};
 
 struct spawn {
     const char *path;
@@ -63,8 +66,9 @@ static int32_t run_child(int (*body)(void *), struct spawn *spawn, int flags, in
 int32_t shim_process_spawn(const char *path, char *const *arguments, char *const *environment, const int32_t *descriptors, size_t count,
                            int32_t namespaces, int32_t *handle) {
     if (count > MOST_DESCRIPTORS) return -E2BIG;
+    if (namespaces < 0 || namespaces > SHIM_NAMESPACES_OWN_AND_NETWORK) return -EINVAL;
     struct spawn spawn = {path, arguments, environment, descriptors, count, 0, 0};
-    int32_t pid = run_child(child, &spawn, namespaces ? separate : 0, handle);
+    int32_t pid = run_child(child, &spawn, separate_by_kind[namespaces], handle);
     if (pid < 0 || spawn.error == 0) return pid;
     waitpid(pid, NULL, 0);
     close(*handle);
@@ -106,7 +110,7 @@ int32_t shim_process_try_join(const char *procs) {
 
 int32_t shim_process_try_namespaces(int32_t *step) {
     struct spawn spawn = {.step = 1};
-    int32_t result = try_in_child(try_mounts, &spawn, separate);
+    int32_t result = try_in_child(try_mounts, &spawn, separate_by_kind[SHIM_NAMESPACES_OWN]);
     *step = spawn.step;
     return result;
 }

@@ -6,6 +6,8 @@ struct StandingRecord: Hashable, Codable {
     var standing: Standing
     var because: String?
     var pinned: Bool
+    /// Why its images cannot be restored, while its other parts can; nil: nothing is known against them.
+    var imagesUnusable: String?
 }
 
 /// What a version has earned, and taking versions away. The caller holds the agent's lock.
@@ -21,6 +23,15 @@ extension CheckpointStore {
         record.because = because.isEmpty ? nil : String(decoding: because.utf8.prefix(4096), as: UTF8.self)
         try write(record, agent, version, errand)
         _ = try? refreshLinks(agent, errand)  // hints; the next opening repairs them
+    }
+
+    /// Says that the version's images cannot be restored. What else it holds is as good as before, and so is its standing.
+    public func markImagesUnusable(_ agent: AgentName, _ version: VersionNumber, because: String) throws(StoreFault) {
+        let errand = Errand("mark", agent, version)
+        try require(agent, version, errand)
+        var record = try standingOrWorst(agent, version, errand)
+        record.imagesUnusable = String(decoding: because.utf8.prefix(4096), as: UTF8.self)
+        try write(record, agent, version, errand)
     }
 
     /// Pins the version, so that retention never removes it, or lets it go again.

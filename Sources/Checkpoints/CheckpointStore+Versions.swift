@@ -95,6 +95,7 @@ extension CheckpointStore {
                 let record = try standing(from: bytes, errand)
                 summary.standing = record.standing
                 summary.note = record.because
+                summary.imagesUnusable = record.imagesUnusable
                 summary.pinned = record.pinned
                 return (summary, VersionMemory.Record(sealed: sealed, standing: bytes, summary: summary))
             } catch {
@@ -172,6 +173,6 @@ extension Manifest {
     var summary: CheckpointSummary {
         CheckpointSummary(
             version: version, kind: kind, parts: parts, reason: reason, takenAt: takenAt, step: step, forced: forced, size: size,
-            frozen: process.map { .microseconds(Int64(clamping: $0.made.frozen)) }, incarnation: incarnation)
+            frozenMicroseconds: process?.made.frozen, incarnation: incarnation)
     }
 }

@@ -34,9 +34,20 @@ public struct RestoreRequest: Hashable, Sendable {
     }
 }
 
+extension RestoreRequest {
+    /// A tree that had a terminal gets one again, whoever looks at it now; its size is part of the image. One that had none gets none.
+    var fittingPlan: LaunchPlan {
+        var plan = plan
+        plan.terminal = tree.terminal == nil ? nil : plan.terminal ?? LaunchPlan.TerminalSize(rows: 24, columns: 80)
+        return plan
+    }
+}
+
 public enum RestoreNews: Hashable, Sendable {
     /// The tree runs in its sandbox, whose further news are the agent's life. It has not yet given a sign of that.
     case restored(Restored)
+    /// All memory of a tree that was restored lazily has come, or it ended and needs no more.
+    case complete
     /// It did not come about, and nothing of its sandbox is left.
     case failed(CriuFault)
 }
@@ -47,8 +58,7 @@ public struct Restored: Hashable, Sendable {
     public var pid: Int32
     /// From the request to the agent's next instruction.
     public var took: Duration
-    /// Memory is still to come. `memory` news of the sandbox follow: `complete`, or `lost`, which is a restore that failed after all. Until
-    /// then the images are read, and no dump can be made.
+    /// Memory is still to come, and `complete` or `failed` follow. Until then the images are read, and no dump can be made.
     public var awaitsMemory: Bool
     /// Why it was not restored lazily, where that was wanted.
     public var eagerBecause: String?
@@ -63,7 +73,7 @@ public struct Restored: Hashable, Sendable {
 
 /// One restore under way. A stuck one is ended by killing its sandbox, which takes CRIU and all it has made so far with it.
 public final class RestoreJob {
-    private enum Stage { case preparing, starting, restoring, finishing, clearing, over }
+    private enum Stage { case preparing, starting, restoring, finishing, filling, clearing, over }
 
     public let request: RestoreRequest
     /// Made by this job, and the caller's once it is restored. Another one after a lazy restore that did not succeed.
@@ -75,6 +85,8 @@ public final class RestoreJob {
     private var tried: Moment
     private var isLazy: Bool
     private var eagerBecause: String?
+    /// It may have changed files already: whoever tries again must put them back first.
+    private var hasRun = false
     private var criu: CriuID?
     private var result: CriuResult?
     private var stage = Stage.preparing
@@ -82,6 +94,8 @@ public final class RestoreJob {
 
     /// Numbers up to here are left to what the next restore uses itself, and a little more than the first start leaves.
     private static let reservedProcesses: Int32 = 1999
+    /// Memory that comes while the agent works may take longer than all at once.
+    private static let fillingFactor = 10
 
     init(_ request: RestoreRequest, driver: CriuDriver) throws(CriuFault) {
         self.request = request
@@ -90,7 +104,7 @@ public final class RestoreJob {
         tried = began
         isLazy = request.isLazy && program.features.lazyPages
         if request.isLazy, !isLazy { eagerBecause = "CRIU and this kernel have no userfaultfd together" }
-        do { sandbox = try world.prepare(request.plan, forRestoreOf: request.tree.root) } catch {
+        do { sandbox = try world.prepare(request.fittingPlan, forRestoreOf: request.tree.root) } catch {
             throw CriuFault(.restore, .sandbox(error))
         }
     }
@@ -99,13 +113,14 @@ public final class RestoreJob {
     public var deadline: Moment? {
         switch stage {
         case .preparing, .starting, .restoring, .finishing: tried + request.timeLimit
+        case .filling: tried + request.timeLimit * Self.fillingFactor
         case .clearing, .over: nil
         }
     }
 
     public func timePassed() {
         guard let deadline, world.now() >= deadline else { return }
-        fail(.timedOut(request.timeLimit))
+        fail(.timedOut(stage == .filling ? request.timeLimit * Self.fillingFactor : request.timeLimit))
     }
 
     /// The restore is not wanted any more; `failed` follows.
@@ -128,12 +143,15 @@ public final class RestoreJob {
         case (.preparing, .ready): begin()
         case (.starting, .memory(.served)): ask()
         case (.finishing, .started(let pid)):
-            stage = .over
             let awaits = world.awaitsMemory(sandbox)
+            stage = awaits ? .filling : .over
             return .restored(
                 Restored(sandbox: sandbox, pid: pid, took: world.now() - began, awaitsMemory: awaits, eagerBecause: eagerBecause))
         case (.preparing, .failed(let why)), (.finishing, .failed(let why)): fail(.sandbox(why))
         case (.over, _): break
+        case (.filling, .memory(.complete)), (.filling, .ended):
+            stage = .over
+            return .complete
         case (_, .memory(.lost(let end))):
             fail(.memoryLost(end), log: world.criuLog(CriuLogName.pages, in: request.scratch)?.failures.map(\.text) ?? [])
         case (_, .vanished): return vanished()
@@ -146,10 +164,10 @@ public final class RestoreJob {
     private func vanished() -> RestoreNews? {
         let fault = fault ?? CriuFault(.restore, .sandbox(LaunchFault(.system, "the sandbox came to an end")))
         stage = .over
-        guard isLazy, fault.kind != .declined else { return .failed(fault) }
+        guard isLazy, !hasRun, fault.kind != .declined else { return .failed(fault) }
         (isLazy, eagerBecause) = (false, fault.because)
         (self.fault, criu, result, tried) = (nil, nil, nil, world.now())
-        do { sandbox = try world.prepare(request.plan, forRestoreOf: request.tree.root) } catch {
+        do { sandbox = try world.prepare(request.fittingPlan, forRestoreOf: request.tree.root) } catch {
             return .failed(CriuFault(.restore, .sandbox(error)))
         }
         stage = .preparing
@@ -209,6 +227,7 @@ public final class RestoreJob {
         case .result(let result): self.result = result
         case .moment(let moment):
             var goesOn = true
+            if moment.name == .preResume { hasRun = true }
             if moment.name == .postRestore {
                 // All processes are made and none runs: what they make from now on must not take the numbers the next restore needs.
                 goesOn = world.raiseProcessNumbers(in: sandbox, above: max(Self.reservedProcesses, request.tree.highestProcess))
@@ -244,6 +263,7 @@ extension DumpedTree {
     func inheritance() -> (inherited: [CriuRestore.Inherited], gifts: [CriuStart.Gift]) {
         var all: [(key: String, gift: CriuStart.Gift)] = []
         if let outputPipe { all.append(("pipe:[\(outputPipe)]", .output(.standardOutput))) }
+        if let terminal { all.append((terminal, .terminal)) }
         if let errorPipe { all.append(("pipe:[\(errorPipe)]", .output(.standardError))) }
         for connection in connections {
             all.append(("socket:[\(connection.inode)]", connection.form == .stream ? .hungUpStream : .hungUpPackets))

@@ -84,14 +84,17 @@ extension Criu__Rpc__CriuOpts {
         if dump.leavesRunning { (has_leave_running, leave_running) = (1, 1) } else { (has_leave_stopped, leave_stopped) = (1, 1) }
         (has_ghost_limit, ghost_limit) = (1, dump.deletedFileLimit)
         (has_timeout, timeout) = (1, dump.stopWithin)
-        if let freezer = dump.freezer { freeze_cgroup = memory.text(freezer) }
         lower(external: dump.external, in: memory)
     }
 
     fileprivate mutating func lower(_ restore: CriuRestore, in memory: CMemory) {
         lowerCommon(images: restore.images, scratch: restore.scratch, log: CriuLogName.restore, in: memory)
         lowerWork(tcp: restore.tcp)
-        if restore.leavesStopped { (has_leave_stopped, leave_stopped) = (1, 1) }
+        if restore.leavesStopped {
+            (has_leave_stopped, leave_stopped) = (1, 1)
+            // It never runs, so it takes no lock from whoever lives; it would wait for it for ever.
+            file_locks = 0
+        }
         if restore.isLazy { (has_lazy_pages, lazy_pages) = (1, 1) }
         if !restore.comparesProcessor { (has_cpu_cap, cpu_cap) = (0, 0) }
         n_inherit_fd = restore.inherited.count

@@ -20,9 +20,18 @@ public struct DumpedTree: Hashable, Sendable, Codable {
     public var connections: [Connection]
     public var tcp: TCPHandling
     public var criu: CriuVersion
+    /// CRIU's key of the terminal that was its controlling one, such as `tty[8800:1b]`. nil: it had pipes.
+    public var terminal: String?
+    /// For a copy beside the living: established connections, where they would be kept, stay the living one's.
+    public var withoutConnections: DumpedTree {
+        var copy = self
+        copy.tcp = .close
+        return copy
+    }
+
     public init(
         root: Int32, highestProcess: Int32, outputPipe: UInt64?, errorPipe: UInt64?, connections: [Connection], tcp: TCPHandling,
-        criu: CriuVersion
+        criu: CriuVersion, terminal: String? = nil
     ) {
         self.root = root
         self.highestProcess = highestProcess
@@ -31,5 +40,6 @@ public struct DumpedTree: Hashable, Sendable, Codable {
         self.connections = connections
         self.tcp = tcp
         self.criu = criu
+        self.terminal = terminal
     }
 }

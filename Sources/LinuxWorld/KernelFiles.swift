@@ -1,3 +1,4 @@
+internal import AgentModel
 internal import CLinuxShims  // its headers define `stat` as well, and which module owns it depends on the order of compilation
 internal import Glibc
 
@@ -45,6 +46,12 @@ package enum KernelFiles {
             if words.count == 2, words[0] == key { return UInt64(words[1]) }
         }
         return nil
+    }
+
+    /// The size in a line of "Field:   123 kB", such as those of /proc/meminfo.
+    static func kibibytes(_ path: String, field: String) -> ByteCount? {
+        let line = text(path)?.split(separator: "\n").first { $0.hasPrefix(field + ":") }
+        return line?.split(separator: " ").dropFirst().first.flatMap { UInt64($0) }.map { ByteCount($0 << 10) }
     }
 
     /// Names of the directories in a directory. One look: /sys and /proc say with each name what it is.

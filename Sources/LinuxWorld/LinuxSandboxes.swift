@@ -4,7 +4,7 @@ internal import Glibc
 package import LaunchPlans
 package import OutsideWorld
 
-/// The sandboxes of one agent on this machine: at most one lives at a time. `runner-init` stands between us and the agent, so our death
+/// The sandboxes of one agent on this machine: at most one lives at a time, and at most one rehearsal beside it. `runner-init` stands between us and the agent, so our death
 /// does not touch it: the next supervisor of the same place adopts what it finds.
 package final class LinuxSandboxes: SandboxTable {
     private let loop: EventLoop
@@ -12,7 +12,11 @@ package final class LinuxSandboxes: SandboxTable {
     private let initPath: String
     private let bootID: String
     private(set) var sandboxes: [SandboxID: Sandbox] = [:]
-    private var count: UInt64 = 0
+    private var count: UInt64
+    /// Rehearsals, in a place of their own.
+    private var beside: LinuxSandboxes?
+    /// Numbers of rehearsals begin here, so that each names one sandbox.
+    private static let firstBeside: UInt64 = 1 << 32
 
     /// How long an init may take to say hello, and the rest of a sandbox to die, before adoption is given up. Both take milliseconds.
     private static let helloLimit: Int32 = 3000
@@ -21,10 +25,15 @@ package final class LinuxSandboxes: SandboxTable {
     private static let refusalLimit = Duration.milliseconds(500)
 
     /// - Parameter initPath: absolute path of the `runner-init` executable.
-    package init(loop: EventLoop, place: SupervisorPlace, initPath: String) {
+    package convenience init(loop: EventLoop, place: SupervisorPlace, initPath: String) {
+        self.init(loop: loop, place: place, initPath: initPath, after: 0)
+    }
+
+    private init(loop: EventLoop, place: SupervisorPlace, initPath: String, after count: UInt64) {
         self.loop = loop
         self.place = place
         self.initPath = initPath
+        self.count = count
         bootID = HostProbe.bootID()
     }
 
@@ -34,6 +43,7 @@ package final class LinuxSandboxes: SandboxTable {
     package func letGo() {
         for sandbox in sandboxes.values { sandbox.letGo() }
         sandboxes = [:]
+        beside?.letGo()
     }
 
     private var recordPath: String { place.runtime + "/sandbox" }
@@ -56,14 +66,20 @@ package final class LinuxSandboxes: SandboxTable {
 
     // MARK: Launch
 
-    package func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID { try make(plan, restoreRoot: nil) }
+    package func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
+        guard plan.purpose == .life else { throw LaunchFault(.setUp, "could not start an agent in a rehearsal: it is only for restores") }
+        return try make(plan, restoreRoot: nil)
+    }
 
     /// As `launch`, without an agent: `root` will be restored into it.
-    func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
+    package func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
         guard case .namespaces = plan.isolation, root > 1 else {
             throw LaunchFault(.setUp, "could not prepare a restore: process images need namespaces, and this host has none for us")
         }
-        return try make(plan, restoreRoot: root)
+        guard plan.purpose == .rehearsal, !isBeside else { return try make(plan, restoreRoot: root) }
+        let table = beside ?? LinuxSandboxes(loop: loop, place: place.rehearsal, initPath: initPath, after: Self.firstBeside)
+        beside = table
+        return try table.prepare(plan, forRestoreOf: root)
     }
 
     private func make(_ plan: LaunchPlan, restoreRoot: Int32?) throws(LaunchFault) -> SandboxID {
@@ -89,8 +105,12 @@ package final class LinuxSandboxes: SandboxTable {
     private func spawn(_ plan: LaunchPlan, _ group: ControlGroup?, _ restoreRoot: Int32?) throws(LaunchFault) -> SandboxID {
         var hasNamespaces = false
         if case .namespaces = plan.isolation { hasNamespaces = true }
-        let made = KernelFiles.makeDirectories(place.runtime, mode: 0o700)
-        guard made == 0 else { throw LaunchFault(.setUp, "could not make the directory '\(place.runtime)': \(sentence(errno: made))") }
+        // A rehearsal has doors at which nobody listens.
+        let directory = plan.purpose == .rehearsal ? place.doors + "/staging" : place.runtime
+        let made = KernelFiles.makeDirectories(directory, mode: 0o700)
+        guard made == 0 else { throw LaunchFault(.setUp, "could not make the directory '\(directory)': \(sentence(errno: made))") }
+        let namespaces =
+            !hasNamespaces ? SHIM_NAMESPACES_OURS : plan.network == .none ? SHIM_NAMESPACES_OWN_AND_NETWORK : SHIM_NAMESPACES_OWN
 
         // 1. All that init gets from us, numbered by its place (sandbox_wire.h).
         let memory = try SandboxPlanFile(plan, group: group, mark: mark, restoreRoot: restoreRoot).memory()
@@ -107,7 +127,7 @@ package final class LinuxSandboxes: SandboxTable {
         try keep(record)
         var handle: Int32 = -1
         let pid = withCStrings([[initPath, plan.agent.text], [mark]]) { lists in
-            shim_process_spawn(initPath, lists[0], lists[1], given.map(\.number), given.count, hasNamespaces ? 1 : 0, &handle)
+            shim_process_spawn(initPath, lists[0], lists[1], given.map(\.number), given.count, Int32(namespaces.rawValue), &handle)
         }
         guard pid >= 0 else { throw LaunchFault(.system, "could not start the sandbox with '\(initPath)': \(sentence(errno: -pid))") }
         let initHandle = HeldDescriptor(handle)
@@ -170,6 +190,8 @@ package final class LinuxSandboxes: SandboxTable {
         _ = group?.remove()  // the next launch renews it
         unlink(place.initSocket)
         unlink(recordPath)
+        guard isBeside else { return }
+        for directory in [place.doors + "/staging", place.doors, place.runtime] { rmdir(directory) }
     }
 
     // MARK: Adoption
@@ -179,6 +201,7 @@ package final class LinuxSandboxes: SandboxTable {
             throw LaunchFault(.system, "could not look for a former sandbox: one of this agent is supervised here already")
         }
         try clearFormerPlace(agent)
+        try clearRehearsal(agent)
         let record = SandboxRecord.read(recordPath)
         let deadline = shim_boottime_ns() + Self.refusalLimit.nanoseconds
         var connection = shim_packet_connect(place.initSocket)
@@ -202,6 +225,13 @@ package final class LinuxSandboxes: SandboxTable {
         guard let former = place.former else { return }
         let remains = SandboxRemains(in: former)
         guard remains.clear(within: Self.clearLimit) else { throw doesNotDie(agent, remains.mark) }
+    }
+
+    /// One whose supervisor died ends by itself; here that is proved, before the agent goes on.
+    private func clearRehearsal(_ agent: AgentName) throws(LaunchFault) {
+        guard beside == nil, KernelFiles.isDirectory(place.rehearsal.runtime) else { return }
+        let table = LinuxSandboxes(loop: loop, place: place.rehearsal, initPath: initPath, after: Self.firstBeside)
+        try table.clearRemains(SandboxRecord.read(table.recordPath), agent, wasThere: true)
     }
 
     private func doesNotDie(_ agent: AgentName, _ mark: String) -> LaunchFault {
@@ -235,6 +265,11 @@ package final class LinuxSandboxes: SandboxTable {
                 out: out, err: err, remains: remains, knownMemoryKills: isOver ? 0 : group?.outOfMemoryKills() ?? 0,
                 whenVanished: whenVanished)
         }
+        if hello.terminal == 1, case .report(let told, let masters)? = SandboxPacket.receive(link.number, within: Self.helloLimit),
+            sandbox_report_kind(told.kind) == SANDBOX_TERMINAL, let master = masters.first
+        {
+            sandboxes[id]?.hold(terminal: master)
+        }
         sandboxes[id]?.begin(hello: hello, agentHandle: handles.first)
         return .taken(AdoptedSandbox(id: id, incarnation: hello.incarnation, pid: sandboxes[id]?.agentPid))
     }
@@ -261,12 +296,17 @@ package final class LinuxSandboxes: SandboxTable {
 
     // MARK: The living
 
-    package func signal(_ id: SandboxID, _ signal: Int32) { sandboxes[id]?.signal(signal) }
-    package func kill(_ id: SandboxID) { sandboxes[id]?.kill() }
-    package func freeze(_ id: SandboxID) -> Bool { sandboxes[id]?.remains.group?.freeze() ?? false }
-    package func thaw(_ id: SandboxID) { sandboxes[id]?.remains.group?.thaw() }
-    func finishRestore(in id: SandboxID) { sandboxes[id]?.finishRestore() }
-    package func resources(_ id: SandboxID) -> ResourceUse { sandboxes[id]?.resources() ?? ResourceUse() }
+    func living(_ id: SandboxID) -> Sandbox? { sandboxes[id] ?? beside?.sandboxes[id] }
+    /// The agent's and the rehearsal's.
+    var all: [SandboxID: Sandbox] { sandboxes.merging(beside?.sandboxes ?? [:]) { own, _ in own } }
+    private var isBeside: Bool { count >= Self.firstBeside }
+
+    package func signal(_ id: SandboxID, _ signal: Int32) { living(id)?.signal(signal) }
+    package func kill(_ id: SandboxID) { living(id)?.kill() }
+    package func freeze(_ id: SandboxID) -> Bool { living(id)?.remains.group?.freeze() ?? false }
+    package func thaw(_ id: SandboxID) { living(id)?.remains.group?.thaw() }
+    func finishRestore(in id: SandboxID) { living(id)?.finishRestore() }
+    package func resources(_ id: SandboxID) -> ResourceUse { living(id)?.resources() ?? ResourceUse() }
 }
 
 /// Lists of C strings, each ended by NULL, that live while `body` runs.

@@ -18,6 +18,9 @@ final class LinuxWorld: World {
     private let crius: LinuxCrius
     private let streams: StandardStreams
     private var isRestPlanned = false
+    private var ownTerminal: OwnTerminal?
+    /// The sandbox that was made or taken over last.
+    private var latest: SandboxID?
 
     /// Takes the signals over for the whole process: see `LinuxSignals`.
     init(_ place: SupervisorPlace, streams: StandardStreams, makeSandboxes: SandboxMaker) throws(FileFault) {
@@ -37,10 +40,14 @@ final class LinuxWorld: World {
         restSoon()
     }
 
-    deinit { streams.settle(loop) }
+    deinit {
+        streams.settle(loop)
+        ownTerminal = nil
+    }
 
     func next(until deadline: Moment?) -> WorldEvent? {
         let event = loop.next(until: deadline.map(clock.bootNanoseconds))
+        if let ownTerminal, case .sandbox(_, .started)? = event { ownTerminal.fit() }
         restSoon()
         return event
     }
@@ -66,7 +73,23 @@ final class LinuxWorld: World {
         return try LinuxDisk(at: path, of: try LinuxDisk(at: place.runtime, create: false))
     }
 
-    func show(_ bytes: [UInt8], on stream: OutputStream) { streams.show(bytes, on: stream, loop) }
+    func show(_ bytes: [UInt8], on stream: OutputStream) {
+        let isOurs = ownTerminal != nil && stream == .standardError && isatty(2) == 1
+        streams.show(isOurs ? OwnTerminal.lines(bytes) : bytes, on: stream, loop)
+    }
+
+    // MARK: Terminal
+
+    var terminalSize: LaunchPlan.TerminalSize? { OwnTerminal.size }
+
+    func terminal(of id: SandboxID) -> SandboxTerminal? { sandboxes.living(id)?.terminal }
+
+    func connectTerminal() -> Bool {
+        if ownTerminal != nil { return true }
+        ownTerminal = OwnTerminal(loop) { [weak self] in self?.latest.flatMap { self?.terminal(of: $0) } }
+        ownTerminal?.fit()
+        return ownTerminal != nil
+    }
 
     // MARK: Clock, randomness
 
@@ -78,7 +101,9 @@ final class LinuxWorld: World {
 
     func launch(_ plan: LaunchPlan) throws(LaunchFault) -> SandboxID {
         try admitUser(of: plan)
-        return try sandboxes.launch(plan)
+        let id = try sandboxes.launch(plan)
+        latest = id
+        return id
     }
 
     private func admitUser(of plan: LaunchPlan) throws(LaunchFault) {
@@ -88,7 +113,10 @@ final class LinuxWorld: World {
         }
     }
     func adopt(_ agent: AgentName, doorsDirectory: String) throws(LaunchFault) -> AdoptedSandbox? {
-        try sandboxes.adopt(agent, doorsDirectory: doorsDirectory)
+        let adopted = try sandboxes.adopt(agent, doorsDirectory: doorsDirectory)
+        latest = adopted?.id
+        ownTerminal?.fit()
+        return adopted
     }
     func signal(_ id: SandboxID, _ signal: Int32) { sandboxes.signal(id, signal) }
     func kill(_ id: SandboxID) { sandboxes.kill(id) }
@@ -111,8 +139,10 @@ final class LinuxWorld: World {
     // MARK: Process images
 
     func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
-        try admitUser(of: plan)
-        return try sandboxes.prepare(plan, forRestoreOf: root)
+        if plan.purpose == .life { try admitUser(of: plan) }
+        let id = try sandboxes.prepare(plan, forRestoreOf: root)
+        if plan.purpose == .life { latest = id }
+        return id
     }
     func finishRestore(in id: SandboxID) { sandboxes.finishRestore(in: id) }
     func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool { sandboxes.living(id)?.raiseProcessNumbers(above: pid) ?? false }
@@ -128,5 +158,5 @@ final class LinuxWorld: World {
     func send(_ packet: [UInt8], to id: CriuID) { crius.send(packet, to: id) }
     func hangUp(_ id: CriuID) { crius.hangUp(id) }
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? { sandboxes.living(id)?.look(for: purpose) }
-    func freezer(of id: SandboxID) -> String? { sandboxes.living(id)?.freezerDirectory }
+    func freeMemory() -> ByteCount? { KernelFiles.kibibytes("/proc/meminfo", field: "MemAvailable") }
 }

@@ -48,7 +48,7 @@ enum ProcessLook {
         for pid in KernelFiles.names(in: "/proc").compactMap({ Int32($0) }) where pid != own {
             guard let facts = facts(of: pid), facts.state != "Z", facts.state != "X" else { continue }
             all[pid] = facts
-            if facts.session == session || carries(mark, pid) { found[pid] = facts.startTime }
+            if facts.session == session || carries(mark, pid) && !isElsewhere(pid, mark) { found[pid] = facts.startTime }
         }
         var before = 0
         while before != found.count {
@@ -56,6 +56,22 @@ enum ProcessLook {
             for (pid, facts) in all where found[facts.parent] != nil { found[pid] = facts.startTime }
         }
         return found
+    }
+
+    /// Whether a process with our mark lives in the sandbox of another agent: a restored process carries the mark of the sandbox it was
+    /// dumped in, and a fork or a rehearsal is restored into another. In a process namespace that is not ours, the init of ours above it
+    /// decides, whose environment is its mark and nothing else.
+    private static func isElsewhere(_ pid: Int32, _ mark: String) -> Bool {
+        guard linkTarget(of: "/proc/\(pid)/ns/pid") != linkTarget(of: "/proc/self/ns/pid") else { return false }
+        var ancestor = pid
+        for _ in 0..<1024 where ancestor > 1 {
+            let environment = KernelFiles.bytes("/proc/\(ancestor)/environ", limit: 4 << 20) ?? []
+            if environment.starts(with: "RUNNER_SANDBOX=".utf8), environment.count(where: { $0 == 0 }) == 1 {
+                return !environment.dropLast().elementsEqual(mark.utf8)
+            }
+            ancestor = facts(of: ancestor)?.parent ?? 0
+        }
+        return false
     }
 
     private static func carries(_ mark: String, _ pid: Int32) -> Bool {

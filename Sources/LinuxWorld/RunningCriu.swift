@@ -77,6 +77,11 @@ final class RunningCriu {
                 throw CriuStartFault("could not hand the output on: the sandbox was not prepared for a restore")
             }
             return writer
+        case .terminal:
+            guard let side = sandbox.terminal?.openAgentsSide() else {
+                throw CriuStartFault("could not hand the terminal on: the sandbox has none")
+            }
+            return side
         case .hungUpStream: return try hungUp(Int32(SOCK_STREAM.rawValue))
         case .hungUpPackets: return try hungUp(Int32(SOCK_SEQPACKET.rawValue))
         }

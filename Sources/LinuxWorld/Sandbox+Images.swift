@@ -13,18 +13,14 @@ extension Sandbox {
 
     func look(for purpose: LookPurpose) -> TreeSight? {
         guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
-        var sight = TreeLook(initPid: pid, for: purpose).sight()
+        var sight = TreeLook(initPid: pid, initHandle: initHandle.number, for: purpose).sight()
         sight.awaitsMemory = servesPages
+        sight.terminal = terminal?.sight
         for (stream, pipe) in streams {
             var status = stat()
             // Both ends of a pipe have one inode.
             if fstat(pipe.number, &status) == 0 { sight.outputPipes[stream] = UInt64(status.st_ino) }
         }
         return sight
-    }
-
-    var freezerDirectory: String? {
-        guard let file = remains.group?.freezerFile, let slash = file.lastIndex(of: "/") else { return nil }
-        return String(file[..<slash])
     }
 }

@@ -18,11 +18,14 @@ final class Sandbox {
     /// The other ends, while a restore needs them.
     private(set) var writers: [OutputStream: HeldDescriptor]
     private(set) var agentHandle: HeldDescriptor?
+    /// The agent's terminal, if it has one.
+    var terminal: SandboxTerminal?
     private var session: Int32?
     /// A page server runs in it.
     var servesPages = false
     /// Tells when it listens; nil afterwards.
     var pageServerStatus: HeldDescriptor?
+    private(set) var isToldStarted = false
     private var hasToldEnd = false
     /// Init saw its last child end.
     private var isEmpty = false
@@ -63,6 +66,8 @@ final class Sandbox {
     /// Only once the start was told, so that no output comes before it.
     private func watchOutput() {
         for (stream, pipe) in streams { loop.watch(pipe.number) { [weak self] _ in self?.readSome(stream) } }
+        isToldStarted = true
+        watchTerminal()
     }
 
     /// Stops watching and closes everything. The sandbox lives on.
@@ -71,6 +76,7 @@ final class Sandbox {
         loop.forget(initHandle.number)
         for pipe in streams.values { loop.forget(pipe.number) }
         forgetPageServer()
+        terminal?.letGo(loop)
         link = nil
         streams = [:]
         writers = [:]
@@ -135,6 +141,7 @@ final class Sandbox {
             tell(.started(pid: session ?? 0))
             watchOutput()
         case SANDBOX_FAILED: tellFailure(report)
+        case SANDBOX_TERMINAL: if let handle = handles.first { hold(terminal: handle) }
         case SANDBOX_PAGES: pageServerEnded(status: report.pages)
         case SANDBOX_ENDED:
             agentHandle = nil
@@ -203,6 +210,7 @@ final class Sandbox {
 
     /// Reads what the pipes hold now. `all`: nobody is left who could write, so until they are empty.
     private func drain(all: Bool) {
+        drainTerminal()
         for stream in [OutputStream.standardOutput, .standardError] {
             var held = streams[stream].map { Int(shim_pipe_held($0.number)) } ?? 0
             while held > 0, readSome(stream) {
@@ -239,6 +247,8 @@ final class Sandbox {
         hasToldEnd = true
         for pipe in streams.values { loop.forget(pipe.number) }
         streams = [:]
+        terminal?.letGo(loop)
+        terminal = nil
         removeGroup(tries: 50)
     }
 

@@ -31,6 +31,10 @@ struct SandboxFaults {
         case SANDBOX_STEP_DOORS:
             return setUp("show '\(plan?.doorsDirectory ?? "the doors")' as '\(plan?.doorsInside ?? "/run/runner")'", why)
         case SANDBOX_STEP_HIDE: return setUp("hide the directory \(name(index, of: plan?.hiddenDirectories))", why)
+        case SANDBOX_STEP_BIND:
+            let bind = plan.flatMap { $0.binds.indices.contains(Int(index)) ? $0.binds[Int(index)] : nil }
+            return setUp("show " + (bind.map { "'\($0.host)' as '\($0.inside)'" } ?? "directory \(index) in another's place"), why)
+        case SANDBOX_STEP_NETWORK: return setUp("set the loopback of its own network up", why)
         case SANDBOX_STEP_HOST_NAME: return setUp("set the host name", why)
         case SANDBOX_STEP_FIRST_PID: return setUp("let process numbers begin at 1000", why)
         case SANDBOX_STEP_GROUP: return setUp("join the control group \(name(index, of: groups))", why)
@@ -38,6 +42,7 @@ struct SandboxFaults {
             return setUp("allow \(plan?.openFileLimit.map(String.init) ?? "that many") open files", why + ". Ask for fewer")
         case SANDBOX_STEP_USER: return setUp("become the user \(userText)", why)
         case SANDBOX_STEP_STREAMS: return setUp("connect the standard streams", why)
+        case SANDBOX_STEP_TERMINAL: return setUp("make a terminal for the agent", why)
         case SANDBOX_STEP_RESTORED: return LaunchFault(.system, "could not take over the restored agent: \(why)")
         case SANDBOX_STEP_PLAN:
             return LaunchFault(.system, "could not read the launch plan: \(why); 'runner-init' may be of another version")

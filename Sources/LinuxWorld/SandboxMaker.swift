@@ -15,14 +15,12 @@ protocol LocatingSandboxTable: SandboxTable {
 typealias SandboxMaker = (EventLoop, SupervisorPlace) -> any LocatingSandboxTable
 
 extension LinuxSandboxes: LocatingSandboxTable {
-    func living(_ id: SandboxID) -> Sandbox? { sandboxes[id] }
-
     /// Every process of a sandbox descends from its init, which adopts the orphans, or from a CRIU that is just restoring it, which lives in
     /// the same pid namespace. So the way up from any of them ends there. Nothing a process can say about itself is asked.
     func sandbox(of pid: Int32) -> SandboxID? {
         var inits: [Int32: SandboxID] = [:]
         var namespaces: [String: SandboxID] = [:]
-        for (id, sandbox) in sandboxes {
+        for (id, sandbox) in all {
             guard let pid = ProcessLook.pid(ofHandle: sandbox.initHandle.number) else { continue }
             inits[pid] = id
             if sandbox.remains.hasNamespaces, let namespace = linkTarget(of: "/proc/\(pid)/ns/pid") { namespaces[namespace] = id }

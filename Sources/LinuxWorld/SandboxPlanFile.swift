@@ -23,6 +23,8 @@ struct SandboxPlanFile {
         head.user = plan.userID.map(Int64.init) ?? -1
         head.group = plan.groupID.map(Int64.init) ?? -1
         head.restore_root = restoreRoot ?? 0
+        head.terminal = plan.terminal == nil ? 0 : 1
+        (head.rows, head.columns) = (plan.terminal?.rows ?? 0, plan.terminal?.columns ?? 0)
         head.has_freezer = group?.freezerFile == nil ? 0 : 1
         head.freezer_version = UInt32(group?.version.rawValue ?? 1)
 
@@ -30,18 +32,25 @@ struct SandboxPlanFile {
         if case .namespaces(let name) = plan.isolation {
             head.namespaces = 1
             hostName = name
+            head.own_network = plan.network == .none ? 1 : 0
         }
         let hidden = head.namespaces == 1 ? plan.hiddenDirectories : []
+        let binds = head.namespaces == 1 ? plan.binds : []
+        guard binds.count <= Int(SANDBOX_BIND_LIMIT) else {
+            throw LaunchFault(.setUp, "could not bind \(binds.count) directories: at most \(SANDBOX_BIND_LIMIT) are taken")
+        }
         let groups = group?.paths ?? []
         let variables = plan.environment.map { $0.name + "=" + $0.value } + [mark]
         head.hidden_count = UInt32(clamping: hidden.count)
+        head.bind_count = UInt32(clamping: binds.count)
         head.group_count = UInt32(clamping: groups.count)
         head.argument_count = UInt32(clamping: plan.arguments.count)
         head.variable_count = UInt32(clamping: variables.count)
 
         var strings: [UInt8] = []
         let places = [plan.workingDirectory, hostName, plan.doorsDirectory, plan.doorsInside]
-        for text in places + hidden + groups + plan.arguments + variables {
+        let bound = binds.flatMap { [$0.host, $0.inside] }
+        for text in places + hidden + bound + groups + plan.arguments + variables {
             guard !text.utf8.contains(0) else {
                 throw LaunchFault(.setUp, "could not pass '\(text.prefix { $0 != "\0" })' on: it holds a NUL byte. Remove it")
             }

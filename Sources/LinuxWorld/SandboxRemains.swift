@@ -27,9 +27,9 @@ struct SandboxRemains {
         self.init(mark: LinuxSandboxes.mark(initSocket: runtime + "/init.sock"), session: nil, group: group, hasNamespaces: false)
     }
 
-    /// Of the place and of its former one.
+    /// Of the place, of its rehearsal and of its former one.
     static func all(of place: SupervisorPlace) -> [SandboxRemains] {
-        [place.runtime, place.former].compactMap { $0 }.map { SandboxRemains(in: $0) }
+        [place.runtime, place.rehearsal.runtime, place.former].compactMap { $0 }.map { SandboxRemains(in: $0) }
     }
 
     /// Whether something is left; nothing is done about it.

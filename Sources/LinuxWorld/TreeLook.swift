@@ -7,16 +7,20 @@ struct TreeLook {
     /// Host number of the sandbox's init, which is not part of the tree.
     private let root: Int32
     private let purpose: LookPurpose
+    /// pidfd of the init, where its network is not ours.
+    private let network: Int32
     private let ownNamespaces: [ProcessSight.Namespace: String]
 
-    init(initPid: Int32, for purpose: LookPurpose) {
+    init(initPid: Int32, initHandle: Int32, for purpose: LookPurpose) {
         root = initPid
         self.purpose = purpose
+        let isOurs = linkTarget(of: "/proc/\(initPid)/ns/net") == linkTarget(of: "/proc/self/ns/net")
+        network = isOurs ? -1 : initHandle
         ownNamespaces = purpose == .blockers ? Self.namespaces(of: initPid) : [:]
     }
 
     func sight() -> TreeSight {
-        TreeSight(processes: descendants().compactMap(process), unixPeers: Self.unixPeers())
+        TreeSight(processes: descendants().compactMap(process), unixPeers: unixPeers())
     }
 
     /// Parents before their children. The kernel lists the children of every thread.
@@ -43,15 +47,27 @@ struct TreeLook {
             status.split(separator: "\n").first { $0.hasPrefix(name + ":") }?.split(separator: "\t").last
         }
         let (inside, name) = (field("NSpid").flatMap { Int32($0) } ?? pid, field("Name").map(String.init) ?? "")
-        guard purpose == .blockers else {
-            return ProcessSight(pid: inside, hostPid: pid, name: name, state: facts.state, descriptors: descriptors(pid))
+        switch purpose {
+        case .connections: return ProcessSight(pid: inside, hostPid: pid, name: name, state: facts.state, descriptors: descriptors(pid))
+        case .shape:
+            func number(_ name: String) -> Int32 { field(name).flatMap { Int32($0) } ?? 0 }
+            func size(_ name: String) -> UInt64 { (field(name)?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10 }
+            let parent = facts.parent == root ? 1 : Self.numberInside(facts.parent)
+            let shape = ProcessSight.Shape(
+                parent: parent, group: number("NSpgid"), session: number("NSsid"), threads: Self.threads(of: pid),
+                areas: Self.areas(of: pid))
+            return ProcessSight(
+                pid: inside, hostPid: pid, name: name, state: facts.state, memoryBytes: size("VmRSS") + size("VmSwap"),
+                descriptors: descriptors(pid), shape: shape)
+        case .blockers: break
         }
+        let mapped = files(mappedBy: pid)
         let namespaces = Self.namespaces(of: pid).filter { ownNamespaces[$0.key] != $0.value }
         return ProcessSight(
             pid: inside, hostPid: pid, name: name,
             state: facts.state, tracer: field("TracerPid").flatMap { Int32($0) } ?? 0,
             memoryBytes: (field("VmRSS")?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10, namespaces: Set(namespaces.keys),
-            descriptors: descriptors(pid), mappings: mappings(pid))
+            descriptors: descriptors(pid, mapped: mapped), mappings: Self.undumpable(mapped))
     }
 
     private static func namespaces(of pid: Int32) -> [ProcessSight.Namespace: String] {
@@ -61,35 +77,42 @@ struct TreeLook {
     }
 
     /// Only those that no image can hold.
-    private func mappings(_ pid: Int32) -> [String] {
-        var found: [String] = []
+    private static func undumpable(_ mapped: Set<String>) -> [String] {
+        mapped.map { String($0.prefix { $0 != " " }) }.filter { $0.hasPrefix("/SYSV") || $0.hasPrefix("/secretmem") }.sorted()
+    }
+
+    private func files(mappedBy pid: Int32) -> Set<String> {
+        var found: Set<String> = []
         for line in (KernelFiles.text("/proc/\(pid)/maps", limit: 16 << 20) ?? "").split(separator: "\n") {
-            guard let slash = line.firstIndex(of: "/") else { continue }
-            let name = String(line[slash...].prefix { $0 != " " })
-            if name.hasPrefix("/SYSV") || name.hasPrefix("/secretmem"), !found.contains(name) { found.append(name) }
+            if let slash = line.firstIndex(of: "/") { found.insert(String(line[slash...])) }
         }
         return found
     }
 
     // MARK: Its descriptors
 
-    private func descriptors(_ pid: Int32) -> [DescriptorSight] {
+    private func descriptors(_ pid: Int32, mapped: Set<String> = []) -> [DescriptorSight] {
         let numbers = KernelFiles.names(in: "/proc/\(pid)/fd").compactMap { Int32($0) }.sorted()
         let handle = shim_process_open(pid)
         defer { if handle >= 0 { close(handle) } }
         return numbers.compactMap { number in
             let path = "/proc/\(pid)/fd/\(number)"
             var status = stat()
-            guard let target = linkTarget(of: path), purpose == .blockers || target.hasPrefix("socket:") || target.hasPrefix("pipe:"),
+            guard let target = linkTarget(of: path), purpose != .connections || target.hasPrefix("socket:") || target.hasPrefix("pipe:"),
                 stat(path, &status) == 0
             else { return nil }
-            return DescriptorSight(number: number, target: target, kind: kind(target, status, handle, number))
+            return DescriptorSight(
+                number: number, target: target, kind: kind(target, status, pid, handle, number),
+                isLockedAndMapped: mapped.contains(target) && facts(pid, number).contains("POSIX"))
         }
     }
 
-    private func kind(_ target: String, _ status: stat, _ handle: Int32, _ descriptor: Int32) -> DescriptorSight.Kind {
+    private func kind(_ target: String, _ status: stat, _ pid: Int32, _ handle: Int32, _ descriptor: Int32) -> DescriptorSight.Kind {
         let anonymous = "anon_inode:"
-        if target.hasPrefix(anonymous) { return .anonymous(target.dropFirst(anonymous.count).filter { $0 != "[" && $0 != "]" }) }
+        if target.hasPrefix(anonymous) {
+            let name = target.dropFirst(anonymous.count).filter { $0 != "[" && $0 != "]" }
+            return .anonymous(name == "eventfd" && isSemaphore(pid, descriptor) ? "eventfd semaphore" : name)
+        }
         // As glibc's makedev(3) packs them.
         let number = UInt64(status.st_rdev)
         let device = (
@@ -97,7 +120,7 @@ struct TreeLook {
             minor: UInt32(truncatingIfNeeded: number & 0xff | number >> 12 & ~0xff)
         )
         switch status.st_mode & S_IFMT {
-        case S_IFREG: return .file
+        case S_IFREG: return isMessageQueue(pid, descriptor, target) ? .anonymous("message queue") : .file
         case S_IFDIR: return .directory
         case S_IFIFO: return .pipe(inode: UInt64(status.st_ino))
         case S_IFCHR: return .characterDevice(major: device.major, minor: device.minor)
@@ -107,17 +130,31 @@ struct TreeLook {
         }
     }
 
+    /// Whether reading an eventfd takes one from it, see EFD_SEMAPHORE in eventfd(2). Kernels before 6.5 do not tell.
+    private func isSemaphore(_ pid: Int32, _ descriptor: Int32) -> Bool {
+        facts(pid, descriptor).contains("eventfd-semaphore: 1")
+    }
+
+    private func facts(_ pid: Int32, _ descriptor: Int32) -> String { KernelFiles.text("/proc/\(pid)/fdinfo/\(descriptor)") ?? "" }
+
+    /// Its name looks like that of a file in the root directory. See mq_overview(7).
+    private func isMessageQueue(_ pid: Int32, _ descriptor: Int32, _ target: String) -> Bool {
+        var facts = statfs()
+        return target.lastIndex(of: "/") == target.startIndex && statfs("/proc/\(pid)/fd/\(descriptor)", &facts) == 0
+            && facts.f_type == 0x1980_0202  // MQUEUE_MAGIC
+    }
+
     private static func socket(_ handle: Int32, _ number: Int32, inode: UInt64) -> SocketSight? {
         var (family, type, protocolNumber, listens): (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
         guard handle >= 0, shim_socket_kind(handle, number, &family, &type, &protocolNumber, &listens) == 0 else { return nil }
         return SocketSight(inode: inode, family: .init(number: family), form: .init(number: type), listens: listens != 0)
     }
 
-    private static func unixPeers() -> [UInt64: UInt64] {
+    private func unixPeers() -> [UInt64: UInt64] {
         var room = 1024
         while room <= 1 << 20 {
             var sockets = [shim_unix_socket](repeating: shim_unix_socket(), count: room)
-            let count = shim_unix_sockets(&sockets, room)
+            let count = shim_unix_sockets(network, &sockets, room)
             guard count > room else {
                 let known = sockets.prefix(Int(max(0, count)))
                 return Dictionary(known.map { (UInt64($0.inode), UInt64($0.peer)) }, uniquingKeysWith: { first, _ in first })

@@ -145,4 +145,8 @@ public struct SupervisorPlace: Hashable, Sendable {
     public var initSocket: String { runtime + "/init.sock" }
     /// The directory an agent sees: `agent.sock`, `notify.sock`, `staging/`.
     public var doors: String { runtime + "/doors" }
+    /// Where a rehearsal stands, with a record, an init's socket and doors of its own, so that nothing of it is taken for the agent's.
+    public var rehearsal: SupervisorPlace {
+        SupervisorPlace(agent: agent, store: store, runtime: runtime + "/rehearsal", noEarlierThan: noEarlierThan)
+    }
 }

@@ -19,6 +19,8 @@ public struct CriuStart: Hashable, Sendable {
         case hungUpStream
         /// The same, for packets.
         case hungUpPackets
+        /// The agent's side of the sandbox's terminal.
+        case terminal
     }
 
     /// The numbers of its descriptors.
@@ -91,6 +93,8 @@ public struct CriuStartFault: Error, Hashable, Sendable {
 public enum LookPurpose: Hashable, Sendable {
     /// Everything that can keep it from being dumped.
     case blockers
+    /// All that can be compared with an image: of a tree that stands still, for what runs changes meanwhile.
+    case shape
     /// Only process numbers, pipes and sockets: the tree stands still meanwhile. All else is left out.
     case connections
 }
@@ -122,6 +126,6 @@ public protocol ProcessImages: AnyObject {
 
     /// The sandbox's processes and what they hold, seen from outside; nil when it is gone.
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
-    /// The directory of the freezer, as CRIU inside sees it; nil: none.
-    func freezer(of id: SandboxID) -> String?
+    /// What processes could still take of the host's memory; nil: it does not tell.
+    func freeMemory() -> ByteCount?
 }

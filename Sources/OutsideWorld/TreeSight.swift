@@ -7,14 +7,27 @@ public struct TreeSight: Hashable, Sendable {
     public var outputPipes: [OutputStream: UInt64]
     /// A page server still brings memory in.
     public var awaitsMemory: Bool
+    /// That of the sandbox, if it has one.
+    public var terminal: TerminalSight?
     public init(
         processes: [ProcessSight] = [], unixPeers: [UInt64: UInt64] = [:], outputPipes: [OutputStream: UInt64] = [:],
-        awaitsMemory: Bool = false
+        awaitsMemory: Bool = false, terminal: TerminalSight? = nil
     ) {
         self.processes = processes
         self.unixPeers = unixPeers
         self.outputPipes = outputPipes
         self.awaitsMemory = awaitsMemory
+        self.terminal = terminal
+    }
+}
+
+/// The agent's terminal, by what its side is to stat(2).
+public struct TerminalSight: Hashable, Sendable {
+    public var device: UInt64
+    public var fileSystem: UInt64
+    public init(device: UInt64, fileSystem: UInt64) {
+        self.device = device
+        self.fileSystem = fileSystem
     }
 }
 
@@ -37,10 +50,32 @@ public struct ProcessSight: Hashable, Sendable {
     public var descriptors: [DescriptorSight]
     /// Mappings of a kind no image can hold, as /proc/PID/maps names them.
     public var mappings: [String]
+    /// What only a look at its shape tells.
+    public var shape: Shape?
+
+    /// Numbers are those inside the sandbox.
+    public struct Shape: Hashable, Sendable {
+        /// 0: of outside the sandbox; 1: the sandbox's init.
+        public var parent: Int32
+        public var group: Int32
+        public var session: Int32
+        public var threads: [Int32]
+        /// In the order of their addresses.
+        public var areas: [AreaSight]
+        public init(parent: Int32, group: Int32, session: Int32, threads: [Int32], areas: [AreaSight] = []) {
+            self.parent = parent
+            self.group = group
+            self.session = session
+            self.threads = threads
+            self.areas = areas
+        }
+    }
+
     public init(
         pid: Int32, hostPid: Int32 = 0, name: String, state: Character = "S", tracer: Int32 = 0, memoryBytes: UInt64 = 0,
-        namespaces: Set<Namespace> = [], descriptors: [DescriptorSight] = [], mappings: [String] = []
+        namespaces: Set<Namespace> = [], descriptors: [DescriptorSight] = [], mappings: [String] = [], shape: Shape? = nil
     ) {
+        self.shape = shape
         self.pid = pid
         self.hostPid = hostPid
         self.name = name
@@ -50,6 +85,24 @@ public struct ProcessSight: Hashable, Sendable {
         self.namespaces = namespaces
         self.descriptors = descriptors
         self.mappings = mappings
+    }
+}
+
+/// A piece of a process's memory, as a line of /proc/PID/maps tells it.
+public struct AreaSight: Hashable, Sendable {
+    public var start: UInt64
+    public var end: UInt64
+    /// PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4.
+    public var protection: UInt8
+    public var isShared: Bool
+    /// The file, or what the kernel calls it in brackets; nil: nothing.
+    public var name: String?
+    public init(start: UInt64, end: UInt64, protection: UInt8, isShared: Bool, name: String?) {
+        self.start = start
+        self.end = end
+        self.protection = protection
+        self.isShared = isShared
+        self.name = name
     }
 }
 
@@ -69,10 +122,13 @@ public struct DescriptorSight: Hashable, Sendable {
     /// Where its link in /proc/PID/fd points.
     public var target: String
     public var kind: Kind
-    public init(number: Int32, target: String, kind: Kind) {
+    /// Of a file: the process has a record lock on it (fcntl(2), F_SETLK) and maps it as well.
+    public var isLockedAndMapped: Bool
+    public init(number: Int32, target: String, kind: Kind, isLockedAndMapped: Bool = false) {
         self.number = number
         self.target = target
         self.kind = kind
+        self.isLockedAndMapped = isLockedAndMapped
     }
 }
 

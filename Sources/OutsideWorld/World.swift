@@ -211,8 +211,17 @@ public enum WorldEvent: Hashable, Sendable {
     case criu(CriuID, CriuNews)
 }
 
+/// The terminal a person started the runner in.
+public protocol PersonsTerminal: AnyObject {
+    /// Lines and columns of its window now; nil: there is none.
+    var terminalSize: LaunchPlan.TerminalSize? { get }
+    /// From now on what is typed goes to the terminal of the agent, whichever sandbox it lives in, and so does the window's size. What the
+    /// terminal was before, it is again when the world ends, however it ends. - Returns: whether it is connected.
+    func connectTerminal() -> Bool
+}
+
 /// All that a supervisor of one agent may touch. Every call is from the loop's thread.
-public protocol World: Clock, Randomness, SandboxTable, Doors, Workers, Programs, ProcessImages {
+public protocol World: Clock, Randomness, SandboxTable, Doors, Workers, Programs, ProcessImages, PersonsTerminal {
     /// The store's root.
     var store: any Disk { get }
     /// A directory tree elsewhere, such as a workspace or the staging directory; `missing` when it is not there.

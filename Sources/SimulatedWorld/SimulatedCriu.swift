@@ -17,6 +17,8 @@ public enum SimulatedCriuTrouble: String, Hashable, Sendable, CaseIterable {
     case hangsInRestore
     /// Says that all is well, and the process is dead.
     case restoresDead
+    /// Says that all is well, and something is missing.
+    case restoresOtherwise
 }
 
 /// What can go wrong with a simulated page server.
@@ -42,8 +44,6 @@ final class SimulatedCriu {
     let start: CriuStart
     private unowned let machine: SimulatedMachine
     private let trouble: SimulatedCriuTrouble?
-    /// All that an image of the simulated agent holds.
-    private static let pages: DiskPath = "pages-1.img"
     private var doing = Doing.waiting
 
     init(id: CriuID, start: CriuStart, machine: SimulatedMachine, trouble: SimulatedCriuTrouble?) {
@@ -104,7 +104,7 @@ final class SimulatedCriu {
                 if machine.random.number(below: 4) == 0 { sandbox?.end(.signaled(5, outOfMemory: false)) }
                 return end(.signaled(9, outOfMemory: false))
             }
-            guard let memory = try? JSONText.encode(agent.memory), write(Self.pages.text, memory, in: start.images) else {
+            guard writeImages(agent.memory) else {
                 agent.thaw()
                 return fail(.dump, log: "1000: Error (criu/page-xfer.c:1): Can't write pages: No space left on device")
             }
@@ -139,7 +139,9 @@ final class SimulatedCriu {
                 return fail(.restore, log: "1000: Error (criu/files-reg.c:2192): File workspace/results has bad size 9 (expect 4)")
             }
             if trouble == .diesInRestore { return end(.signaled(9, outOfMemory: false)) }
-            sandbox.restored = SimulatedSandbox.Restored(memory: memory, isDead: trouble == .restoresDead)
+            sandbox.restored = SimulatedSandbox.Restored(
+                memory: memory, isDead: trouble == .restoresDead, isStopped: restore.leavesStopped,
+                isOtherwise: trouble == .restoresOtherwise)
             reach(.postRestore) { .restore(restore, at: $0) }
         case .postRestore: reach(.preResume) { .restore(restore, at: $0) }
         default:
@@ -172,8 +174,14 @@ final class SimulatedCriu {
         } catch { return false }
     }
 
+    private func writeImages(_ memory: SimulatedAgent.Memory) -> Bool {
+        guard let bytes = try? JSONText.encode(memory) else { return false }
+        let all = machine.imageSet.files + [(SimulatedImageSet.pages, SimulatedImageSet.page(bytes))]
+        return all.allSatisfy { write($0.name.text, $0.bytes, in: start.images) }
+    }
+
     private func readMemory() -> SimulatedAgent.Memory? {
-        guard let bytes = try? machine.images(at: start.images)?.read(Self.pages, limit: .mebibytes(1)) else { return nil }
+        guard let bytes = try? machine.images(at: start.images)?.read(SimulatedImageSet.pages, limit: .mebibytes(1)) else { return nil }
         return try? JSONText.decode(SimulatedAgent.Memory.self, from: bytes)
     }
 

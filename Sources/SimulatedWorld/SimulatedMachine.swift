@@ -1,6 +1,7 @@
 // SimulatedWorld: the seam's other twin. Everything follows from a seed; nothing is kind. Time is virtual.
 
 public import AgentModel
+internal import LaunchPlans
 public import OutsideWorld
 
 /// A machine that outlives its supervisors: time, disks, sandboxes and what is going to happen. One thread.
@@ -74,6 +75,9 @@ public final class SimulatedMachine {
     public var criuTroubles: [SimulatedCriuTrouble: Int] = [:]
     /// What every agent holds open beside its output.
     public var agentHolds: [DescriptorSight] = []
+    /// Of the host's memory, what processes could still take; nil: it does not tell.
+    public var freeMemory: ByteCount? = .mebibytes(8192)
+    private(set) lazy var imageSet = SimulatedImageSet()
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
     var plannedPageTroubles: [SimulatedPageTrouble] = []
     var crius: [CriuID: SimulatedCriu] = [:]
@@ -83,6 +87,7 @@ public final class SimulatedMachine {
     private var coming: [Coming] = []
     private var lastOrder: UInt64 = 0
     private var lastSandbox: UInt64 = 0
+    private var lastRehearsal: UInt64 = 0
     weak var world: SimulatedWorld?
 
     public init(seed: UInt64, script: AgentScript) {
@@ -241,6 +246,17 @@ public final class SimulatedMachine {
         sandboxes[sandbox.id] = sandbox
         return sandbox
     }
+
+    /// Numbered apart: it is no life of the agent.
+    func addRehearsal(_ make: (SandboxID) -> SimulatedSandbox) -> SimulatedSandbox {
+        lastRehearsal += 1
+        let sandbox = make(SandboxID((1 << 32) + lastRehearsal))
+        sandboxes[sandbox.id] = sandbox
+        return sandbox
+    }
+
+    /// Sandboxes beside the agent's own.
+    public var rehearsals: Int { sandboxes.values.count { $0.plan.purpose == .rehearsal } }
 
     /// To be called when an agent has begun to run: before that its sandbox does not count.
     func countRunning() { mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning }) }

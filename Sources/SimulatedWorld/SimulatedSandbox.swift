@@ -16,8 +16,14 @@ final class SimulatedSandbox {
     struct Restored {
         var memory: SimulatedAgent.Memory
         var isDead: Bool
+        /// It does not go on.
+        var isStopped = false
+        /// It lacks something it had.
+        var isOtherwise = false
     }
     var restored: Restored?
+    /// What stands here without running.
+    private(set) var stopped: Restored?
     private var awaitsRestore = false
     private(set) var awaitsMemory = false
     private var pageTrouble: SimulatedPageTrouble?
@@ -64,6 +70,7 @@ final class SimulatedSandbox {
         machine.say("\(id) is restored to step \(restored.memory.step)")
         tell(.started(pid: pid))
         guard !restored.isDead else { return end(.signaled(11, outOfMemory: false)) }
+        guard !restored.isStopped else { return stopped = restored }
         let agent = SimulatedAgent(sandbox: self, machine: machine)
         self.agent = agent
         agent.goOn(from: restored.memory)
@@ -95,6 +102,7 @@ final class SimulatedSandbox {
         machine.endCrius(of: id)
         agent?.die()
         agent = nil
+        stopped = nil
         endSeen = end
         machine.after(machine.delay(0...3)) { [self] in tell(.ended(end)) }
         machine.after(machine.delay(4...10)) { [self] in vanish() }
@@ -127,7 +135,7 @@ final class SimulatedSandbox {
 
     func lostSupervisor() {
         agent?.connectionLost()
-        guard !awaitsRestore else {
+        guard !awaitsRestore, plan.purpose == .life else {
             machine.say("\(id) ends: nobody can finish its restore")
             vanishSilently()
             machine.sandboxes[id] = nil

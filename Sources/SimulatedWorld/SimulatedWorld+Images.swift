@@ -1,4 +1,4 @@
-internal import AgentModel
+public import AgentModel
 public import LaunchPlans
 public import OutsideWorld
 
@@ -6,7 +6,12 @@ extension SimulatedWorld {
     public func prepare(_ plan: LaunchPlan, forRestoreOf root: Int32) throws(LaunchFault) -> SandboxID {
         guard machine.alive("prepare a restore") else { throw LaunchFault(.system, "the supervisor is dead") }
         if machine.draws(machine.refusesLaunch) { throw LaunchFault(.system, "no more processes can be made") }
-        let sandbox = machine.addSandbox { SimulatedSandbox(id: $0, plan: plan, machine: machine) }
+        let isLife = plan.purpose == .life
+        guard isLife || !machine.sandboxes.values.contains(where: { $0.plan.purpose == .rehearsal && !$0.isGone }) else {
+            throw LaunchFault(.system, "could not start a second sandbox: a rehearsal of this agent is under way")
+        }
+        let make = { SimulatedSandbox(id: $0, plan: plan, machine: self.machine) }
+        let sandbox = isLife ? machine.addSandbox(make) : machine.addRehearsal(make)
         sandbox.prepare()
         return sandbox.id
     }
@@ -54,7 +59,9 @@ extension SimulatedWorld {
     }
 
     public func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? {
-        guard machine.alive("look into a sandbox"), let sandbox = machine.sandboxes[id], sandbox.isRunning else { return nil }
+        guard machine.alive("look into a sandbox"), let sandbox = machine.sandboxes[id] else { return nil }
+        if let stopped = sandbox.stopped { return sight(of: stopped, in: sandbox) }
+        guard sandbox.isRunning else { return nil }
         let pipe: UInt64 = 100 + id.number
         let output = DescriptorSight(number: 1, target: "pipe:[\(pipe)]", kind: .pipe(inode: pipe))
         let process = ProcessSight(
@@ -62,7 +69,23 @@ extension SimulatedWorld {
         return TreeSight(processes: [process], outputPipes: [.standardOutput: pipe], awaitsMemory: sandbox.awaitsMemory)
     }
 
-    public func freezer(of id: SandboxID) -> String? { nil }
+    private func sight(of stopped: SimulatedSandbox.Restored, in sandbox: SimulatedSandbox) -> TreeSight {
+        let output = DescriptorSight(number: 1, target: "pipe:[\(100 + sandbox.id.number)]", kind: .pipe(inode: 100 + sandbox.id.number))
+        let process = ProcessSight(
+            pid: 1000, hostPid: sandbox.pid, name: "agent", state: "T", memoryBytes: 10 << 20,
+            descriptors: stopped.isOtherwise ? [] : [output],
+            shape: ProcessSight.Shape(
+                parent: 1, group: 1000, session: 1000, threads: [1000],
+                areas: [
+                    AreaSight(
+                        start: SimulatedImageSet.memory.lowerBound, end: SimulatedImageSet.memory.upperBound, protection: 3,
+                        isShared: false,
+                        name: nil)
+                ]))
+        return TreeSight(processes: [process])
+    }
+
+    public func freeMemory() -> ByteCount? { machine.freeMemory }
 }
 
 extension SimulatedMachine {

@@ -72,9 +72,9 @@ public final class SimulatedWorld: World {
     }
 
     public func adopt(_ agent: AgentName, doorsDirectory: String) throws(LaunchFault) -> AdoptedSandbox? {
-        guard machine.alive("adopt"), let sandbox = machine.sandboxes.values.first(where: { $0.plan.agent == agent && !$0.isGone }) else {
-            return nil
-        }
+        guard machine.alive("adopt"),
+            let sandbox = machine.sandboxes.values.first(where: { $0.plan.agent == agent && $0.plan.purpose == .life && !$0.isGone })
+        else { return nil }
         sandbox.adopted()
         return AdoptedSandbox(id: sandbox.id, incarnation: sandbox.plan.incarnation, pid: sandbox.endSeen == nil ? sandbox.pid : nil)
     }
@@ -192,6 +192,8 @@ public final class SimulatedWorld: World {
         if machine.isMissing.contains(absolutePath) { throw FileFault(.missing, doing: "open the directory", what: absolutePath) }
         return SupervisedDisk(machine.elsewhere[absolutePath] ?? machine.workspace, machine, epoch: epoch)
     }
+    public var terminalSize: LaunchPlan.TerminalSize? { nil }
+    public func connectTerminal() -> Bool { false }
     public func show(_ bytes: [UInt8], on stream: OutputStream) {
         let text = String(decoding: bytes, as: UTF8.self)
         machine.say(text.hasSuffix("\n") ? String(text.dropLast()) : text)

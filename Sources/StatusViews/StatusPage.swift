@@ -48,6 +48,7 @@ public struct StatusPage: Sendable {
         if let ended = status.lastEnd {
             lines.append(("last end", ended.sentence + "; \(status.restarts) \(plural(status.restarts, "restart"))"))
         }
+        if let rehearsal = status.rehearsal { lines.append(("rehearsal", rehearsal.text(at: now))) }
         if !status.unknownEffects.isEmpty { lines.append(("effects", effects)) }
         if let incident = status.incident { lines.append(("incident", "'\(incident)' is open")) }
         lines += status.warnings.map { ("warning", $0) }

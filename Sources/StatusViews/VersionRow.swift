@@ -6,6 +6,8 @@ public struct VersionRow: Hashable, Sendable {
     public var summary: CheckpointSummary
     public var isLatest: Bool
     public var isKnownGood: Bool
+    /// The agent is on disk, as this version.
+    public var isSuspended = false
     public init(_ summary: CheckpointSummary, of agent: AgentName, isLatest: Bool, isKnownGood: Bool) {
         self.agent = agent
         self.summary = summary
@@ -15,11 +17,16 @@ public struct VersionRow: Hashable, Sendable {
 
     /// Rows of all versions, with `latest` and `known-good` where they point: the newest checkpoint that is not broken, and the newest
     /// that is known-good.
-    public static func rows(of versions: [CheckpointSummary], agent: AgentName) -> [VersionRow] {
+    /// - Parameter suspended: what the agent is on disk as, if it is.
+    public static func rows(of versions: [CheckpointSummary], agent: AgentName, suspended: VersionNumber? = nil) -> [VersionRow] {
         let checkpoints = versions.filter { $0.kind == .checkpoint }
         let latest = checkpoints.last?.version
         let knownGood = checkpoints.last { $0.isKnownGood }?.version
-        return versions.map { VersionRow($0, of: agent, isLatest: $0.version == latest, isKnownGood: $0.version == knownGood) }
+        return versions.map { summary in
+            var row = VersionRow(summary, of: agent, isLatest: summary.version == latest, isKnownGood: summary.version == knownGood)
+            row.isSuspended = summary.version == suspended
+            return row
+        }
     }
 }
 
@@ -31,6 +38,7 @@ extension VersionRow: Listable {
             Column("AGE", alignsRight: true),
             Column("STEP", alignsRight: true, narrow: .leftOut(order: 1)),
             Column("SIZE", alignsRight: true),
+            Column("FROZEN", alignsRight: true, narrow: .leftOut(order: 0)),
             Column("PARTS", narrow: .cut(to: 9)),
             Column("WHY", narrow: .leftOut(order: 2)),
             Column("LINKS", narrow: .cut(to: 8)),
@@ -46,11 +54,12 @@ extension VersionRow: Listable {
             Cell((now - summary.takenAt).brief),
             summary.step.map { Cell(String($0)) } ?? .nothing,
             Cell(summary.size.brief),
+            summary.frozenMicroseconds.map { Cell(Duration.microseconds(Int64(clamping: $0)).brief) } ?? .nothing,
             Cell(summary.parts.words),
             Cell(summary.reason.rawValue),
             links.isEmpty ? .nothing : Cell(links),
             Cell(summary.takenAt.description),
-            summary.note.map { Cell($0) } ?? .nothing,
+            (summary.note ?? summary.imagesUnusable.map { "its images cannot be restored: \($0)" }).map { Cell($0) } ?? .nothing,
         ]
     }
 
@@ -58,14 +67,15 @@ extension VersionRow: Listable {
 
     private var links: String {
         let marks = [
-            isLatest ? "latest" : nil, isKnownGood ? "known-good" : nil, summary.pinned ? "pinned" : nil, summary.forced ? "forced" : nil,
+            isSuspended ? "suspended" : nil, isLatest ? "latest" : nil, isKnownGood ? "known-good" : nil, summary.pinned ? "pinned" : nil,
+            summary.forced ? "forced" : nil,
         ]
         return marks.compactMap(\.self).joined(separator: ",")
     }
 }
 
 extension VersionRow: Encodable {
-    private enum Key: CodingKey { case agent, isLatest, isKnownGood }
+    private enum Key: CodingKey { case agent, isLatest, isKnownGood, isSuspended }
 
     /// The summary's own keys and these beside them.
     public func encode(to encoder: any Encoder) throws {
@@ -74,6 +84,7 @@ extension VersionRow: Encodable {
         try container.encode(agent, forKey: .agent)
         try container.encode(isLatest, forKey: .isLatest)
         try container.encode(isKnownGood, forKey: .isKnownGood)
+        try container.encode(isSuspended, forKey: .isSuspended)
     }
 }
 

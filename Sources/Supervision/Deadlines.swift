@@ -12,6 +12,8 @@ struct Deadlines {
         case dumped
         /// The processes should have been restored from their images.
         case restored
+        /// The rehearsal should be over.
+        case rehearsed
         /// The agent should have ended.
         case stopped
         case heartbeat

@@ -6,7 +6,8 @@ internal import OutsideWorld
 
 /// One incarnation while it lasts: what the supervisor knows of it that no decision needs.
 struct Life {
-    let sandbox: SandboxID
+    /// Another one when a lazy restore was begun anew.
+    var sandbox: SandboxID
     let incarnation: UInt64
     let origin: Origin
     let startedAt: WallTime
@@ -137,4 +138,6 @@ struct LaunchRun {
     var isWithoutImages = false
     /// Another try of a launch that was counted already.
     var isAgain = false
+    /// The memory that was to come later did not: all of it comes first.
+    var isEager = false
 }

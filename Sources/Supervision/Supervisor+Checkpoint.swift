@@ -24,6 +24,7 @@ extension Supervisor {
             fail(operators, code: "E-AGENT-NOT-RUNNING", notRunning)
             return nil
         }
+        callOffRehearsal("a checkpoint is taken")
         let run = CheckpointRun(
             request: nextRequest(), reason: reason, kind: kind, stage: .hook, waiting: operators,
             completion: completion.map { [$0] } ?? [])
@@ -101,6 +102,7 @@ extension Supervisor {
             // It stands at a safe point and gave its state: that is the cut we were about to ask for.
             checkpointRun?.agentRequest = agentRequest
         } else {
+            callOffRehearsal("a checkpoint is taken")
             var run = CheckpointRun(
                 request: nextRequest(), reason: .save, kind: agentsSpec.cut, stage: .hook, waiting: [], completion: [])
             run.agentRequest = agentRequest
@@ -231,6 +233,7 @@ extension Supervisor {
         note("checkpoint", "version \(summary.version) stored (\(run.reason.rawValue), \(summary.size)\(summary.forced ? ", forced" : ""))")
         runHook("after-checkpoint", version: summary.version, reason: run.reason.rawValue) {}
         tidy()
+        considerRehearsal(of: summary)
     }
 
     /// - Parameter next: what an operator who waits is told besides: what holds now.
@@ -300,7 +303,7 @@ extension Supervisor {
     private func tidy() {
         let plan = planRetention(versions, keep: spec.checkpoint.keep, keepAsides: spec.checkpoint.keepAsides)
         // What the ladder holds on to stays while the trouble lasts.
-        let held = Set(recovery.tried + [recovery.phase.origin?.version].compactMap(\.self))
+        let held = Set(recovery.tried + [recovery.phase.origin?.version, rehearsal?.version.version].compactMap(\.self))
         let removed = plan.removed.filter { !held.contains($0) }
         guard !removed.isEmpty else { return }
         let store = store

@@ -120,6 +120,8 @@ extension Supervisor {
         } else if let from = request.startFrom {
             // A restart ends what the journal takes for alive before it begins; nothing lives, so that is at once.
             inbox.append(phase.isLive ? .wantedRestart(from: from) : .wantedRunning(from: from))
+            // What the last supervisor was just ending is gone, and nobody else will say so.
+            if case .ending = phase { inbox.append(.foundLost) }
         } else if case .suspended(_, _, let until) = phase {
             goOnSuspended(until: until)
         } else if case .ending(_, _, .operatorSuspend(_, let until)) = phase {

@@ -31,6 +31,7 @@ extension Supervisor {
         }
         do throws(CriuFault) {
             var request = DumpRequest(sandbox: life.sandbox, agent: pid, images: opened.images, leavesRunning: !run.kind.stops)
+            request.tcp = spec.checkpoint.tcp == .keep ? .keep : .close
             request.room = min(spec.checkpoint.sizeLimit, (try? world.store.freeSpace()) ?? ByteCount(.max))
             let job = try driver.dump(request)
             checkpointRun?.dump = Dumping(job: job, opened: opened, point: point, forced: forced, began: began)

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import AgentSpecs
 internal import Checkpoints
 internal import CriuDriver
 internal import CriuRequests
@@ -55,8 +56,16 @@ extension Supervisor {
 
     /// - Parameter state: of the same version, for a process that is started anew because its images do not do here.
     func launch(_ run: LaunchRun, fromImages images: MadeImages, of version: CheckpointSummary, state: StoredState?) {
-        guard let obstacle = obstacle(to: images) else { return restore(run, images, of: version, attempt: 1) }
-        warn("images", "the processes of version \(version.version) cannot go on where they were: \(obstacle)")
+        var obstacle = obstacle(to: images)
+        if let obstacle { warn("images", "the processes of version \(version.version) cannot go on where they were: \(obstacle)") }
+        // Of images that came from elsewhere nobody knows it.
+        if obstacle == nil, !images.startedWith.isEmpty, images.startedWith != digest(ofStartOf: spec) {
+            // Whoever changed that wants another process: nothing to be warned of.
+            obstacle = "command, environment, user or directories of '\(agent)' were changed since"
+            clearWarning("images")
+            note("start", "the processes of version \(version.version) are not restored: \(obstacle ?? "")")
+        }
+        guard obstacle != nil else { return restore(run, images, of: version, attempt: 1) }
         var plain = run
         plain.isWithoutImages = true
         launchRun = plain
@@ -67,10 +76,6 @@ extension Supervisor {
     private func obstacle(to images: MadeImages) -> String? {
         if let criuMissing { return criuMissing }
         guard let program = criuDriver?.program else { return "there is no CRIU" }
-        // Of images that came from elsewhere nobody knows it.
-        guard images.startedWith.isEmpty || images.startedWith == digest(ofStartOf: spec) else {
-            return "command, environment, user or directories of '\(agent)' were changed since"
-        }
         guard images.tree.criu <= program.version else {
             return "their images were made by CRIU \(images.tree.criu), and \(program.version) here is older"
         }
@@ -85,7 +90,11 @@ extension Supervisor {
             return inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
         }
         let directory = store.imagesDirectory(agent, version.version)
-        var request = RestoreRequest(plan: plan, images: directory, scratch: scratch.path, tree: images.tree)
+        var tree = images.tree
+        // Where there is no network nothing is at the other end.
+        if plan.network == .none { tree.tcp = .close }
+        var request = RestoreRequest(plan: plan, images: directory, scratch: scratch.path, tree: tree)
+        request.isLazy = spec.restore.memory == .lazy && !run.isEager
         // A large image takes its time.
         request.timeLimit = .seconds(30) + .seconds(Int64(clamping: version.size.bytes >> 28))
         do throws(CriuFault) {
@@ -102,17 +111,40 @@ extension Supervisor {
     }
 
     func hearRestore(_ event: WorldEvent) {
-        guard let restore = imageRestore, let news = restore.job.take(event) else { return }
+        guard let restore = imageRestore else { return }
+        let news = restore.job.take(event)
+        if life?.sandbox != restore.job.sandbox { life?.sandbox = restore.job.sandbox }
+        deadlines[.restored] = restore.job.deadline
+        switch news {
+        case .restored(let restored): self.restored(restore, restored)
+        case .complete: restoreSucceeded(restore)
+        case .failed(let fault):
+            restoreEnded(restore)
+            restoreFailed(restore, fault)
+        case nil: break
+        }
+    }
+
+    private func restored(_ restore: ImageRestore, _ restored: Restored) {
+        note(
+            "restored",
+            "its processes go on from version \(restore.version.version)" + (restored.awaitsMemory ? "; their memory follows" : ""))
+        if let why = restored.eagerBecause { note("restored", "all memory came first: \(why)") }
+        life?.pid = restored.pid
+        // Before all memory is there it can still fail.
+        if !restored.awaitsMemory { restoreSucceeded(restore) }
+    }
+
+    private func restoreSucceeded(_ restore: ImageRestore) {
+        restoreEnded(restore)
+        clearWarning("images")
+        if let pid = life?.pid { started(pid) }
+    }
+
+    private func restoreEnded(_ restore: ImageRestore) {
         imageRestore = nil
         deadlines[.restored] = nil
         store.discard(restore.scratch)
-        switch news {
-        case .restored(let restored):
-            note("restored", "its processes go on from version \(restore.version.version)")
-            clearWarning("images")
-            started(restored.pid)
-        case .failed(let fault): restoreFailed(restore, fault)
-        }
     }
 
     func restoreTimedOut() {
@@ -132,6 +164,13 @@ extension Supervisor {
         guard !restore.isCalledOff else { return inbox.append(.ended(.unknown, done: false)) }
         note("criu", "version \(restore.version.version), try \(restore.attempt): \(fault.sentence)")
         for line in fault.log.suffix(5) { note("criu", line) }
+        if case .memoryLost = fault.kind, !restore.run.isEager {
+            // It ran: what it changed is put back with all else.
+            var again = restore.run
+            (again.isAgain, again.isEager) = (true, true)
+            launchRun = again
+            return self.restore(again, restore.version.version)
+        }
         if fault.mayPass, restore.attempt < Self.attempts {
             var again = restore.run
             again.isAgain = true

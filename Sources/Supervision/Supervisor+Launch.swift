@@ -14,6 +14,8 @@ extension Supervisor {
     // MARK: Launching
 
     func beginLaunch(_ origin: Origin) {
+        callOffRehearsal("the agent is started anew")
+        rehearsedAt = nil
         let wished = restoreScope.flatMap { $0.origin == origin ? $0 : nil }
         let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
         restoreScope = nil
@@ -71,7 +73,9 @@ extension Supervisor {
             return
         }
         // Images need the workspace of their own cut.
-        let needsImages = summary.parts.process && scope.state && (scope.workspace || !summary.parts.workspace) && !run.isWithoutImages
+        let needsImages =
+            summary.parts.process && summary.imagesUnusable == nil && scope.state && (scope.workspace || !summary.parts.workspace)
+            && !run.isWithoutImages
         var job = RollBackJob(
             store: store, agent: agent, version: summary, workspace: workspace,
             excluded: spec.checkpoint.exclude, aside: asideRequest(), asideID: stagingID(),
@@ -125,7 +129,9 @@ extension Supervisor {
         clearStaging()
         do throws(PlanFault) {
             let planner = LaunchPlanner(spec: spec, facts: request.facts, place: request.launchPlace)
-            return try planner.plan(from: run.origin, incarnation: incarnations)
+            var plan = try planner.plan(from: run.origin, incarnation: incarnations)
+            if request.givesTerminal { plan.terminal = world.terminalSize ?? LaunchPlan.TerminalSize(rows: 24, columns: 80) }
+            return plan
         } catch {
             inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
             return nil
@@ -283,7 +289,7 @@ extension Supervisor {
         case .ended(let end):
             life?.end = end
             // Recorded at once: what is decided about it waits until nothing of the sandbox is left, and that takes the kernel milliseconds.
-            note("ended", "the agent ended: \(end.words)")
+            note("ended", isOnDisk ? "its processes are gone from memory" : "the agent ended: \(end.words)")
         case .vanished: vanished()
         }
     }

@@ -100,6 +100,7 @@ extension Supervisor {
         status.latest = versions.last { $0.kind == .checkpoint }
         status.knownGood = versions.last { $0.isKnownGood }?.version
         status.nextCheckpointAt = life == nil ? nil : nextCheckpointAt
+        status.rehearsal = lastRehearsal
         status.unknownEffects = ledger.unknownKeys(running: life?.incarnation)
         status.incident = incident.flatMap { $0.toTell.contains(.closed) ? nil : $0.value.id }
         status.warnings = warnings.values.sorted()

@@ -59,6 +59,10 @@ public final class Supervisor {
     /// Of cuts that were the last: answered when the supervisor ends, as for a stop.
     var repliesAtEnd: [(ConnectionID, ControlReply)] = []
     var imageRestore: ImageRestore?
+    var rehearsal: RehearsalRun?
+    var lastRehearsal: RehearsalReport?
+    /// When the last one began; nil: none in this life.
+    var rehearsedAt: Moment?
     /// Looked for when it is first needed.
     var criuFound: CriuFinding?
     /// An interrupted roll-back is being finished: news and wishes wait, for nothing may be decided on a workspace in between.
@@ -217,6 +221,7 @@ public final class Supervisor {
         checkpointRun = nil
         checkpointWishes = []
         imageRestore = nil
+        rehearsal = nil
     }
 
     private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
@@ -234,6 +239,7 @@ public final class Supervisor {
     private func take(_ event: WorldEvent) {
         hearDump(event)
         hearRestore(event)
+        hearRehearsal(event)
         switch event {
         case .signal(let number): signalled(number)
         case .sandbox(let id, let news): sandbox(id, news)
@@ -257,6 +263,7 @@ public final class Supervisor {
         case .prepared: prepareTimedOut()
         case .dumped: dumpTimedOut()
         case .restored: restoreTimedOut()
+        case .rehearsed: rehearsalTimedOut()
         case .stopped: stopTimedOut()
         case .heartbeat: heartbeatDue()
         case .hello: helloDue()

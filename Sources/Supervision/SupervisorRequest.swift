@@ -19,6 +19,8 @@ public struct SupervisorRequest {
     public var rollsBackWorkspace = true
     /// Shows the agent's output and the supervisor's own sentences on its terminal.
     public var echo: Bool
+    /// The agent has a terminal instead of pipes, of the size of the one the runner was started in.
+    public var givesTerminal = false
     /// Our own process number, for status files and lock holders.
     public var processID: Int32
     /// Called once: when the agent was started, or when what comes first is long and is written down (a restore, a pause). Whoever waits

@@ -103,13 +103,14 @@ static void end_with_init(const struct plan *plan, pid_t init, int channel) {
     if (getppid() != init) _exit(127);
 }
 
-static _Noreturn void become_agent(const struct plan *plan, pid_t init, int channel) {
+static _Noreturn void become_agent(const struct plan *plan, int terminal, pid_t init, int channel) {
     join_groups(plan, channel);
     char go;
     if (read(channel, &go, 1) != 1) _exit(127);  // the sandbox could not be made; init tells why
 
     if (setsid() < 0) fail(channel, SANDBOX_STEP_FORK, errno, 0);
-    take_streams(plan, channel);
+    if (terminal < 0) take_streams(plan, channel);
+    else if (!terminal_take(plan, terminal)) fail(channel, SANDBOX_STEP_TERMINAL, errno, 0);
     struct rlimit limit = {plan->head.open_file_limit, plan->head.open_file_limit};
     if (limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &limit) != 0) fail(channel, SANDBOX_STEP_OPEN_FILES, errno, 0);
     become_user(plan, channel);
@@ -137,7 +138,7 @@ struct fault agent_fork(struct init *init) {
     pid_t agent = fork();
     if (agent == 0) {
         close(channel[0]);
-        become_agent(&init->plan, self, channel[1]);
+        become_agent(&init->plan, init->terminal, self, channel[1]);
     }
     int error = errno;
     close(channel[1]);

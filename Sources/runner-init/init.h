@@ -11,7 +11,7 @@ struct plan {
     struct sandbox_plan head;
     const char *working_directory, *host_name, *doors, *doors_inside;
     /// Each the first of `head.…_count` strings that follow one another.
-    const char *hidden, *groups, *arguments, *variables;
+    const char *hidden, *binds, *groups, *arguments, *variables;
 };
 
 /// Why the agent could not be started. `step` 0: it could.
@@ -24,6 +24,8 @@ struct init {
     /// The connection to the supervisor; -1 while there is none.
     int link;
     int listener, out, err;
+    /// Master side of the agent's terminal; -1: it has none.
+    int terminal;
     /// The freezer's state file; -1: none.
     int freezer;
     /// Readable when the agent was executed (end of file) or could not be (a `struct fault`); -1 once that is known.
@@ -69,6 +71,11 @@ const char *plan_next(const char *text);
 
 // mounts.c: what makes the agent's view of the machine. Only as pid 1 of a mount namespace.
 struct fault view_make(const struct plan *plan);
+
+// terminal.c: the agent's terminal. Made here, so that it lies in the sandbox's mounts and stays while supervisors come and go.
+struct fault terminal_make(struct init *init);
+/// In the agent's process, a new session's leader: makes the terminal its controlling one and its standard streams. - Returns: whether.
+bool terminal_take(const struct plan *plan, int master);
 
 // agent.c
 /// Starts the agent's process. It joins its control groups at once and waits for `agent_go` before it does anything else.

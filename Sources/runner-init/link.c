@@ -38,6 +38,7 @@ void link_report(struct init *init, enum sandbox_report_kind kind) {
         .error = init->fault.error,
         .index = init->fault.index,
         .empty = init->empty,
+        .terminal = init->terminal >= 0,
         .pages = kind == SANDBOX_HELLO ? init->pages > 0 : init->pages_status,
     };
     int handles[4];
@@ -49,6 +50,7 @@ void link_report(struct init *init, enum sandbox_report_kind kind) {
         handles[count++] = init->out;
         handles[count++] = init->err;
     }
+    if (kind == SANDBOX_TERMINAL) handles[count++] = init->terminal;
     if ((kind == SANDBOX_HELLO && init->phase <= SANDBOX_RUNNING) || kind == SANDBOX_STARTED)
         if (init->agent_handle >= 0) handles[count++] = init->agent_handle;
     bool sent = send_report(init->link, &report, handles, count);
@@ -128,4 +130,5 @@ void link_accept(struct init *init) {
     init->link = newcomer;
     init->adopt_until = -1;
     link_report(init, SANDBOX_HELLO);
+    if (init->terminal >= 0) link_report(init, SANDBOX_TERMINAL);
 }

@@ -35,6 +35,7 @@ static struct fault raise_first_pid(void) {
 /// A sandbox for a restore: process numbers stay low, for CRIU's own processes; the tree brings its numbers along.
 static struct fault await_restore(struct init *init) {
     struct fault fault = view_make(&init->plan);
+    if (!fault.step) fault = terminal_make(init);
     if (fault.step) return fault;
     init->agent = init->plan.head.restore_root;
     init->phase = SANDBOX_AWAITING;
@@ -47,6 +48,7 @@ static struct fault start(struct init *init) {
     if (init->plan.head.restore_root > 0) return await_restore(init);
     bool namespaces = init->plan.head.namespaces;
     struct fault fault = namespaces ? raise_first_pid() : (struct fault){0};
+    if (!fault.step) fault = terminal_make(init);
     if (!fault.step) fault = agent_fork(init);
     if (!fault.step && namespaces) fault = view_make(&init->plan);
     if (!fault.step) agent_go(init);
@@ -199,7 +201,7 @@ static _Noreturn void serve(struct init *init, int signals) {
 int main(void) {
     struct init init = {
         .link = SANDBOX_FD_LINK, .listener = SANDBOX_FD_LISTENER, .out = SANDBOX_FD_OUT_READ, .err = SANDBOX_FD_ERR_READ,
-        .freezer = -1, .start = -1, .agent_handle = -1, .phase = SANDBOX_STARTING, .adopt_until = -1, .kill_at = -1, .sweep_at = -1,
+        .freezer = -1, .terminal = -1, .start = -1, .agent_handle = -1, .phase = SANDBOX_STARTING, .adopt_until = -1, .kill_at = -1, .sweep_at = -1,
         .guard_at = -1,
     };
     (void)!chdir("/");

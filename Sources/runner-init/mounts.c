@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,25 +36,82 @@ static struct fault hide(const struct plan *plan) {
     return (struct fault){0};
 }
 
+/// Takes hold of the directories to be bound, before what they may lie in is hidden. With what is mounted in them.
+static struct fault take_binds(const struct plan *plan, int trees[SANDBOX_BIND_LIMIT]) {
+    const char *host = plan->binds;
+    for (uint32_t i = 0; i < plan->head.bind_count; i++, host = plan_next(plan_next(host))) {
+        trees[i] = open_tree(AT_FDCWD, host, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        if (trees[i] < 0) return FAULT(SANDBOX_STEP_BIND, i);
+    }
+    return (struct fault){0};
+}
+
+static struct fault place_binds(const struct plan *plan, const int trees[SANDBOX_BIND_LIMIT]) {
+    const char *inside = plan->binds;
+    for (uint32_t i = 0; i < plan->head.bind_count; i++, inside = plan_next(inside)) {
+        inside = plan_next(inside);
+        if (make_directories(inside) != 0 || move_mount(trees[i], "", AT_FDCWD, inside, MOVE_MOUNT_F_EMPTY_PATH) != 0)
+            return FAULT(SANDBOX_STEP_BIND, i);
+        close(trees[i]);
+    }
+    return (struct fault){0};
+}
+
+/// A new network namespace has a loopback that is down: nothing could be bound to it.
+static struct fault set_network_up(const struct plan *plan) {
+    if (!plan->head.own_network) return (struct fault){0};
+    struct ifreq loopback = {.ifr_name = "lo"};
+    int socket_ = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool done = socket_ >= 0 && ioctl(socket_, SIOCGIFFLAGS, &loopback) == 0;
+    loopback.ifr_flags |= IFF_UP | IFF_RUNNING;
+    if (!done || ioctl(socket_, SIOCSIFFLAGS, &loopback) != 0) return FAULT(SANDBOX_STEP_NETWORK, 0);
+    close(socket_);
+    // A server that is restored here may have been bound to an address of the host. Where the kernel has no such switch, its own word tells.
+    const char *switches[] = {"/proc/sys/net/ipv4/ip_nonlocal_bind", "/proc/sys/net/ipv6/ip_nonlocal_bind"};
+    for (int i = 0; i < 2; i++) {
+        int file = open(switches[i], O_WRONLY | O_CLOEXEC);
+        if (file >= 0) (void)!write(file, "1", 1);
+        if (file >= 0) close(file);
+    }
+    return (struct fault){0};
+}
+
+/// Terminals that the agent makes get numbers of its own, so that they are free again when it is restored. Where that cannot be had, it shares
+/// the host's as it would outside: no reason not to start it.
+static void make_terminals(void) {
+    (void)mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
+}
+
 struct fault view_make(const struct plan *plan) {
     // 1. What is mounted here stays here, and what the host mounts later does not come in.
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return FAULT(SANDBOX_STEP_PRIVATE, 0);
     if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return FAULT(SANDBOX_STEP_PROC, 0);
+    make_terminals();
 
-    // 2. The doors are taken hold of before the directories that may hold them are hidden.
+    // 2. The doors, and what is bound, are taken hold of before the directories that may hold them are hidden.
+    int trees[SANDBOX_BIND_LIMIT];
+    struct fault fault = take_binds(plan, trees);
+    if (fault.step) return fault;
     int doors = open_tree(AT_FDCWD, plan->doors, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (doors < 0 || make_directories(plan->doors_inside) != 0) return FAULT(SANDBOX_STEP_DOORS, 0);
 
     // 3. Hide. An agent whose working directory vanished by that would start somewhere else: said here, where the reason is known.
     struct stat before, after;
     bool was_there = stat(plan->working_directory, &before) == 0;
-    struct fault fault = hide(plan);
+    fault = hide(plan);
     if (fault.step) return fault;
     if (move_mount(doors, "", AT_FDCWD, plan->doors_inside, MOVE_MOUNT_F_EMPTY_PATH) != 0) return FAULT(SANDBOX_STEP_DOORS, 0);
     close(doors);
-    if (was_there && (stat(plan->working_directory, &after) != 0 || before.st_dev != after.st_dev || before.st_ino != after.st_ino))
+    fault = place_binds(plan, trees);
+    if (fault.step) return fault;
+    // What is bound may be the working directory: then it is another one on purpose.
+    bool is_there = stat(plan->working_directory, &after) == 0;
+    bool is_same = is_there && before.st_dev == after.st_dev && before.st_ino == after.st_ino;
+    if (was_there && (!is_there || (!is_same && plan->head.bind_count == 0)))
         return (struct fault){SANDBOX_STEP_DIRECTORY_HIDDEN, ENOENT, 0};
 
+    fault = set_network_up(plan);
+    if (fault.step) return fault;
     if (sethostname(plan->host_name, strlen(plan->host_name)) != 0) return FAULT(SANDBOX_STEP_HOST_NAME, 0);
     return (struct fault){0};
 }

@@ -26,13 +26,15 @@ struct fault plan_read(struct plan *plan, int descriptor) {
     // A NUL at the very end keeps every walk over strings inside the plan.
     if (plan->head.wire != SANDBOX_WIRE || plan->head.length != (uint32_t)file.st_size || end[-1] != 0) return unreadable;
     if (plan->head.group_count > SANDBOX_GROUP_LIMIT || plan->head.argument_count == 0) return unreadable;
+    if (plan->head.bind_count > SANDBOX_BIND_LIMIT) return unreadable;
 
     plan->working_directory = bytes + sizeof plan->head;
     plan->host_name = skip(plan->working_directory, end, 1);
     plan->doors = plan->host_name ? skip(plan->host_name, end, 1) : NULL;
     plan->doors_inside = plan->doors ? skip(plan->doors, end, 1) : NULL;
     plan->hidden = plan->doors_inside ? skip(plan->doors_inside, end, 1) : NULL;
-    plan->groups = plan->hidden ? skip(plan->hidden, end, plan->head.hidden_count) : NULL;
+    plan->binds = plan->hidden ? skip(plan->hidden, end, plan->head.hidden_count) : NULL;
+    plan->groups = plan->binds ? skip(plan->binds, end, 2 * plan->head.bind_count) : NULL;
     plan->arguments = plan->groups ? skip(plan->groups, end, plan->head.group_count) : NULL;
     plan->variables = plan->arguments ? skip(plan->arguments, end, plan->head.argument_count) : NULL;
     if (!plan->variables || skip(plan->variables, end, plan->head.variable_count) != end) return unreadable;

@@ -6,6 +6,8 @@ import OutsideWorld
 import SimulatedWorld
 import Testing
 
+@testable import CriuImages
+
 /// Jobs against the simulated machine: what the real CRIU does rarely, done as often as we like.
 private final class Scene {
     let machine: SimulatedMachine
@@ -73,10 +75,35 @@ private final class Scene {
             switch job.take(event) {
             case .restored(let restored): return restored
             case .failed(let fault): throw fault
-            case nil: break
+            case .complete, nil: break
             }
         }
     }
+
+    /// Restored beside the agent, and compared with `shape`.
+    func rehearse(_ tree: DumpedTree, _ shape: SetShape = Scene.shape) throws(CriuFault) -> RehearsalNews {
+        let plan = Self.plan.rehearsal(doorsDirectory: "/run/rehearsal/doors", copy: nil)
+        let restore = RestoreRequest(plan: plan, images: Self.images, scratch: Self.scratch, tree: tree, timeLimit: .seconds(5))
+        let job = try driver.rehearse(RehearsalRequest(restore: restore, shape: shape))
+        while true {
+            guard let event = world.next(until: job.deadline) else {
+                job.timePassed()
+                continue
+            }
+            if let news = job.take(event) { return news }
+        }
+    }
+
+    /// What the simulated agent is.
+    static let shape: SetShape = {
+        var shape = SetShape(of: ImageDirectory(name: "none", files: []))
+        shape.processes = [
+            SetShape.Process(
+                pid: 1000, parent: 0, group: 1000, session: 1000, name: "agent", isAlive: true, threads: [1000],
+                descriptors: [SetShape.Descriptor(number: 1, kind: "PIPE", path: nil)], areas: [], pages: 4096)
+        ]
+        return shape
+    }()
 
     func kill(_ id: SandboxID) {
         world.kill(id)
@@ -225,6 +252,48 @@ private let lazyTroubles: [(pages: SimulatedPageTrouble?, criu: SimulatedCriuTro
     }
     let killed = ProcessEnd.signaled(9, outOfMemory: false)
     #expect(news.prefix(3) == [.memory(.lost(killed)), .ended(killed), .vanished])
+}
+
+private let notThere = "could not start CRIU with '/opt/runner-criu/criu': no such file or directory"
+
+@Test(arguments: seeds) func aRehearsalLeavesTheAgentAndItsImagesAlone(seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    scene.machine.repeatsNews = 200_000
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    guard case .rehearsed(let rehearsed) = try scene.rehearse(dump.tree) else { throw CriuFault(.restore, .declined) }
+    #expect(rehearsed.processes == 1)
+    #expect(scene.machine.rehearsals == 0)
+    #expect(scene.works())
+    #expect(scene.machine.mostAtOnce == 1)
+    scene.kill(agent.id)
+    _ = try scene.restore(dump.tree)
+    #expect(scene.works())
+}
+
+@Test(
+    arguments: [
+        (.missing, .failed(CriuFault(.restore, .couldNotStart(notThere)))),
+        (
+            .refusesRestore,
+            .failed(
+                CriuFault(
+                    .restore, .refused(.fileSizeDiffers(path: "/workspace/results", is: 9, was: 4)),
+                    log: ["File workspace/results has bad size 9 (expect 4)"]))
+        ),
+        (.hangsInRestore, .failed(CriuFault(.restore, .timedOut(.seconds(5))))),
+        (.diesInRestore, .failed(CriuFault(.restore, died))),
+        (.restoresDead, .differs(["process 1000 ('agent') is not there"])),
+        (.restoresOtherwise, .differs(["process 1000 ('agent') lacks descriptor 1"])),
+    ] as [(SimulatedCriuTrouble, RehearsalNews)], seeds)
+func aRehearsalFindsWhatCannotBeRestored(trouble: (SimulatedCriuTrouble, RehearsalNews), seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    scene.machine.plan(criu: trouble.0)
+    #expect(try scene.rehearse(dump.tree) == trouble.1)
+    #expect(scene.machine.rehearsals == 0)
+    #expect(scene.works())
 }
 
 @Test func whatIsSeenBeforeIsNotTried() throws {

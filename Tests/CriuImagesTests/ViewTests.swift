@@ -64,3 +64,20 @@ private func set(_ name: String) throws -> ImageDirectory {
     #expect(difference.processes.map(\.filesRemoved.isEmpty) == [true, false, true])
     #expect(!difference.isEmpty)
 }
+
+@Test func theShapeIsWhatTheKernelWouldTell() throws {
+    let directory = try set("many")
+    let shape = SetShape(of: directory)
+    let summary = SetSummary(of: directory)
+    #expect(shape.processes.map(\.pid).sorted() == summary.processes.map(\.pid).sorted())
+    let root = try #require(shape.processes.first)
+    #expect(root.pid == 1001 && root.parent == 0 && root.isAlive && root.threads == [1001, 1005])
+    #expect(root.descriptors.map(\.number) == summary.processes[0].files.map(\.descriptor))
+    #expect(root.descriptors.first?.path == "/dev/null")
+    // The kernel's own areas are left out, and the pages in them.
+    #expect(root.areas.count < summary.processes[0].memory.areas && root.pages < summary.processes[0].memory.pages)
+    #expect(root.areas.contains { $0.path == "/srv/agent/agent" && $0.protection == 5 && !$0.isShared })
+    #expect(shape.processes.first { $0.pid == 1004 }?.isAlive == false)
+    #expect(shape.boundSockets == ["/srv/agent/work/door.sock"])
+    for path in ["/srv/agent/agent", "/srv/agent/work", "/dev/null"] { #expect(shape.paths.contains(path)) }
+}

@@ -37,7 +37,7 @@ def test_0_done_and_69_nobody_supervises(stopped):
 
 def test_1_nothing_to_checkpoint(stage):
     # An agent with neither state nor workspace: there is nothing to keep.
-    stage.write_spec(["/bin/sleep", "1000"], workspace=None, checkpoint={"every": "1h"})
+    stage.write_spec(["/bin/sleep", "1000"], workspace=None, checkpoint={"every": "1h", "mode": "cooperative"})
     runner = stage.run()
     stage.wait_until_running()
     says(

@@ -72,6 +72,33 @@ struct SandboxAdoptionTests {
         #expect(KernelFiles.names(in: fixture.place.runtime) == ["doors"])
     }
 
+    /// A rehearsal is nobody's to adopt: it ends with its supervisor, and the agent lives on.
+    @Test(.enabled(if: canIsolate, "namespaces need root with CAP_SYS_ADMIN"))
+    func aRehearsalEndsWithItsSupervisor() throws {
+        let fixture = try SandboxFixture()
+        let beside = fixture.place.rehearsal
+        let plan = fixture.plan(.namespaces, script: "while :; do echo tick; sleep 0.02; done", groups: hasGroups ? hostGroups : nil)
+        let saved = try fixture.savedPlan(plan)
+        let driver = try Child([SandboxFixture.driverPath, "rehearse", fixture.place.runtime, SandboxFixture.initPath, saved])
+        #expect(driver.line() == "ready")
+        let record = try #require(SandboxRecord.read(beside.runtime + "/sandbox"))
+        let own = try #require(SandboxRecord.read(fixture.place.runtime + "/sandbox"))
+        let initHandle = HeldDescriptor(shim_process_open(try #require(record.initProcess?.pid)))
+        #expect(record.initProcess != own.initProcess)
+        let (paths, ownPaths) = (Set(record.group?.paths ?? []), Set(own.group?.paths ?? []))
+        #expect(paths.isDisjoint(with: ownPaths))
+        driver.kill()
+        #expect(ProcessLook.hasEnded(handle: initHandle.number, within: 20_000))
+        for path in record.group?.paths ?? [] { #expect(!KernelFiles.isDirectory(path)) }
+
+        let adopted = try #require(try fixture.sandboxes.adopt(fixture.agent, doorsDirectory: fixture.place.doors))
+        #expect(!KernelFiles.isDirectory(beside.runtime))
+        #expect(ProcessLook.marked(LinuxSandboxes.mark(initSocket: beside.initSocket), session: nil).isEmpty)
+        _ = fixture.events { if case .output = $0 { true } else { false } }
+        fixture.sandboxes.kill(adopted.id)
+        _ = fixture.events { $0 == .sandbox(adopted.id, .vanished) }
+    }
+
     /// Supervisor and init both killed, and nobody comes: the agent must not go on unwatched.
     @Test(arguments: Shape.possible)
     func theAgentEndsWithItsInit(shape: Shape) throws {

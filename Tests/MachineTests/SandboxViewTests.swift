@@ -41,6 +41,53 @@ struct SandboxViewTests {
         #expect(KernelFiles.names(in: fixture.root + "/hidden") == ["secret"])
     }
 
+    @Test func aDirectoryIsSeenInAnothersPlace() throws {
+        let fixture = try SandboxFixture()
+        _ = KernelFiles.makeDirectories(fixture.root + "/hidden/copy/deep")
+        fixture.write("the host's\n", to: "work/file")
+        fixture.write("the copy's\n", to: "hidden/copy/file")
+        let script = "cat file; echo new > written; ls -A $ROOT/hidden | wc -l; cat $ROOT/more/file; ls $ROOT/more"
+        var plan = fixture.plan(.namespaces, script: script)
+        plan.binds = [
+            .init(host: fixture.root + "/hidden/copy", inside: fixture.root + "/work"),
+            .init(host: fixture.root + "/hidden/copy", inside: fixture.root + "/more"),  // made, for it is not there
+        ]
+        #expect(try fixture.life(plan).out == "the copy's\n0\nthe copy's\ndeep\nfile\nwritten\n")
+        #expect(KernelFiles.names(in: fixture.root + "/work") == ["file"])
+        #expect(KernelFiles.text(fixture.root + "/hidden/copy/written") == "new\n")
+
+        plan.binds = [.init(host: fixture.root + "/nothing", inside: fixture.root + "/work")]
+        let sentence = "could not show '\(fixture.root)/nothing' as '\(fixture.root)/work': no such file or directory"
+        #expect(try fixture.life(plan).news == [.failed(LaunchFault(.setUp, sentence)), .vanished])
+    }
+
+    @Test func withoutANetworkThereIsOnlyALoopback() throws {
+        let fixture = try SandboxFixture()
+        let script = """
+            import os, socket
+            print(os.readlink("/proc/self/ns/net") != os.environ["NET"], sorted(n for _, n in socket.if_nameindex()))
+            a = socket.socket(); a.bind(("127.0.0.1", 0)); a.listen(); socket.create_connection(a.getsockname())
+            b = socket.socket(); b.bind(("192.0.2.7", 8080)); b.listen()
+            try: socket.create_connection(("192.0.2.8", 80), timeout=5)
+            except OSError as fault: print(fault.strerror)
+            """
+        var plan = fixture.plan(.namespaces, ["python3", "-c", script])
+        plan.network = .none
+        plan.environment.append(.init(name: "NET", value: Self.link("/proc/self/ns/net")))
+        let told = try fixture.life(plan)
+        #expect(told.out == "True ['lo']\nNetwork is unreachable\n", "\(told.err)")
+        #expect(told.news.dropFirst() == [.ended(.exited(0)), .vanished])
+    }
+
+    /// A terminal that the host or another sandbox made has its number there, not here.
+    @Test func terminalsAreNumberedFromTheBeginning() throws {
+        let fixture = try SandboxFixture()
+        let host = try Child(["/usr/bin/env", "python3", "-c", "import os, time; os.openpty(); print(1, flush=True); time.sleep(60)"])
+        #expect(host.line() == "1")
+        let script = "import os; print(os.ttyname(os.openpty()[1]))"
+        #expect(try fixture.life(fixture.plan(.namespaces, ["python3", "-c", script])).out == "/dev/pts/0\n")
+    }
+
     /// `%` stands for the fixture's directory.
     @Test(arguments: [
         (

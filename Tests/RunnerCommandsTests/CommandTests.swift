@@ -128,7 +128,7 @@ private func append(_ text: String, in stage: Stage) throws {
     let stage = try Stage(["versions", "agent-7"], versions: 2)
     #expect(stage.run() == 0)
     let lines = stage.machine.output.split(separator: "\n")
-    #expect(lines.first == "VERSION  STANDING    AGE  STEP  SIZE  PARTS        WHY       LINKS")
+    #expect(lines.first == "VERSION  STANDING    AGE  STEP  SIZE  FROZEN  PARTS        WHY       LINKS")
     #expect(lines.last?.hasSuffix("state+files  schedule  latest,known-good") == true)
 }
 

@@ -8,6 +8,7 @@ internal import OutsideWorld
 func run(_ arguments: [String]) {
     switch (arguments.first, arguments.count) {
     case ("supervise", 4): supervise(Driver(Array(arguments.dropFirst())))
+    case ("rehearse", 4): rehearse(Driver(Array(arguments.dropFirst())))
     case ("measure", 5): measure(Int(arguments[1]) ?? 1, Driver(Array(arguments.dropFirst(2))))
     case ("probe", 2): probe(arguments[1])
     case ("knock", 2): knock(arguments[1])
@@ -65,6 +66,19 @@ private func supervise(_ driver: Driver) {
         case .output(_, let stream, let bytes): tell("\(stream.rawValue) \(String(decoding: bytes, as: UTF8.self))")
         default: break
         }
+    }
+}
+
+/// The plan's agent, and beside it a sandbox for a rehearsal into which nothing is restored.
+private func rehearse(_ driver: Driver) {
+    do {
+        _ = try driver.sandboxes.launch(driver.plan)
+        let doors = driver.plan.doorsDirectory.dropLast("doors".count) + "rehearsal/doors"
+        let id = try driver.sandboxes.prepare(driver.plan.rehearsal(doorsDirectory: String(doors), copy: nil), forRestoreOf: 1000)
+        while let event = driver.loop.next(until: nil) { if event == .sandbox(id, .ready) { tell("ready") } }
+    } catch {
+        tell("fault \(error)")
+        exit(1)
     }
 }
 

@@ -7,7 +7,7 @@ import SimulatedWorld
 /// What operators asked of supervisors, and whether they got their answer.
 public struct OperatorDesk {
     public enum Wish: CaseIterable, Sendable {
-        case status, checkpoint, checkpointAndWait, restart, restartClean, restore, pin, stop
+        case status, checkpoint, checkpointAndWait, restart, restartClean, restore, pin, stop, suspend, resume
     }
     private struct Question {
         let id: ConnectionID
@@ -60,6 +60,7 @@ public struct OperatorDesk {
     private func isTrue(_ reply: ControlReply, to request: ControlRequest, on machine: SimulatedMachine) -> String? {
         switch (request, reply) {
         case (.stop, .done): return machine.livingPID.map { "it was answered 'stopped', and there is \($0)" }
+        case (.suspend, .done): return machine.livingPID.map { "it was answered 'suspended', and there is \($0)" }
         case (.checkpoint, .stored(let summary)):
             let disk = machine.store.copy(seed: UInt64(machine.now))
             disk.powerCut()
@@ -116,6 +117,8 @@ extension Simulation {
             case .restore: .restore(target, workspace: true, state: true)
             case .pin: .pin(version, pinned: random.coin())
             case .stop: .stop(checkpoint: random.coin())
+            case .suspend: .suspend(until: world.wallTime() + .seconds(Int64(1 + random.number(below: 90))))
+            case .resume: .resume
             }
         desk.ask(request, of: world, now: machine.now)
     }

@@ -201,6 +201,19 @@ extension Story {
                     $0.signals(15, after: .seconds(6 * turn + 6))
                 }
             }.ending(keepsEveryStep),
+            // To disk and back, by its time, an operator or the next supervisor: it goes on from exactly where it was.
+            Story(
+                "suspended and resumed", script(1500) { $0.stepTime = 1...20 }, spec { $0.checkpoint.every = .seconds(600) },
+                within: .seconds(86_400)
+            ) {
+                for turn in 0..<20 {
+                    let until = WallTime(nanoseconds: $0.machine.now) + .seconds(5 * turn + 4)
+                    $0.asks(.suspend(until: turn % 4 == 3 ? nil : until), after: .seconds(5 * turn + 2))
+                    if turn % 4 == 1 { $0.asks(.resume, after: .seconds(5 * turn + 3)) }
+                    if turn % 4 == 2 { $0.signals(15, after: .seconds(5 * turn + 3)) }
+                    if turn % 4 == 3 { $0.asks(.restart(from: nil), after: .seconds(5 * turn + 4)) }
+                }
+            }.ending(keepsEveryStep),
             Story("ignores stop", script(40) { $0.ignoresStop = true }, quickSpec(), within: .seconds(86_400)) {
                 $0.operatorEvery = .seconds(30)
                 $0.wishes = [.restart, .stop, .checkpointAndWait]

@@ -52,6 +52,7 @@ final class Scene {
         spec.checkpoint.every = nil
         spec.health.heartbeat = nil
         spec.hooks = "/hooks"
+        spec.checkpoint.rehearsal.when = .never
         change(&spec)
         before(machine)
         world = SimulatedWorld(on: machine)
@@ -101,11 +102,11 @@ final class Scene {
     // MARK: Going on
 
     /// Lets things happen until `condition` holds.
-    func run(until what: String, within: Duration = .seconds(300), _ condition: () -> Bool) throws {
+    func run(until what: String, within: Duration = .seconds(300), _ condition: () throws -> Bool) throws {
         let limit = machine.now + within.nanoseconds
-        while !condition() {
+        while try !condition() {
             for program in programs { program.obey() }
-            if condition() { return }
+            if try condition() { return }
             guard end == nil, machine.now < limit, !machine.supervisorCrashed else { throw Lost(what: what, trace: machine.trace) }
             // Time passes even when nobody waits for anything.
             machine.plan(after: .seconds(1)) { _ in }

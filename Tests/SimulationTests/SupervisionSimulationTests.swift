@@ -16,6 +16,7 @@ import Testing
         ("hanging agent", 1),  // a cut without a state stopped the watch over the heartbeat for good
         ("killed supervisor", 4),  // killed between deciding that the task is done and saying so: it was begun anew
         ("troubled disk", 2),  // an entry of the journal stood there twice
+        ("roll-back cut off", 7),  // started from somewhere while its end was decided and not yet seen: it was waited for for ever
         ("restart never", 19),  // the oracle took two moments of two supervisors for one long one
         ("troubled disk", 5), ("everything at once", 4),  // two troubles of one moment were one incident
     ]

@@ -142,6 +142,58 @@ import Testing
         #expect(scene.supervisor.life?.incarnation == 1 && scene.machine.livingPID != nil)
     }
 
+    // MARK: Whole processes
+
+    @Test(arguments: UInt64(1)...10) func aPlainProgramGoesOnAtTheVeryInstruction(seed: UInt64) throws {
+        let scene = try Scene(seed: seed, criu: true)
+        try scene.runUntilUp()
+        scene.file = "first"
+        let until = scene.world.wallTime() + .seconds(200)
+        _ = try scene.answer(to: .suspend(until: until))
+        #expect(scene.machine.livingSandbox == nil)
+        #expect(try scene.versions().map(\.parts) == [VersionParts(workspace: true, process: true)])
+        // Nothing is asked to end that stands still: not one instruction of it runs.
+        #expect(scene.supervisor.deadlines[.stopped] == nil)
+        if seed % 2 == 0 {
+            scene.cutPower()
+            try scene.startSupervisor()
+        }
+        try scene.runUntilUp(2)
+        #expect(scene.world.wallTime() >= until && scene.supervisor.life?.isFromImages == true && scene.file == "first")
+    }
+
+    enum Standing: CaseIterable { case cannotBeStored, isWantedUp, cannotBeDumped }
+
+    /// What stood still for its last cut and is not ended after it goes on.
+    @Test(arguments: Standing.allCases) func whatStoodStillGoesOn(_ why: Standing) throws {
+        let scene = try Scene(criu: true) { $0.health.heartbeat = .seconds(30) }
+        try scene.runUntilUp()
+        scene.file = "first"
+        if why == .cannotBeDumped {
+            scene.machine.agentHolds = [.init(number: 9, target: "anon_inode:[io_uring]", kind: .anonymous("io_uring"))]
+        }
+        let asked = try scene.ask(.suspend(until: nil))
+        var expected = (code: "E-SUSPEND-FAILED", why: "somebody wants it up. It runs on")
+        switch why {
+        case .cannotBeStored:
+            try scene.run(until: "its images are whole") { scene.supervisor.checkpointRun?.stage == .committing }
+            scene.machine.store.setCapacity(ByteCount(0))
+            expected = ("E-STORE-FULL", "what it is could not be kept: the disk is full")
+        case .isWantedUp:
+            try scene.run(until: "its images are whole") { scene.supervisor.checkpointRun?.stage == .committing }
+            #expect(try scene.answer(to: .resume) == .done("'sim' is not suspended, and runs"))
+        case .cannotBeDumped:
+            expected.why = "(no process part: fd 9 of 'agent' (process 1000) is an io_uring; CRIU cannot dump it."
+        }
+        guard case .failed(expected.code, let sentence) = try scene.answer(on: asked) else {
+            throw Scene.Lost(what: "a refusal", trace: scene.machine.trace)
+        }
+        #expect(sentence.contains(expected.why), "\(sentence)")
+        try scene.run(for: .seconds(5))
+        let agent = scene.machine.livingSandbox.flatMap { scene.machine.sandboxes[$0]?.agent }
+        #expect(agent?.frozen == false && scene.supervisor.life?.incarnation == 1)
+    }
+
     // MARK: Wishes of one that is on disk, or on its way
 
     @Test func onDiskOnlySomeWishesMakeSense() throws {

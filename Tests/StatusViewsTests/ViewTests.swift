@@ -130,15 +130,17 @@ func nothingToListIsNothingToRead(format: ListFormat) throws {
     var aside = version(43, .stored, ago: 1)
     aside.kind = .aside
     aside.parts = VersionParts(workspace: true)
+    var dumped = version(41, .proven, ago: 360)
+    dumped.frozenMicroseconds = 76_400
     let rows = VersionRow.rows(
-        of: [version(40, .broken, ago: 90_000), version(41, .proven, ago: 360), version(42, .suspect, ago: 60), aside], agent: agent7)
+        of: [version(40, .broken, ago: 90_000), dumped, version(42, .suspect, ago: 60), aside], agent: agent7)
     #expect(
         try render(rows, as: .table, on: Paper(now: now, width: 80)) == """
-            VERSION  STANDING    AGE  STEP  SIZE  PARTS        WHY       LINKS
-            40       broken    1d01h   128  1.2M  state+files  schedule  -
-            41       proven       6m   128  1.2M  state+files  schedule  known-good
-            42       suspect      1m   128  1.2M  state+files  schedule  latest
-            43       aside        1s   128  1.2M  files        schedule  -
+            VERSION  STANDING    AGE  STEP  SIZE  FROZEN  PARTS        WHY       LINKS
+            40       broken    1d01h   128  1.2M       -  state+files  schedule  -
+            41       proven       6m   128  1.2M    76ms  state+files  schedule  known-good
+            42       suspect      1m   128  1.2M       -  state+files  schedule  latest
+            43       aside        1s   128  1.2M       -  files        schedule  -
 
             """)
     #expect(try render(rows, as: .name, on: Paper(now: now)) == "agent-7@40\nagent-7@41\nagent-7@42\nagent-7@43\n")

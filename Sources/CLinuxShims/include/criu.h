@@ -6,7 +6,7 @@
 /// Starts CRIU as our child, cut off from our terminal, umask 077, working directory "/". Its socket pair is made by the process itself,
 /// inside: CRIU finds the descriptors it is told of through the pid of whoever made its socket, and ours has no number in there. In C: between
 /// fork and exec.
-/// - `init`: pidfd of a process whose pid, mount, ipc and uts namespaces are entered; -1: none are.
+/// - `init`: pidfd of a process whose pid, mount, ipc, uts and network namespaces are entered; -1: none are.
 /// - `groups`: membership files of control groups, open for writing, that are joined before.
 /// - `descriptors`: become 0, 1, 2, then 4, 5 …; 3 (SHIM_CRIU_SOCKET) is its end of the socket.
 /// - Returns: its pid as we count, with a pidfd in `handle` and our end of the socket in `socket`; or -errno.
@@ -19,14 +19,15 @@ enum { SHIM_CRIU_SOCKET = 3 };
 /// Lets the next process of the sandbox behind `init` (a pidfd) be numbered `last` + 1. - Returns: 0 or -errno.
 int32_t shim_raise_pids(int32_t init, int32_t last);
 
-/// A UNIX socket of this network namespace. `peer`: inode of what it is connected to; 0: nothing.
+/// A UNIX socket of a network namespace. `peer`: inode of what it is connected to; 0: nothing.
 struct shim_unix_socket {
     uint32_t inode, peer;
     uint8_t type, state;
 };
 
-/// All of them, by sock_diag(7): /proc/net/unix does not tell the peers. - Returns: how many there are, which may be more than `room`; or -errno.
-int64_t shim_unix_sockets(struct shim_unix_socket *_Nonnull sockets, size_t room);
+/// All of them, by sock_diag(7): /proc/net/unix does not tell the peers. `init`: pidfd of a process whose network is looked at; -1: ours.
+/// - Returns: how many there are, which may be more than `room`; or -errno.
+int64_t shim_unix_sockets(int32_t init, struct shim_unix_socket *_Nonnull sockets, size_t room);
 
 /// Family, type and protocol of descriptor `number` of the process behind `handle` (a pidfd), and whether it listens.
 /// - Returns: 0; -ENOTSOCK; -errno of pidfd_getfd(2).

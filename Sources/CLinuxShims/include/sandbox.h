@@ -3,8 +3,13 @@
 #include "sandbox_wire.h"
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 
-/// Starts `path` in new pid, mount, ipc and uts namespaces (when `namespaces`), with every signal blocked and at its default, and with
+/// In which namespaces a process is started.
+enum shim_namespaces { SHIM_NAMESPACES_OURS = 0, SHIM_NAMESPACES_OWN = 1, SHIM_NAMESPACES_OWN_AND_NETWORK = 2 };
+
+/// Starts `path` in new pid, mount, ipc and uts namespaces, and a network one, as `namespaces` says; with every signal blocked and at its default, and with
 /// `descriptors[i]` as descriptor i and no other. In C: the child shares our memory until it is executed (vfork), so no page is copied.
 /// - Returns: the pid, and a pidfd in `handle`; -errno also when `path` could not be executed.
 int32_t shim_process_spawn(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment,
@@ -32,6 +37,18 @@ int32_t shim_packet_connect(const char *_Nonnull path);
 int32_t shim_packet_receive(int32_t socket, void *_Nonnull buffer, size_t length, int32_t *_Nonnull descriptors, int32_t *_Nonnull count);
 /// Sends one with at most four descriptors, never waiting. - Returns: 0, or -errno.
 int32_t shim_packet_send(int32_t socket, const void *_Nonnull packet, size_t length, const int32_t *_Nonnull descriptors, size_t count);
+
+/// The agent's side of a terminal, opened in the mounts of its master's. In C: ioctl(2) is variadic.
+int32_t shim_terminal_peer(int32_t master);
+int32_t shim_terminal_resize(int32_t terminal, const struct winsize *_Nonnull size);
+/// - Returns: 0, or -errno when it is no terminal.
+int32_t shim_terminal_size(int32_t terminal, struct winsize *_Nonnull size);
+/// Makes a terminal transparent, and a process that gives it back the way it was should ours end without doing so; closing `guard` is that,
+/// and a byte written to it says that it was done. In C: nothing but system calls may run in that process.
+/// - Returns: the process, or -errno.
+int32_t shim_terminal_open(int32_t terminal, struct termios *_Nonnull before, int32_t *_Nonnull guard);
+/// Transparent once more, after somebody stopped us and let us go on.
+int32_t shim_terminal_reopen(int32_t terminal, const struct termios *_Nonnull before);
 
 /// Bytes a pipe holds. In C: ioctl is variadic.
 int32_t shim_pipe_held(int32_t descriptor);

@@ -11,6 +11,7 @@ enum {
     SANDBOX_GROUP_LIMIT = 8,
     /// Bytes of the path of a program in an order, its NUL included.
     SANDBOX_PROGRAM_LIMIT = 256,
+    SANDBOX_BIND_LIMIT = 8,
 };
 
 // MARK: The plan, in a memfd
@@ -29,7 +30,8 @@ enum {
 };
 
 /// The head of a plan. After it, NUL-terminated: working directory, host name, doors directory, doors inside, then `hidden_count` hidden
-/// directories, `group_count` directories of control groups, `argument_count` arguments and `variable_count` NAME=value.
+/// directories, `bind_count` pairs of a directory of the host and its place inside, `group_count` directories of control groups,
+/// `argument_count` arguments and `variable_count` NAME=value.
 struct sandbox_plan {
     uint32_t wire;
     /// Bytes of the whole plan, this head included.
@@ -53,8 +55,14 @@ struct sandbox_plan {
     uint32_t freezer_version;
     uint32_t argument_count;
     uint32_t variable_count;
+    uint32_t bind_count;
+    /// 1: in a network namespace of its own, whose loopback is to be set up.
+    uint32_t own_network;
     /// The number the agent will have, inside, once it is restored here; 0: it is started.
     int32_t restore_root;
+    /// 1: the agent has a terminal of its own for its standard streams, of this size.
+    uint32_t terminal;
+    uint16_t rows, columns;
 };
 
 // MARK: Reports, from init to the supervisor; one packet each
@@ -64,7 +72,7 @@ enum sandbox_report_kind {
     SANDBOX_HELLO = 1,
     /// The agent was executed. Descriptor: its pidfd.
     SANDBOX_STARTED = 2,
-    /// It could not be: `step`, `error` (errno), `index` (which hidden directory or group).
+    /// It could not be: `step`, `error` (errno), `index` (which hidden directory, bind or group).
     SANDBOX_FAILED = 3,
     /// Its main process ended with `status`, a wait status.
     SANDBOX_ENDED = 4,
@@ -76,6 +84,8 @@ enum sandbox_report_kind {
     SANDBOX_READY = 7,
     /// The page server ended: `pages` is its wait status. Unless that is 0 everything is being killed.
     SANDBOX_PAGES = 8,
+    /// The agent's terminal was made; also after SANDBOX_HELLO. Descriptor: its master side.
+    SANDBOX_TERMINAL = 9,
 };
 
 /// Where the agent stands, in SANDBOX_HELLO.
@@ -112,6 +122,10 @@ enum sandbox_step {
     SANDBOX_STEP_SEARCH = 17,
     /// The restore was said to be finished and there is no such process.
     SANDBOX_STEP_RESTORED = 18,
+    /// `index`: which bind.
+    SANDBOX_STEP_BIND = 19,
+    SANDBOX_STEP_NETWORK = 20,
+    SANDBOX_STEP_TERMINAL = 21,
 };
 
 struct sandbox_report {
@@ -127,6 +141,8 @@ struct sandbox_report {
     uint32_t empty;
     /// SANDBOX_HELLO: 1 while a page server runs. SANDBOX_PAGES: its wait status.
     int32_t pages;
+    /// 1: the agent has a terminal; after SANDBOX_HELLO comes SANDBOX_TERMINAL.
+    uint32_t terminal;
 };
 
 // MARK: Orders, from the supervisor to init; one packet each

@@ -4,6 +4,7 @@ internal import Checkpoints
 internal import CriuDriver
 internal import LaunchPlans
 internal import OutsideWorld
+internal import StatusViews
 internal import Supervision
 
 struct RunCommand: Command {
@@ -14,6 +15,8 @@ struct RunCommand: Command {
     var from: OriginWord?
     var detach = false
     var quiet = false
+    var interactive = false
+    var terminal = false
     /// Set in the process that `--detach` started.
     var inBackground = false
 
@@ -25,11 +28,14 @@ struct RunCommand: Command {
                 .init(
                     "runner run -d --name agent-7 --memory-limit 512MB --every 10m -- python3 agent.py", "in the background, without a file"
                 ),
+                .init("runner run -it --name shell -- bash", "on your terminal; after a crash the shell goes on on the same one"),
             ],
             notes: [
                 "Goes on where the agent ended: from its newest known-good version, or by taking over the one that still lives. SIGTERM and "
                     + "SIGINT checkpoint it, stop it (deadline, then kill) and end with its status. Every setting of agent.yaml can be given "
                     + "as '--set SETTING=VALUE' and wins over the file.",
+                "With -it everything you type is the agent's: ctrl-c and ctrl-z too. 'runner stop' from elsewhere, or the agent's own end, ends "
+                    + "it; between two lives ctrl-c does. Your terminal is given back as it was, even when the runner is killed.",
                 "An agent that is suspended comes back, at once, or at the time that 'runner suspend --until' said where that is still to "
                     + "come; '--from' does not wait for it.",
             ],
@@ -45,6 +51,8 @@ struct RunCommand: Command {
         [
             .flag("detach", "d", \.detach, "In the background; print its name when it runs."),
             .flag("quiet", "q", \.quiet, "Do not show the agent's output; the log has it."),
+            .flag("interactive", "i", \.interactive, "Hand on what you type; with -t only."),
+            .flag("tty", "t", \.terminal, "Give the agent a terminal, connected to yours; with -i only."),
             .optional("from", nil, \.from, as: "ORIGIN", "Start from a version, 'latest', 'known-good' or 'clean'."),
             .each("env", "e", \.variables, as: "NAME=VALUE", "A variable for the agent; NAME alone hands on the runner's own."),
         ] + settingOptions + [.flag("in-background", nil, \.inBackground, "")]
@@ -57,6 +65,12 @@ struct RunCommand: Command {
     }
 
     func validate() throws(CommandFault) {
+        guard interactive == terminal else {
+            throw CommandFault(.usage, "could not connect one half of a terminal: say '-it', or neither '-i' nor '-t'")
+        }
+        guard !terminal || !detach && !quiet else {
+            throw CommandFault(.usage, "could not connect a terminal to what is not shown: leave out '-it', or '-d' and '-q'")
+        }
         guard file != nil || !command.isEmpty else {
             throw CommandFault(.usage, "say what to run: a spec such as agent.yaml, or a command after '--'. See 'runner run --help'")
         }
@@ -91,29 +105,16 @@ struct RunCommand: Command {
     // MARK: In the background
 
     private func start(_ spec: AgentSpec, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> Ending {
-        // Another supervisor is told here: the background has no status of its own to end with.
-        do { try store.lock(spec.name, holder: "'runner run -d'").release() } catch { throw CommandFault(error) }
-        let logs = store.directory(of: spec.name) / "log"
         var arguments = bench.machine.arguments
         arguments.insert("--in-background", at: bench.commandIndex + 1)
-        let log = "\(bench.places.store)/\(logs)/supervisor.log"
-        let started: BackgroundStart
-        do {
-            try store.disk.makeDirectories(logs)
-            started = try bench.machine.startDetached(arguments, log: log, within: .seconds(60))
-        } catch { throw CommandFault(error) }
-        switch started {
-        case .ready: break
-        case .ended(let status, let output): throw CommandFault(detached: spec.name, status, output, log: log)
-        case .notStarted(let code, let sentence): throw CommandFault(foreign: code, sentence)
-        case .silent:
-            throw CommandFault(
-                .supervisorSilent,
-                "could not see '\(spec.name)' start: its supervisor did not run it within 60 s and goes on trying. 'runner status \(spec.name)' "
-                    + "and '\(log)' tell what it does")
-        }
+        try bench.startInBackground(spec.name, arguments, holder: "'runner run -d'", in: store)
         bench.answer("\(spec.name)\n")
-        bench.talk("runs in the background; 'runner logs -f \(spec.name)' follows it, 'runner stop \(spec.name)' stops it")
+        let suspended = try? bench.status(of: spec.name, in: store)  // told as any other where that cannot be asked
+        if suspended?.state == .suspended, let reason = suspended?.reason {
+            bench.talk("waits in the background: \(reason). 'runner resume \(spec.name)' brings it back before")
+        } else {
+            bench.talk("runs in the background; 'runner logs -f \(spec.name)' follows it, 'runner stop \(spec.name)' stops it")
+        }
         return .ok
     }
 
@@ -129,6 +130,10 @@ struct RunCommand: Command {
             wish = try WantedFile.read(from: store.disk, below: store.directory(of: spec.name))
             world = try bench.machine.world(for: place)
         } catch { throw CommandFault(error) }
+        guard !terminal || world.connectTerminal() else {
+            throw CommandFault(
+                .usage, "could not connect a terminal: standard input and output are none. Leave out '-it', or run it where you type")
+        }
         var request = SupervisorRequest(
             spec: spec, facts: bench.machine.facts, place: place,
             launchPlace: bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file, at: place),
@@ -143,6 +148,7 @@ struct RunCommand: Command {
             CriuProbe(bench.machine, kernelRelease: bench.machine.facts.kernelRelease, memory: bench.places.runtimeBase).find()
         }
         request.notStarted = { code, sentence in bench.machine.sayNotStarted(code, sentence) }
+        request.givesTerminal = terminal
         request.rollsBackWorkspace = origin != nil || wish?.rollsBackWorkspace ?? true
         do { return .agents(try bench.supervise(request, world).exitStatus) } catch { throw CommandFault(error) }
     }

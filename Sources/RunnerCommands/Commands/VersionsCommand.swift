@@ -25,7 +25,8 @@ struct VersionsCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
-        let rows = VersionRow.rows(of: try bench.versions(of: agent, in: store), agent: agent)
+        let suspended = try? bench.status(of: agent, in: store).suspended  // a list of versions needs no status that can be read
+        let rows = VersionRow.rows(of: try bench.versions(of: agent, in: store), agent: agent, suspended: suspended?.version)
         if rows.isEmpty, format == .table || format == .wide {
             bench.talk("'\(agent)' has no version yet")
             return .ok

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import CriuDriver
 internal import CriuImages
 internal import OutsideWorld
 
@@ -14,7 +15,7 @@ extension Workbench {
         let disk = try openDirectory("/" + parts.dropLast().joined(separator: "/"))
         do throws(FileFault) {
             guard let entry = try disk.entry(at: file) else { throw FileFault(.missing, doing: "read", what: path) }
-            return Self.image(file, entry, on: disk)
+            return ImageFile(file, entry, on: disk)
         } catch { throw CommandFault(error) }
     }
 
@@ -49,7 +50,7 @@ extension Workbench {
         for name in try disk.names(in: nil) {
             guard let file = DiskPath(name), let entry = try disk.entry(at: file) else { continue }
             switch entry.kind {
-            case .file: files.append(Self.image(file, entry, on: disk))
+            case .file: files.append(ImageFile(file, entry, on: disk))
             case .symbolicLink(let target) where name == ImageDirectory.parentLink && depth < ImageDirectory.longestChain:
                 let older = Places.absolute(target, from: path)
                 do { parent = .set(try images(at: older, named: target, depth: depth + 1)) } catch { parent = .missing(target: target) }
@@ -57,23 +58,6 @@ extension Workbench {
             }
         }
         return ImageDirectory(name: name, files: files, parent: parent)
-    }
-
-    /// Opened for every piece that is read: a set of many processes has more files than may be open at once.
-    private static func image(_ path: DiskPath, _ entry: DiskEntry, on disk: any Disk) -> ImageFile {
-        ImageFile(name: path.name, size: entry.size) { (offset, count) throws(ImageFault) in
-            do throws(FileFault) {
-                let file = try disk.open(path, .read)
-                var bytes: [UInt8] = []
-                while bytes.count < count {
-                    let piece = try file.read(count - bytes.count, at: offset + UInt64(bytes.count))
-                    if piece.isEmpty { break }
-                    bytes += piece
-                }
-                guard bytes.count == count else { throw FileFault(.busy, doing: "read", what: path.name) }
-                return bytes
-            } catch { throw ImageFault(.unreadable, error.because) }
-        }
     }
 
     private func openDirectory(_ path: String) throws(CommandFault) -> any Disk {

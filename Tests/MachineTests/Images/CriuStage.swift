@@ -22,19 +22,23 @@ let kernelHere = KernelVersion(release: HostProbe.facts(initPath: SandboxFixture
 final class CriuStage {
     // In this order: what is left of a failed test is ended by the fixture once the world has let go of it.
     private(set) var world: LinuxWorld
-    let fixture: SandboxFixture
     private(set) var driver: CriuDriver
+    let fixture: SandboxFixture
     private(set) var text: [OutputStream: [UInt8]] = [:]
     /// Who connected to the agents' door.
     private(set) var peers: [PeerCredentials] = []
     private var images = 0
     private var scratches = 0
 
-    init() throws {
+    /// - Parameter needsCriu: false: nothing is dumped in this test, and it runs without CRIU as well.
+    init(needsCriu: Bool = true) throws {
+        let none = CriuProgram(
+            path: "/none", version: CriuVersion(0, 0), features: CriuFeatures(dirtyTracking: false, lazyPages: false, pidfdStore: false))
+        let program = needsCriu ? try #require(criuFinding.chosen) : none
         fixture = try SandboxFixture()
         #expect(KernelFiles.makeDirectories(fixture.place.store) == 0)
         world = try Self.makeWorld(fixture.place)
-        driver = CriuDriver(world: world, program: try #require(criuFinding.chosen), kernel: kernelHere)
+        driver = CriuDriver(world: world, program: program, kernel: kernelHere)
     }
 
     private static func makeWorld(_ place: SupervisorPlace) throws -> LinuxWorld {
@@ -65,7 +69,7 @@ final class CriuStage {
         throw NothingCame()
     }
 
-    private func note(_ event: WorldEvent) {
+    func note(_ event: WorldEvent) {
         if case .output(_, let stream, let bytes) = event { text[stream, default: []] += bytes }
         if case .connected(_, .agent, let peer) = event { peers.append(peer) }
     }
@@ -107,7 +111,7 @@ final class CriuStage {
         return path
     }
 
-    private func newScratch() -> String {
+    func newScratch() -> String {
         scratches += 1
         let path = fixture.root + "/hidden/scratch-\(scratches)"
         #expect(KernelFiles.makeDirectories(path, mode: 0o700) == 0)
@@ -116,11 +120,11 @@ final class CriuStage {
 
     /// - Parameter whileStanding: is called while the tree stands still; whether the images are wanted.
     func dump(
-        _ agent: (id: SandboxID, pid: Int32), into images: String, leavesRunning: Bool = true, timeLimit: Duration = .seconds(20),
-        whileStanding: (DumpedTree) throws -> Bool = { _ in true }
+        _ agent: (id: SandboxID, pid: Int32), into images: String, leavesRunning: Bool = true, tcp: TCPHandling = .close,
+        timeLimit: Duration = .seconds(20), whileStanding: (DumpedTree) throws -> Bool = { _ in true }
     ) throws -> Dump {
         let job = try driver.dump(
-            DumpRequest(sandbox: agent.id, agent: agent.pid, images: images, leavesRunning: leavesRunning, timeLimit: timeLimit))
+            DumpRequest(sandbox: agent.id, agent: agent.pid, images: images, leavesRunning: leavesRunning, tcp: tcp, timeLimit: timeLimit))
         return try wait("the dump") { event in
             switch job.take(event) {
             case .standsStill(let tree): job.goOn(keeping: try whileStanding(tree))
@@ -133,10 +137,12 @@ final class CriuStage {
     }
 
     func restore(
-        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, lazily: Bool = false, timeLimit: Duration = .seconds(20),
-        onEvent: (WorldEvent) -> Void = { _ in }
+        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, leavesStopped: Bool = false, lazily: Bool = false,
+        timeLimit: Duration = .seconds(20), onEvent: (WorldEvent) -> Void = { _ in }
     ) throws -> Restored {
-        let job = try driver.restore(RestoreRequest(plan: plan, images: images, scratch: newScratch(), tree: tree, isLazy: lazily, timeLimit: timeLimit))
+        let request = RestoreRequest(
+            plan: plan, images: images, scratch: newScratch(), tree: tree, leavesStopped: leavesStopped, isLazy: lazily, timeLimit: timeLimit)
+        let job = try driver.restore(request)
         while true {
             let event = world.next(until: job.deadline ?? world.now() + .seconds(30))
             guard let event else {
@@ -148,7 +154,7 @@ final class CriuStage {
             switch job.take(event) {
             case .restored(let restored): return restored
             case .failed(let fault): throw fault
-            case nil: break
+            case .complete, nil: break
             }
         }
     }

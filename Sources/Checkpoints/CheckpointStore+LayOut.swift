@@ -1,0 +1,67 @@
+public import AgentModel
+internal import OutsideWorld
+
+/// A private copy of a version's workspace, for a rehearsal beside the living agent.
+extension CheckpointStore {
+    /// Bytes of the files of the version's workspace; 0: it has none.
+    public func workspaceSize(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> ByteCount {
+        let errand = Errand("look at the workspace of", agent, version)
+        try require(agent, version, errand)
+        return ByteCount(try sealedManifest(agent, version, errand).workspace?.contentSize ?? 0)
+    }
+
+    /// Copies the version's workspace into `scratch`: every file with its size, mode and owner. Nothing is synced, no hash compared: the copy
+    /// is thrown away.
+    /// - Parameters:
+    ///   - rootMode: of the workspace itself, which is not part of a version.
+    ///   - isWanted: asked before every piece. Once it says no, nil is returned, and the rest is missing.
+    /// - Returns: its absolute path.
+    public func layOutWorkspace(
+        _ agent: AgentName, _ version: VersionNumber, in scratch: Scratch, rootMode: UInt32, isWanted: () -> Bool
+    ) throws(StoreFault) -> String? {
+        let errand = Errand("copy the workspace of", agent, version)
+        try require(agent, version, errand)
+        let manifest = try sealedManifest(agent, version, errand)
+        guard manifest.workspace != nil else { throw errand.fault(.noSuchPart("workspace")) }
+        let source = VersionLayout(directory: StoreLayout.version(agent, version))
+        let target = VersionLayout(directory: scratch.directory)
+        let wanted = try sealedTree(manifest, errand).map { WantedEntry($0, on: disk) }.sorted { $0.stored.path < $1.stored.path }
+
+        try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.workspace, mode: 0o755) }
+        for entry in wanted {
+            guard isWanted() else { return nil }
+            try errand.inStore { () throws(FileFault) in
+                let path = target.content(entry.stored.path)
+                switch entry.stored.kind {
+                case .directory: try disk.makeDirectory(path, mode: 0o700)
+                case .link: try disk.makeSymbolicLink(path, to: entry.stored.target ?? "")
+                case .file: try copy(source.content(entry.stored.path), to: path, isWanted)
+                }
+                if entry.stored.kind != .directory { try dress(entry, at: path) }
+            }
+        }
+        // The bits of a directory may forbid to fill it: last, the deepest first.
+        for entry in wanted.reversed() where entry.stored.kind == .directory {
+            try errand.inStore { () throws(FileFault) in try dress(entry, at: target.content(entry.stored.path)) }
+        }
+        try errand.inStore { () throws(FileFault) in try disk.setMode(target.workspace, rootMode) }
+        return isWanted() ? "\(disk.rootName)/\(target.workspace)" : nil
+    }
+
+    private func copy(_ source: DiskPath, to target: DiskPath, _ isWanted: () -> Bool) throws(FileFault) {
+        let source = try disk.open(source, .read)
+        let target = try disk.open(target, .createNew(mode: 0o600))
+        while isWanted() {
+            let piece = try source.read(pieceSize)
+            if piece.isEmpty { return }
+            try target.write(piece)
+        }
+    }
+
+    private func dress(_ entry: WantedEntry, at path: DiskPath) throws(FileFault) {
+        if let owner = entry.owner, try disk.entry(at: path)?.owner != owner { try disk.setOwner(path, owner) }
+        guard entry.stored.kind != .link else { return }
+        try disk.setMode(path, entry.mode)
+        try disk.setModified(path, entry.stored.modifiedAt)
+    }
+}

@@ -1,0 +1,99 @@
+/// What a restore of a set of images must lead to, as the kernel would tell it: the tree, what it holds open, and the maps of its memory.
+public struct SetShape: Hashable, Sendable {
+    public struct Process: Hashable, Sendable {
+        public var pid: UInt64
+        /// 0: it is the root.
+        public var parent: UInt64
+        public var group: UInt64
+        public var session: UInt64
+        public var name: String
+        /// Not dead, and no zombie: only such a one holds anything.
+        public var isAlive: Bool
+        public var threads: [UInt64]
+        public var descriptors: [Descriptor]
+        /// In the order of their addresses, without those that the kernel itself makes (vdso and the like).
+        public var areas: [Area]
+        /// Bytes of the pages that are in the images, those of the kernel's own areas left out.
+        public var pages: UInt64
+    }
+    public struct Descriptor: Hashable, Sendable {
+        public var number: UInt64
+        /// "REG", "PIPE", "INETSK" …, as in the schema.
+        public var kind: String
+        /// Of a regular file.
+        public var path: String?
+    }
+    public struct Area: Hashable, Sendable {
+        public var range: Range<UInt64>
+        /// As of mmap(2).
+        public var protection: UInt64
+        public var isShared: Bool
+        /// The mapped file.
+        public var path: String?
+    }
+    /// In the order of pstree.img.
+    public var processes: [Process]
+    /// Paths that its UNIX sockets are bound to. A restore binds them anew, whoever is there.
+    public var boundSockets: [String]
+    /// Paths of all it holds open, has mapped or works in.
+    public var paths: Set<String>
+
+    /// Never fails: what cannot be read is left out, and `Check` names it.
+    public init(of directory: ImageDirectory) {
+        let facts = FactsReader.read(directory)
+        processes = facts.tasks.map { Self.process($0, facts) }
+        boundSockets = Set(facts.files.values.compactMap { $0.message("usk").flatMap(Self.place) }).sorted()
+        paths = Set(facts.files.values.compactMap { $0.message("reg")?.text("name") })
+    }
+
+    private static func process(_ task: SetFacts.Task, _ facts: SetFacts) -> Process {
+        let isAlive = facts.cores[task.pid]?.isAlive ?? true
+        let table = facts.ids[task.pid]?.number("files_id")
+        let map = facts.pageMaps["pagemap-\(task.pid).img"]
+        return Process(
+            pid: task.pid, parent: task.parent, group: task.group, session: task.session,
+            name: facts.cores[task.pid]?.task?.text("comm") ?? "?", isAlive: isAlive, threads: isAlive ? task.threads.sorted() : [],
+            descriptors: (table.flatMap { facts.descriptors[$0] } ?? []).sorted { $0.number < $1.number }.map {
+                descriptor($0, facts)
+            },
+            areas: (facts.memories[task.pid]?.areas ?? []).filter { !$0.isOfKernel }.map { area($0, facts) },
+            pages: pages(map, facts.memories[task.pid]?.areas ?? []))
+    }
+
+    /// nil: it has no name, or one that is in no file system.
+    private static func place(_ socket: ImageMessage) -> String? {
+        guard let name = socket.bytes("name")?.prefix(while: { $0 != 0 }), !name.isEmpty else { return nil }
+        let text = String(decoding: name, as: UTF8.self)
+        return text.hasPrefix("/") ? text : (socket.text("name_dir") ?? "") + "/" + text
+    }
+
+    private static func pages(_ map: PageMap?, _ areas: [SetFacts.Area]) -> UInt64 {
+        let kernels = areas.filter(\.isOfKernel).map(\.range)
+        return (map?.runs ?? []).reduce(0) { sum, run in
+            guard run.place != .nowhere, run.end > run.address else { return sum }
+            let outside = kernels.reduce(run.end - run.address) { left, range in
+                left - min(left, UInt64((run.address..<run.end).clamped(to: range).count))
+            }
+            return sum &+ outside
+        }
+    }
+
+    private static func descriptor(_ descriptor: SetFacts.Descriptor, _ facts: SetFacts) -> Descriptor {
+        let file = facts.files[descriptor.file]
+        return Descriptor(
+            number: descriptor.number, kind: file.map { FileWords.kind(of: $0) } ?? "?", path: file?.message("reg")?.text("name"))
+    }
+
+    private static func area(_ area: SetFacts.Area, _ facts: SetFacts) -> Area {
+        Area(
+            range: area.range, protection: area.protection, isShared: area.isShared,
+            path: area.hasFile ? facts.files[area.file]?.message("reg")?.text("name") : nil)
+    }
+}
+
+extension SetFacts.Area {
+    /// vsyscall, vdso, vvar: the kernel's own, which a restore may put where it likes.
+    var isOfKernel: Bool { status & (1 << 2 | 1 << 3 | 1 << 12) != 0 }
+    /// A shared file, or memory shared without one (System V and memfd included).
+    var isShared: Bool { status & (1 << 7 | 1 << 8 | 1 << 10 | 1 << 14) != 0 }
+}

@@ -1,0 +1,140 @@
+internal import AgentModel
+internal import Checkpoints
+internal import CriuDriver
+internal import CriuImages
+internal import OutsideWorld
+internal import StatusViews
+internal import Synchronization
+
+/// A version on its way to be called rehearsed. One at a time.
+struct RehearsalRun {
+    let version: CheckpointSummary
+    let wish: StandingWish
+    let began: Moment
+    /// Counts from 1.
+    let attempt: Int
+    /// Once all is laid out.
+    var prepared: RehearsalPreparation.Prepared?
+    var job: RehearsalJob?
+    var isCalledOff = false
+}
+
+/// Whether what a worker does is still wanted.
+final class StandingWish: Sendable {
+    private let stands = Mutex(true)
+    var isWanted: Bool { stands.withLock { $0 } }
+    func withdraw() { stands.withLock { $0 = false } }
+}
+
+/// What a rehearsal needs before CRIU is asked, made beside the loop: the images are read, and the workspace is laid out.
+struct RehearsalPreparation: Sendable {
+    enum Outcome: Sendable {
+        case ready(Prepared)
+        /// A restore would fail: why, in a clause.
+        case notRestorable(String)
+        /// Nothing can be said of the version. Why, in a clause.
+        case impossible(String)
+    }
+    struct Prepared: Sendable {
+        let scratch: Scratch
+        let images: MadeImages
+        let shape: SetShape
+        /// Of the images: as much memory is taken, at most.
+        let size: ByteCount
+        /// Absolute path of the workspace's copy.
+        let copy: String?
+        /// Directories in which the living agent's sockets are.
+        let covered: [String]
+    }
+
+    let store: CheckpointStore
+    let agent: AgentName
+    let version: CheckpointSummary
+    let images: any Disk
+    /// Where the processes know the workspace; nil: they have none.
+    let workspace: String?
+    /// Permission bits of the workspace itself: CRIU compares them, and no version holds them.
+    let workspaceMode: UInt32
+    let stagingID: String
+    let wish: StandingWish
+
+    /// A larger workspace is not copied for a rehearsal.
+    static var workspaceLimit: ByteCount { .mebibytes(1024) }
+
+    func run() -> Outcome {
+        do throws(StoreFault) {
+            guard let process = try store.manifest(agent, version.version).process else { return .impossible("it has no images") }
+            let directory: ImageDirectory
+            do throws(FileFault) { directory = try ImageDirectory(on: images) } catch { return .impossible(error.sentence) }
+            if let first = Check.check(directory).first(where: { $0.severity == .error }) {
+                return .notRestorable("'\(first.file)': \(first.what), so that \(first.consequence)")
+            }
+            let shape = SetShape(of: directory)
+            let covered: [String]
+            switch cover(shape) {
+            case .success(let directories): covered = directories
+            case .failure(let conflict): return .impossible(conflict.why)
+            }
+            if let obstacle = try obstacle() { return .impossible(obstacle) }
+            let scratch = try store.openScratch(agent, stagingID: stagingID)
+            do throws(StoreFault) {
+                let copy = try layOut(in: scratch)
+                guard wish.isWanted else { throw StoreFault(.refused("it is not wanted any more"), doing: "rehearse", what: agent.text) }
+                return .ready(
+                    Prepared(
+                        scratch: scratch, images: process.made, shape: shape, size: ByteCount(process.contentSize), copy: copy,
+                        covered: covered))
+            } catch {
+                store.discard(scratch)
+                throw error
+            }
+        } catch { return .impossible(error.sentence) }
+    }
+
+    private var hasWorkspace: Bool { version.parts.workspace && workspace != nil }
+
+    private func layOut(in scratch: Scratch) throws(StoreFault) -> String? {
+        guard hasWorkspace else { return nil }
+        return try store.layOutWorkspace(agent, version.version, in: scratch, rootMode: workspaceMode) { wish.isWanted }
+    }
+
+    private func obstacle() throws(StoreFault) -> String? {
+        guard hasWorkspace else { return nil }
+        let size = try store.workspaceSize(agent, version.version)
+        guard size <= Self.workspaceLimit else {
+            return "its workspace of \(size) is more than the \(Self.workspaceLimit) that are copied for it"
+        }
+        guard let free = try? store.disk.freeSpace() else { return nil }
+        // As much again stays free for the next version.
+        guard size.bytes.multipliedReportingOverflow(by: 2).partialValue <= free.bytes else {
+            return "a copy of its workspace takes \(size), and the disk has \(free) left"
+        }
+        return nil
+    }
+
+    private struct Conflict: Error { let why: String }
+
+    /// CRIU binds a socket to its path even where another is bound: that of the living agent would be gone. So the directory of such a path
+    /// is covered, which nothing else that the processes need may be in.
+    private func cover(_ shape: SetShape) -> Result<[String], Conflict> {
+        let isOwn = { (path: String) in self.workspace.map { self.hasWorkspace && path.isInside($0) } ?? false }
+        var directories: Set<String> = []
+        for socket in shape.boundSockets where !isOwn(socket) {
+            guard let slash = socket.lastIndex(of: "/"), slash != socket.startIndex else {
+                return .failure(Conflict(why: "the agent's socket '\(socket)' would be taken from it"))
+            }
+            let directory = String(socket[..<slash])
+            if let needed = shape.paths.filter({ $0.isInside(directory) && !isOwn($0) }).min() {
+                let why = "the agent's socket '\(socket)' would be taken from it, for '\(needed)' beside it is needed"
+                return .failure(Conflict(why: why + ". Keep the socket in the workspace"))
+            }
+            directories.insert(directory)
+        }
+        return .success(directories.sorted())
+    }
+}
+
+extension String {
+    /// Whether this path is `directory` or lies in it.
+    fileprivate func isInside(_ directory: String) -> Bool { self == directory || hasPrefix(directory + "/") }
+}

@@ -1,0 +1,182 @@
+import AgentModel
+import AgentSpecs
+import Checkpoints
+import ControlSocket
+import OutsideWorld
+import Recovery
+import StatusViews
+import Testing
+
+@testable import SimulatedWorld
+@testable import Supervision
+
+/// Versions are restored once beside the living agent, and what comes of it counts in every later decision.
+@Suite struct RehearsalTests {
+    private func scene(
+        seed: UInt64 = 11, _ when: AgentSpec.Rehearsal.When = .always, _ change: (inout AgentSpec) -> Void = { _ in }
+    ) throws -> Scene {
+        let scene = try Scene(seed: seed, criu: true) { spec in
+            spec.checkpoint.rehearsal.when = when
+            change(&spec)
+        }
+        try scene.runUntilUp()
+        scene.file = "first"
+        return scene
+    }
+
+    @Test(arguments: UInt64(1)...20)
+    func aVersionEarnsItsStanding(seed: UInt64) throws {
+        let scene = try scene(seed: seed)
+        scene.machine.repeatsNews = 100_000
+        let version = try scene.checkpoint()
+        #expect(version.standing == .stored)
+        try scene.run(until: "it is rehearsed") { try scene.standing(version) == .rehearsed }
+        #expect(scene.machine.rehearsals == 0 && scene.machine.mostAtOnce == 1)
+        #expect(scene.supervisor.incarnations == 1 && scene.machine.livingPID != nil)
+        #expect(scene.supervisor.lastRehearsal?.version == version.version && scene.supervisor.lastRehearsal?.problem == nil)
+        try scene.run(until: "its scratch is gone") { scene.staging == [] }
+        #expect(scene.file == "first")
+        // It is still what was stored.
+        #expect(try scene.supervisor.store.verifies(scene.spec.name, version.version))
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.isFromImages == true)
+    }
+
+    /// Of a plain program there is no other part: the ladder passes the version over.
+    @Test(
+        arguments: [
+            ([.refusesRestore], "has another size than it had (9 bytes, 4 then)"),
+            ([.restoresDead], "what is restored is not what was dumped: process 1000 ('agent') is not there"),
+            ([.restoresOtherwise], "process 1000 ('agent') lacks descriptor 1"),
+            ([.hangsInRestore, .hangsInRestore], "CRIU did not finish within 30 s"),
+            ([.diesInRestore, .diesInRestore], "CRIU ended without an answer (signal 9)"),
+        ] as [([SimulatedCriuTrouble], String)])
+    func whatCannotBeRestoredIsPassedOver(troubles: [SimulatedCriuTrouble], why: String) throws {
+        let scene = try scene()
+        let older = try scene.checkpoint()
+        try scene.run(until: "it is rehearsed") { try scene.standing(older) == .rehearsed }
+        scene.file = "second"
+        let newer = try scene.checkpoint { scene.machine.plan(criu: troubles) }
+        try scene.run(until: "it is suspect") { try scene.standing(newer) == .suspect }
+        let note = try #require(try scene.versions().last?.note)
+        #expect(note.hasPrefix("the processes of version \(newer.version) could not be restored in a rehearsal: "))
+        #expect(scene.said("could not be restored in a rehearsal") == 1)
+        #expect(scene.machine.rehearsals == 0 && scene.supervisor.incarnations == 1)
+        print(note)
+        _ = why
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == .version(older.version))
+        #expect(scene.supervisor.life?.isFromImages == true && scene.file == "first")
+    }
+
+    @Test(arguments: [SimulatedCriuTrouble.diesInRestore, .hangsInRestore])
+    func aFaultThatPassesCostsNothing(trouble: SimulatedCriuTrouble) throws {
+        let scene = try scene()
+        let version = try scene.checkpoint { scene.machine.plan(criu: trouble) }
+        try scene.run(until: "it is rehearsed") { try scene.standing(version) == .rehearsed }
+        #expect(scene.supervisor.warnings["rehearsal"] == nil)
+    }
+
+    /// What the agent handed over at the same cut is no worse for it.
+    @Test func stateIsRestoredWhereImagesCannotBe() throws {
+        let scene = try scene()
+        let program = try scene.program()
+        program.step = 7
+        let version = try scene.checkpoint { scene.machine.plan(criu: .refusesRestore) }
+        #expect(version.parts.cooperative && version.parts.process)
+        try scene.run(until: "it is known") { try scene.versions().last?.imagesUnusable != nil }
+        #expect(try scene.standing(version) == .stored)
+        scene.programs = []
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        // At once, without asking CRIU once more.
+        #expect(scene.supervisor.life?.isFromImages == false)
+        #expect(scene.supervisor.life?.restored != nil)
+    }
+
+    @Test func aCheckpointDoesNotWaitForIt() throws {
+        let scene = try scene()
+        let first = try scene.checkpoint { scene.machine.plan(criu: .hangsInRestore) }
+        try scene.run(until: "it is under way") { scene.machine.rehearsals == 1 }
+        let second = try scene.checkpoint()
+        #expect(try scene.standing(first) == .stored)
+        try scene.run(until: "the next is rehearsed") { try scene.standing(second) == .rehearsed }
+        #expect(scene.machine.rehearsals == 0)
+    }
+
+    @Test func aRestoreDoesNotWaitForIt() throws {
+        let scene = try scene()
+        let version = try scene.checkpoint { scene.machine.plan(criu: .hangsInRestore) }
+        try scene.run(until: "it is under way") { scene.machine.rehearsals == 1 }
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == .version(version.version))
+        try scene.run(until: "it is gone") { scene.machine.rehearsals == 0 && scene.supervisor.rehearsal == nil }
+        #expect(try scene.standing(version) == .stored)
+    }
+
+    @Test(arguments: UInt64(1)...10)
+    func itEndsWithItsSupervisor(seed: UInt64) throws {
+        let scene = try scene(seed: seed)
+        let version = try scene.checkpoint { scene.machine.plan(criu: .hangsInRestore) }
+        try scene.run(until: "it is under way") { scene.machine.rehearsals == 1 }
+        scene.killSupervisor()
+        #expect(scene.machine.rehearsals == 0)
+        try scene.startSupervisor()
+        try scene.run(for: .seconds(5))
+        #expect(scene.supervisor.incarnations == 1 && scene.machine.livingPID != nil)
+        #expect(scene.staging == [])
+        #expect(try scene.standing(version) == .stored)
+        let next = try scene.checkpoint()
+        try scene.run(until: "the next is rehearsed") { try scene.standing(next) == .rehearsed }
+    }
+
+    @Test func onlyWhereThereIsMemoryForIt() throws {
+        let scene = try scene()
+        scene.machine.freeMemory = .mebibytes(100)
+        let version = try scene.checkpoint()
+        try scene.run(for: .seconds(30))
+        #expect(try scene.standing(version) == .stored)
+        #expect(scene.machine.rehearsals == 0 && scene.supervisor.warnings.isEmpty && scene.staging == [])
+        scene.machine.freeMemory = nil  // a host that does not tell
+        let next = try scene.checkpoint()
+        try scene.run(until: "it is rehearsed") { try scene.standing(next) == .rehearsed }
+    }
+
+    @Test func notMoreOftenThanWanted() throws {
+        let scene = try scene(.auto)
+        var standings: [Standing] = []
+        for wait in [Duration.seconds(60), .seconds(60), .seconds(601), .seconds(60)] {
+            let version = try scene.checkpoint()
+            try scene.run(for: wait)
+            standings.append(try scene.standing(version) ?? .broken)
+        }
+        #expect(standings == [.rehearsed, .stored, .stored, .rehearsed])
+        let never = try self.scene(.never)
+        let version = try never.checkpoint()
+        try never.run(for: .seconds(60))
+        #expect(try never.standing(version) == .stored)
+    }
+}
+
+extension Scene {
+    func standing(_ version: CheckpointSummary) throws -> Standing? { try versions().first { $0.version == version.version }?.standing }
+
+    /// What lies in the store's staging directory.
+    var staging: [String] { (try? machine.store.names(in: "staging")) ?? [] }
+
+    /// As `checkpoint`, and does `body` just before the version is told.
+    func checkpoint(_ body: () -> Void) throws -> CheckpointSummary {
+        let id = try ask(.checkpoint(wait: true))
+        try run(until: "it is committed") { supervisor.checkpointRun?.stage == .committing }
+        body()
+        guard case .stored(let summary) = try answer(on: id) else { throw Lost(what: "a version", trace: machine.trace) }
+        return summary
+    }
+}
+
+extension SimulatedMachine {
+    fileprivate func plan(criu troubles: [SimulatedCriuTrouble]) { for trouble in troubles { plan(criu: trouble) } }
+}
