@@ -77,7 +77,10 @@ extension CheckpointStore {
 
     func sealedImages(_ manifest: Manifest, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
         guard let process = manifest.process else { return [] }
-        let layout = VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version))
+        return try sealedImages(process, VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version)), errand)
+    }
+
+    private func sealedImages(_ process: Manifest.Process, _ layout: VersionLayout, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
         let limit = ByteCount(min(process.size, Manifest.treeLimit.bytes))
         let bytes = try errand.reading("images") { () throws(FileFault) in try disk.read(layout.images, limit: limit) }
         try expect(Measure.of(bytes), Measure(size: process.size, sha256: process.sha256), of: "images", errand)
@@ -88,8 +91,8 @@ extension CheckpointStore {
     }
 
     func verifyImages(_ layout: VersionLayout, _ manifest: Manifest, _ errand: Errand) throws(StoreFault) {
-        guard manifest.process != nil else { return }
-        let entries = try sealedImages(manifest, errand)
+        guard let process = manifest.process else { return }
+        let entries = try sealedImages(process, layout, errand)
         let names = try errand.reading("process") { () throws(FileFault) in try disk.names(in: layout.process) }
         let known = Set(entries.map(\.path.text))
         if let stranger = names.filter({ !known.contains($0) }).min() {

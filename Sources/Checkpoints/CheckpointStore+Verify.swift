@@ -44,7 +44,7 @@ extension CheckpointStore {
         }
     }
 
-    private func verifyWorkspace(_ layout: VersionLayout, _ entries: [TreeEntry], _ errand: Errand) throws(StoreFault) {
+    func verifyWorkspace(_ layout: VersionLayout, _ entries: [TreeEntry], _ errand: Errand) throws(StoreFault) {
         let listing = try errand.reading("workspace") { () throws(FileFault) in
             try WorkspaceListing(of: disk, below: layout.workspace)
         }

@@ -204,11 +204,15 @@ public final class RestoreJob {
     private func ask() {
         guard stage == .starting, let criu else { return }
         stage = .restoring
-        let restore = CriuRestore(
+        var restore = CriuRestore(
             images: CriuStart.images, scratch: CriuStart.scratch, inherited: request.tree.inheritance().inherited, tcp: request.tree.tcp,
             leavesStopped: request.leavesStopped, isLazy: isLazy)
+        restore.comparesProcessor = hasProcessor
         world.send(CriuRequest.restore(restore).packet(), to: criu)
     }
+
+    /// Images that others made mostly do not tell the processor.
+    private var hasProcessor: Bool { (try? world.disk(at: request.images).entry(at: "cpuinfo.img")) ?? nil != nil }
 
     private func take(_ news: CriuNews) {
         guard stage == .starting || stage == .restoring else { return }

@@ -58,7 +58,8 @@ extension Supervisor {
     func launch(_ run: LaunchRun, fromImages images: MadeImages, of version: CheckpointSummary, state: StoredState?) {
         var obstacle = obstacle(to: images)
         if let obstacle { warn("images", "the processes of version \(version.version) cannot go on where they were: \(obstacle)") }
-        if obstacle == nil, images.startedWith != digest(ofStartOf: spec) {
+        // Of images that came from elsewhere nobody knows it.
+        if obstacle == nil, !images.startedWith.isEmpty, images.startedWith != digest(ofStartOf: spec) {
             // Whoever changed that wants another process: nothing to be warned of.
             obstacle = "command, environment, user or directories of '\(agent)' were changed since"
             clearWarning("images")
