@@ -1,6 +1,21 @@
 public import AgentModel
 internal import OutsideWorld
 
+/// Which of the images are compared with what was stored.
+enum ImageContent {
+    case none, all, pages, butPages
+
+    func holds(_ image: TreeEntry) -> Bool {
+        let isPages = image.path.text.hasPrefix("pages-")
+        return switch self {
+        case .none: false
+        case .all: true
+        case .pages: isPages
+        case .butPages: !isPages
+        }
+    }
+}
+
 /// A directory that is no part of any version.
 public struct Scratch: Sendable {
     let directory: DiskPath
@@ -90,7 +105,9 @@ extension CheckpointStore {
         }
     }
 
-    func verifyImages(_ layout: VersionLayout, _ manifest: Manifest, _ errand: Errand) throws(StoreFault) {
+    func verifyImages(
+        _ layout: VersionLayout, _ manifest: Manifest, _ content: ImageContent, _ errand: Errand
+    ) throws(StoreFault) {
         guard let process = manifest.process else { return }
         let entries = try sealedImages(process, layout, errand)
         let names = try errand.reading("process") { () throws(FileFault) in try disk.names(in: layout.process) }
@@ -98,7 +115,7 @@ extension CheckpointStore {
         if let stranger = names.filter({ !known.contains($0) }).min() {
             throw errand.fault(.broken(part: "process/\(stranger)", how: "it is not part of what was stored"))
         }
-        for entry in entries {
+        for entry in entries where content.holds(entry) {
             let stored = Measure(size: entry.size ?? 0, sha256: entry.sha256 ?? "")
             let part = "process/\(entry.path)"
             let measured = try errand.reading(part) { () throws(FileFault) in

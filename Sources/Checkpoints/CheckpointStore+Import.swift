@@ -122,7 +122,7 @@ extension CheckpointStore {
             // Room that nobody used.
             return try errand.inStore { () throws(FileFault) in try disk.removeTree(layout.process) }
         }
-        try verifyImages(layout, stranger, errand)
+        try verifyImages(layout, stranger, .all, errand)
         try errand.inStore { () throws(FileFault) in try disk.removeFile(layout.images) }  // the commit writes it
     }
 

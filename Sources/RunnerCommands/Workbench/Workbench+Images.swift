@@ -57,7 +57,7 @@ extension Workbench {
             guard let path = directory.appending(untrusted: name), let entry = try disk.entry(at: path), entry.kind == .file else {
                 continue
             }
-            files.append(image(path, entry, on: disk))
+            files.append(ImageFile(path, entry, on: disk))
         }
         return ImageDirectory(name: name, files: files)
     }
