@@ -1,3 +1,5 @@
+import AgentModel
+import AgentSpecs
 import Checkpoints
 import OutsideWorld
 import SimulatedWorld
@@ -14,6 +16,7 @@ let usageFailures: [Failure] = [
     Failure(
         "restore agent-7", 64, "E-USAGE",
         "say one version: a number, 'latest', 'known-good' or '--at TIME'. See 'runner restore --help'"),
+    Failure("fork agent-7@1", 64, "E-USAGE", "say what the fork is called: '--as NAME'. See 'runner fork --help'"),
     Failure("settle agent-7 k", 64, "E-USAGE", "say either '--happened' or '--did-not-happen'. See 'runner settle --help'"),
     Failure(
         "settle agent-7 k --did-not-happen --result x", 64, "E-USAGE",
@@ -52,6 +55,18 @@ let missingFailures: [Failure] = [
         "restore agent-7 1 --only state", 66, "E-VERSION-PART",
         "could not restore 'agent-7@1': it holds no state. See 'runner show agent-7@1'"
     ) { stage in try stage.storeFilesAlone() },
+    Failure(
+        "fork agent-7 --as agent-7", 73, "E-FORK-EXISTS",
+        "could not fork 'agent-7@2': there is an agent 'agent-7' already. Choose another name",
+        versions: 2),
+    Failure(
+        "fork agent-7 --as other", 1, "E-FORK-WORKSPACE",
+        "could not fork 'agent-7@2': 'agent-7' has no workspace, and the two would share all they write. Give it one in its spec: later versions can be forked",
+        versions: 2
+    ) { stage in
+        let spec = AgentSpec(name: stage.agent, command: ["agent"], workdir: "/srv")
+        stage.disk.plant(stage.directory / "spec.json", try JSONText.encode(spec))
+    },
     Failure("explain E-STORE-FUL", 66, "E-CODE-UNKNOWN", "unknown error code 'E-STORE-FUL'; did you mean 'E-STORE-FULL'?"),
     Failure("explain xyz", 66, "E-CODE-UNKNOWN", "unknown error code 'xyz'. 'runner explain' lists them all"),
     Failure(

@@ -41,7 +41,10 @@ struct Fork {
     /// - Throws: nothing is left then but an empty directory for its workspace.
     func make(workspace: String?, network: Bool, effects: Bool) throws(CommandFault) -> Made {
         guard let inside = original.workspaceInside, let outside = original.workspace else {
-            throw CommandFault(.forkPlace, "could not fork \(what): '\(agent)' has no workspace, and the two would share all they write")
+            throw CommandFault(
+                .forkPlace,
+                "could not fork \(what): '\(agent)' has no workspace, and the two would share all they write. Give it one in its spec: later "
+                    + "versions can be forked")
         }
         let place = workspace.map { Places.absolute($0, from: bench.machine.workingDirectory) } ?? "\(outside).\(name)"
         let spec = spec(in: place, seenAt: inside, network: network, effects: effects)
