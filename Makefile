@@ -29,8 +29,9 @@ install: release ## copy the two executables and the manual to $(PREFIX)
 	install -D -m 755 $(RELEASE)/runner-init $(DESTDIR)$(PREFIX)/lib/runner/runner-init
 	dev/man $(RELEASE)/runner $(DESTDIR)$(PREFIX)/share/man/man1
 
-demo: release python ## a real agent is killed again and again, and finishes its task
+demo: release python ## a real agent and a plain program are killed again and again, and finish
 	$(VENV)/bin/python dev/demo.py --runner $(RELEASE)/runner --python $(VENV)/bin/python
+	$(VENV)/bin/python dev/demo_plain.py --runner $(RELEASE)/runner
 
 test: setup check python ## everything CI runs
 	dev/test

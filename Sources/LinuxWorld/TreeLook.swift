@@ -139,9 +139,8 @@ struct TreeLook {
 
     /// Its name looks like that of a file in the root directory. See mq_overview(7).
     private func isMessageQueue(_ pid: Int32, _ descriptor: Int32, _ target: String) -> Bool {
-        var facts = statfs()
-        return target.lastIndex(of: "/") == target.startIndex && statfs("/proc/\(pid)/fd/\(descriptor)", &facts) == 0
-            && facts.f_type == 0x1980_0202  // MQUEUE_MAGIC
+        target.lastIndex(of: "/") == target.startIndex
+            && shim_file_system("/proc/\(pid)/fd/\(descriptor)") == 0x1980_0202  // MQUEUE_MAGIC
     }
 
     private static func socket(_ handle: Int32, _ number: Int32, inode: UInt64) -> SocketSight? {
