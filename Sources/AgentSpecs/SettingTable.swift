@@ -98,9 +98,9 @@ struct SettingTable: Sendable {
         .field("checkpoint.size_limit", .size(from: 1), \.checkpoint.sizeLimit),
         .field("checkpoint.exclude", .texts, \.checkpoint.exclude),
         .choice("checkpoint.tcp", \.checkpoint.tcp),
-        .choice("restore.pages", \.restore.memory),
         .choice("checkpoint.rehearse", \.checkpoint.rehearsal.when),
         .field("checkpoint.rehearse_every", .duration(from: .zero), \.checkpoint.rehearsal.every),
+        .choice("restore.pages", \.restore.memory),
         .field("health.heartbeat", .duration(from: .milliseconds(100)), \.health.heartbeat, mayBeNull: true),
     ]
 
