@@ -29,8 +29,9 @@ install: release ## copy the two executables and the manual to $(PREFIX)
 	install -D -m 755 $(RELEASE)/runner-init $(DESTDIR)$(PREFIX)/lib/runner/runner-init
 	dev/man $(RELEASE)/runner $(DESTDIR)$(PREFIX)/share/man/man1
 
-demo: release python ## a real agent is killed again and again, and finishes its task
+demo: release python ## a real agent and a plain program are killed again and again, and finish
 	$(VENV)/bin/python dev/demo.py --runner $(RELEASE)/runner --python $(VENV)/bin/python
+	$(VENV)/bin/python dev/demo_plain.py --runner $(RELEASE)/runner
 
 test: setup check python ## everything CI runs
 	dev/test
@@ -58,7 +59,7 @@ simulate: setup ## the simulation: make simulate SEEDS=1000
 machine-test: setup ## tests against the real kernel
 	$(SWIFT) test --filter MachineTests
 
-soak: release python ## the long forms: 500 kills, 10,000 agent-days, fuzzing (hours)
+soak: release python ## the long forms: 500 kills, 10,000 agent-days, 20 checkpoints of 20 kinds, fuzzing (hours)
 	dev/soak
 
 bench: release python ## speed against floors and peers, with thresholds

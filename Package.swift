@@ -159,9 +159,10 @@ let targets: [Target] = [
         "MachineTests",
         [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
-            "CLinuxShims", "AgentKit", "CriuDriver", "CriuRequests",
+            "CLinuxShims", "AgentKit", "CriuDriver", "CriuImages", "CriuRequests",
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
+    executable("swift-program", [], path: "Tests/SwiftProgram"),
     tests("HouseTests", []),
 ]
 

@@ -104,7 +104,7 @@ public struct Welcome: Hashable, Sendable {
     public var stateSchema: String?
     /// Calendar time between the cut and now; nil on a clean start.
     public var slept: Duration?
-    /// What changed since the cut, a name each: "spec", "environment", "host".
+    /// What changed since the cut, a name each: "spec", "environment", "host", "connections", "agent".
     public var changed: [String]
     /// How often the runner expects a `beat` at the least; nil: it does not watch for them.
     public var beatEvery: Duration?

@@ -23,6 +23,7 @@ public struct AgentSpec: Hashable, Sendable, Codable {
     public var restore = Restore()
     public var stop = Stop()
     public var effects = Effects()
+    public var sandbox = Sandbox()
     public var log = Log()
     /// Higher is more important. Acted on when agents share a daemon.
     public var priority: Int = 0
@@ -125,9 +126,33 @@ public struct AgentSpec: Hashable, Sendable, Codable {
             /// Do it again when the agent said it is idempotent, else hold.
             case retryIfIdempotent = "retry-if-idempotent"
         }
+        public enum New: String, Hashable, Sendable, Codable, CaseIterable {
+            /// The agent may begin it.
+            case perform
+            /// Only what was done already is answered, with its result.
+            case deny
+        }
         public var unknown: Unknown = .hold
+        /// Of an effect that was not done yet.
+        public var new: New = .perform
         public init() {}
     }
+
+    /// What the agent sees of the host.
+    public struct Sandbox: Hashable, Sendable, Codable {
+        public enum Network: String, Hashable, Sendable, Codable, CaseIterable {
+            case host
+            /// Nothing but a loopback of its own.
+            case none
+        }
+        public var network: Network = .host
+        /// Absolute path at which the agent sees its workspace; nil: where it is.
+        public var workspaceAt: String?
+        public init() {}
+    }
+
+    /// Where the agent sees its workspace; nil: it has none.
+    public var workspaceInside: String? { workspace.map { sandbox.workspaceAt ?? $0 } }
 
     public struct Log: Hashable, Sendable, Codable {
         /// A log file is turned over at this size …
@@ -139,6 +164,14 @@ public struct AgentSpec: Hashable, Sendable, Codable {
 }
 
 extension KeyedDecodingContainer {
+    func decode(_ type: AgentSpec.Sandbox.Type, forKey key: Key) throws -> AgentSpec.Sandbox {
+        try decodeIfPresent(type, forKey: key) ?? AgentSpec.Sandbox()
+    }
+
+    func decode(_ type: AgentSpec.Effects.New.Type, forKey key: Key) throws -> AgentSpec.Effects.New {
+        try decodeIfPresent(type, forKey: key) ?? .perform
+    }
+
     /// A spec that was stored by a release without this section has its defaults.
     func decode(_ type: AgentSpec.Rehearsal.Type, forKey key: Key) throws -> AgentSpec.Rehearsal {
         try decodeIfPresent(type, forKey: key) ?? AgentSpec.Rehearsal()

@@ -64,6 +64,8 @@ public struct PlanFault: Error, Hashable, Sendable, CustomStringConvertible {
         case workspace = "E-LAUNCH-WORKSPACE"
         /// A socket's path would be longer than the kernel takes.
         case path = "E-LAUNCH-PATH"
+        /// What separates the agent from the rest cannot be had here.
+        case fence = "E-LAUNCH-FENCE"
 
         /// What the code means and what to do, in a few sentences.
         public var explanation: String {
@@ -77,6 +79,9 @@ public struct PlanFault: Error, Hashable, Sendable, CustomStringConvertible {
             case .path:
                 "The path of one of the agent's sockets would be longer than the 107 bytes the kernel takes. A shorter agent name or a "
                     + "shorter XDG_RUNTIME_DIR helps."
+            case .fence:
+                "The spec wants the agent without a network, or its workspace seen at another path, and this host has no namespaces for it. "
+                    + "An agent is never started with less separation than its spec says."
             }
         }
     }

@@ -15,6 +15,8 @@ extension LaunchPlan {
         if let openFileLimit { lines.append("open files   at most \(openFileLimit)") }
         lines.append("doors        \(doorsDirectory)" + (doorsInside == doorsDirectory ? "" : ", seen inside as \(doorsInside)"))
         lines += hiddenDirectories.map { "hidden       \($0)" }
+        lines += binds.map { "bound        \($0.host), seen inside as \($0.inside)" }
+        if network == .none { lines.append("network      none but a loopback") }
         lines.append("stop         \(SignalText.text(stopSignal)), after \(DurationText.text(stopDeadline)) SIGKILL")
         lines.append(
             "alone        "

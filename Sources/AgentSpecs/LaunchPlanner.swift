@@ -18,6 +18,7 @@ public struct LaunchPlanner: Sendable {
         try checkWorkspace()
         let account = try account()
         let isolation = isolation
+        try checkFence(isolation)
         let doors = try doors(isolation)
         let (hidden, visible) = hiddenDirectories(isolation, doorsInside: doors.inside)
         let (group, groupLosses) = controlGroup
@@ -25,12 +26,28 @@ public struct LaunchPlanner: Sendable {
             agent: spec.name, origin: origin, incarnation: incarnation, arguments: spec.command,
             environment: LaunchEnvironment(spec: spec, place: place, account: account, doors: doors.inside).variables(origin, incarnation),
             workingDirectory: spec.workdir, userID: account?.userID, groupID: account?.groupID, isolation: isolation, controlGroup: group,
-            doorsDirectory: doors.outside, doorsInside: doors.inside, hiddenDirectories: hidden, openFileLimit: spec.limits.openFiles,
+            doorsDirectory: doors.outside, doorsInside: doors.inside, hiddenDirectories: hidden, binds: binds,
+            network: spec.sandbox.network == .none ? .none : .host, openFileLimit: spec.limits.openFiles,
             adoptWithin: spec.stop.adoptWithin, stopSignal: spec.stop.signal, stopDeadline: spec.stop.deadline,
             losses: groupLosses + excessLosses + visible)
     }
 
+    /// The workspace in the place where the agent knows it.
+    private var binds: [LaunchPlan.Bind] {
+        guard let workspace = spec.workspace, let inside = spec.sandbox.workspaceAt, inside != workspace else { return [] }
+        return [LaunchPlan.Bind(host: workspace, inside: PathResolver.normalized(inside))]
+    }
+
     // MARK: Refusals
+
+    private func checkFence(_ isolation: LaunchPlan.Isolation) throws(PlanFault) {
+        guard case .subreaper(let why) = isolation, spec.sandbox.network == .none || !binds.isEmpty else { return }
+        let wanted = spec.sandbox.network == .none ? "without a network" : "with its workspace seen at '\(spec.workspaceInside ?? "")'"
+        throw PlanFault(
+            code: .fence,
+            sentence: "could not start '\(spec.name)' \(wanted): that takes namespaces, and \(why). Run as root, or take it out of the spec"
+        )
+    }
 
     private func checkWorkspace() throws(PlanFault) {
         guard let workspace = spec.workspace else { return }

@@ -54,7 +54,6 @@ extension SettingTable {
         .planned("limits.io", .text),
         .planned("limits.gpu", .text),
         .planned("limits.nice", .count(-20...19)),
-        .planned("network.mode", .choice(["host", "none", "private"])),
         .planned("network.allow", .texts),
         .planned("network.ports", .texts),
         .planned("sandbox.isolation", .choice(["auto", "namespaces", "none"])),

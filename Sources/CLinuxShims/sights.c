@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -121,4 +122,9 @@ int32_t shim_has_pagemap_scan(void) {
     int result = ioctl(map, _IOWR('f', 16, struct scan), &scan);
     close(map);
     return result >= 0;
+}
+
+int64_t shim_file_system(const char *path) {
+    struct statfs facts;
+    return statfs(path, &facts) == 0 ? (int64_t)facts.f_type : 0;
 }

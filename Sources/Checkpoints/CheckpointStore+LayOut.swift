@@ -12,10 +12,12 @@ extension CheckpointStore {
 
     /// Copies the version's workspace into `scratch`: every file with its size, mode and owner. Nothing is synced, no hash compared: the copy
     /// is thrown away.
-    /// - Parameter isWanted: asked before every piece. Once it says no, nil is returned, and the rest is missing.
+    /// - Parameters:
+    ///   - rootMode: of the workspace itself, which is not part of a version.
+    ///   - isWanted: asked before every piece. Once it says no, nil is returned, and the rest is missing.
     /// - Returns: its absolute path.
     public func layOutWorkspace(
-        _ agent: AgentName, _ version: VersionNumber, in scratch: Scratch, isWanted: () -> Bool
+        _ agent: AgentName, _ version: VersionNumber, in scratch: Scratch, rootMode: UInt32, isWanted: () -> Bool
     ) throws(StoreFault) -> String? {
         let errand = Errand("copy the workspace of", agent, version)
         try require(agent, version, errand)
@@ -42,6 +44,7 @@ extension CheckpointStore {
         for entry in wanted.reversed() where entry.stored.kind == .directory {
             try errand.inStore { () throws(FileFault) in try dress(entry, at: target.content(entry.stored.path)) }
         }
+        try errand.inStore { () throws(FileFault) in try disk.setMode(target.workspace, rootMode) }
         return isWanted() ? "\(disk.rootName)/\(target.workspace)" : nil
     }
 

@@ -52,6 +52,8 @@ public struct Manifest: Hashable, Sendable, Codable {
     public var state: State?
     public var workspace: Workspace?
     public var process: Process?
+    /// The version of another agent that it is a copy of: "agent-7@41"; nil: it was cut.
+    public var forkedFrom: String?
     /// Sentences: what was skipped, or moved while it was copied.
     public var notes: [String] = []
 

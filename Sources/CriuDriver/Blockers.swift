@@ -5,7 +5,7 @@ public import OutsideWorld
 public struct Blocker: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
         case ioUring, specialDescriptor, device, vsock, socketFamily, oldForSockets, outsideDatagrams, terminal
-        case namespace, traced, systemVSharedMemory, secretMemory, dead, awaitsMemory
+        case sharedLock, namespace, traced, systemVSharedMemory, secretMemory, dead, awaitsMemory
 
         /// Gone by itself after a while: another try may go well.
         public var passes: Bool { self == .awaitsMemory }
@@ -42,7 +42,7 @@ public func findBlockers(in tree: TreeSight, version: CriuVersion, kernel: Kerne
     // A terminal whose master is in the tree as well is dumped with it.
     let hasMasters = tree.processes.contains { $0.descriptors.contains { $0.target.hasSuffix("/ptmx") } }
     return tree.processes.flatMap { process in
-        ofProcess(process)
+        ofProcess(process) + ofLocks(process, in: tree)
             + process.descriptors.compactMap { descriptor in
                 ofDescriptor(
                     descriptor, process,
@@ -83,6 +83,21 @@ private func ofProcess(_ process: ProcessSight) -> [Blocker] {
     return found
 }
 
+/// CRIU sets the locks of a process before it maps its files, and closes what it mapped them with, which drops the process's locks on them.
+/// SQLite in WAL mode locks and maps its '-shm'. Where nobody else has the file open, nobody notices.
+private func ofLocks(_ process: ProcessSight, in tree: TreeSight) -> [Blocker] {
+    process.descriptors.filter(\.isLockedAndMapped).compactMap { descriptor in
+        let other = tree.processes.first { other in
+            other.pid != process.pid && other.descriptors.contains { $0.kind == .file && $0.target == descriptor.target }
+        }
+        guard let other else { return nil }
+        return Blocker(
+            .sharedLock, process, descriptor: descriptor.number,
+            "is '\(descriptor.target)', which is locked and mapped here and open in '\(other.name)' (process \(other.pid)) too; CRIU would lose "
+                + "the lock. Close it in one of them (SQLite: or leave WAL mode)")
+    }
+}
+
 private func ofDescriptor(_ descriptor: DescriptorSight, _ process: ProcessSight, _ tree: TreeFacts) -> Blocker? {
     func blocker(_ kind: Blocker.Kind, _ what: String) -> Blocker { Blocker(kind, process, descriptor: descriptor.number, what) }
     switch descriptor.kind {
@@ -90,6 +105,9 @@ private func ofDescriptor(_ descriptor: DescriptorSight, _ process: ProcessSight
     case .anonymous("io_uring"):
         let cure = process.name.hasPrefix("node") ? "Start Node with UV_USE_IO_URING=0" : "Turn io_uring off in the program"
         return blocker(.ioUring, "is an io_uring; CRIU cannot dump it. \(cure)")
+    case .anonymous("eventfd semaphore"):
+        return blocker(
+            .specialDescriptor, "is an eventfd in semaphore mode, which CRIU would restore as a counter. Close it before a checkpoint")
     case .anonymous(let name) where !dumpable.contains(name):
         return blocker(.specialDescriptor, "is a \(name); CRIU cannot dump it. Close it before a checkpoint")
     case .anonymous: return nil

@@ -1,4 +1,5 @@
 public import AgentModel
+internal import CriuImages
 public import CriuRequests
 public import OutsideWorld
 
@@ -69,9 +70,9 @@ public final class DumpJob {
                     program: program.path, sandbox: request.sandbox, images: request.images, scratch: request.images,
                     joinsControlGroup: false, gifts: []))
         } catch { throw CriuFault(.dump, .couldNotStart(error.sentence)) }
-        let dump = CriuDump(
-            images: CriuStart.images, root: root.pid, leavesRunning: request.leavesRunning, freezer: world.freezer(of: request.sandbox),
-            tcp: request.tcp)
+        // Without its freezer. With it CRIU hangs for ever on a process that was stopped before, and times out where one is in vfork(2): its
+        // parent, whom the kernel lets wait for it, cannot stop before it goes on. Stopped one by one, from parent to child, both do.
+        let dump = CriuDump(images: CriuStart.images, root: root.pid, leavesRunning: request.leavesRunning, tcp: request.tcp)
         world.send(CriuRequest.dump(dump).packet(), to: criu)
     }
 
@@ -150,6 +151,7 @@ public final class DumpJob {
     private func finish(_ end: ProcessEnd, _ output: String) -> DumpNews {
         // It may have been done in the very moment it was called off. Its own record is written last, so it alone tells that all is there.
         if let result, result.succeeded, let statistics = readStatistics() {
+            guard mendTimers() else { return .failed(CriuFault(.dump, .refused(.damagedImage("the table of open files cannot be read")))) }
             return .dumped(Dump(tree: tree, statistics: statistics, took: world.now() - began))
         }
         let log = world.criuLog(CriuLogName.dump, in: request.images)
@@ -157,6 +159,19 @@ public final class DumpJob {
         if let calledOff { return .failed(CriuFault(.dump, calledOff, log: lines)) }
         if result == nil { return .failed(CriuFault(.dump, .died(end, lastOutput: output), log: lines)) }
         return .failed(CriuFault(.dump, .refused(log?.cause ?? CriuCause(options: output)), log: lines))
+    }
+
+    /// What CRIU wrote wrong: see `TimerMending`. The tree is gone on meanwhile.
+    private func mendTimers() -> Bool {
+        let path: DiskPath = "files.img"
+        guard let disk = try? world.disk(at: request.images) else { return false }
+        do throws(FileFault) {
+            let bytes = try disk.read(path, limit: .mebibytes(256))
+            // One that cannot be read is found by whoever checks the images, before a restore.
+            guard let mended = try? TimerMending.mended(ImageFile(name: path.text, bytes: bytes)) else { return true }
+            try disk.replace(path, with: mended)
+            return true
+        } catch { return error.kind == .missing }
     }
 
     private func readStatistics() -> DumpStatistics? {

@@ -12,7 +12,7 @@ public struct RehearsalRequest: Hashable, Sendable {
     public var shape: SetShape
     public init(restore: RestoreRequest, shape: SetShape) {
         self.restore = restore
-        self.restore.leavesStopped = true
+        (self.restore.leavesStopped, self.restore.isLazy) = (true, false)
         // Where there is no network nothing is at the other end.
         self.restore.tree.tcp = .close
         self.shape = shape

@@ -84,7 +84,6 @@ extension Criu__Rpc__CriuOpts {
         if dump.leavesRunning { (has_leave_running, leave_running) = (1, 1) } else { (has_leave_stopped, leave_stopped) = (1, 1) }
         (has_ghost_limit, ghost_limit) = (1, dump.deletedFileLimit)
         (has_timeout, timeout) = (1, dump.stopWithin)
-        if let freezer = dump.freezer { freeze_cgroup = memory.text(freezer) }
         lower(external: dump.external, in: memory)
     }
 

@@ -39,23 +39,20 @@ public struct CriuDump: Hashable, Sendable {
     public var leavesRunning: Bool
     /// Keys of what lies outside the tree, such as `unix[1234]`.
     public var external: [String]
-    /// Directory of the freezer with the tree in it, as the sandbox sees it.
-    public var freezer: String?
     public var tcp: TCPHandling
     /// Bytes of a deleted file that are still put into the image.
     public var deletedFileLimit: UInt32
     /// Seconds to stop the tree in.
     public var stopWithin: UInt32
     public init(
-        images: Int32, scratch: Int32? = nil, root: Int32, leavesRunning: Bool, external: [String] = [], freezer: String? = nil,
-        tcp: TCPHandling = .close, deletedFileLimit: UInt32 = 64 << 20, stopWithin: UInt32 = 10
+        images: Int32, scratch: Int32? = nil, root: Int32, leavesRunning: Bool, external: [String] = [], tcp: TCPHandling = .close,
+        deletedFileLimit: UInt32 = 64 << 20, stopWithin: UInt32 = 10
     ) {
         self.images = images
         self.scratch = scratch
         self.root = root
         self.leavesRunning = leavesRunning
         self.external = external
-        self.freezer = freezer
         self.tcp = tcp
         self.deletedFileLimit = deletedFileLimit
         self.stopWithin = stopWithin

@@ -61,8 +61,9 @@ public struct DumpStatistics: Hashable, Sendable, Codable {
         func microseconds(_ time: Duration) -> UInt64 {
             UInt64(max(0, time.components.seconds)) * 1_000_000 + UInt64(max(0, time.components.attoseconds / 1_000_000_000_000))
         }
-        let times = [0x08] + varint(microseconds(freezing)) + [0x10] + varint(microseconds(frozen)) + [0x18, 0, 0x20, 0]
-        let dump = times + [0x28] + varint(pagesWritten) + [0x30, 0, 0x38] + varint(pagesWritten) + [0x48, 0]
+        // Fields 1 to 9: CRIU writes them all, and whoever reads the file misses one that is not there.
+        let values = [microseconds(freezing), microseconds(frozen), 0, 0, pagesWritten, 0, pagesWritten, 0, 0]
+        let dump = zip(1..., values).flatMap { [UInt8($0 << 3)] + varint($1) }
         let message = [0x0a] + varint(UInt64(dump.count)) + dump
         let head: [UInt32] = [0x5510_5940, 0x5709_3306, UInt32(message.count)]
         return head.flatMap { number in (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * UInt32($0))) } } + message

@@ -29,8 +29,8 @@ extension CriuDump {
     fileprivate init(reading options: Criu__Rpc__CriuOpts) {
         self.init(
             images: options.images_dir_fd, scratch: options.scratch, root: options.pid, leavesRunning: options.leave_running != 0,
-            external: options.externalKeys, freezer: options.freeze_cgroup.map { String(cString: $0) },
-            tcp: options.tcp_close != 0 ? .close : .keep, deletedFileLimit: options.ghost_limit, stopWithin: options.timeout)
+            external: options.externalKeys, tcp: options.tcp_close != 0 ? .close : .keep, deletedFileLimit: options.ghost_limit,
+            stopWithin: options.timeout)
     }
 }
 

@@ -159,5 +159,4 @@ final class LinuxWorld: World {
     func hangUp(_ id: CriuID) { crius.hangUp(id) }
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? { sandboxes.living(id)?.look(for: purpose) }
     func freeMemory() -> ByteCount? { KernelFiles.kibibytes("/proc/meminfo", field: "MemAvailable") }
-    func freezer(of id: SandboxID) -> String? { sandboxes.living(id)?.freezerDirectory }
 }

@@ -23,9 +23,4 @@ extension Sandbox {
         }
         return sight
     }
-
-    var freezerDirectory: String? {
-        guard let file = remains.group?.freezerFile, let slash = file.lastIndex(of: "/") else { return nil }
-        return String(file[..<slash])
-    }
 }

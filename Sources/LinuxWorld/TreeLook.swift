@@ -54,18 +54,20 @@ struct TreeLook {
             func size(_ name: String) -> UInt64 { (field(name)?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10 }
             let parent = facts.parent == root ? 1 : Self.numberInside(facts.parent)
             let shape = ProcessSight.Shape(
-                parent: parent, group: number("NSpgid"), session: number("NSsid"), threads: Self.threads(of: pid), areas: Self.areas(of: pid))
+                parent: parent, group: number("NSpgid"), session: number("NSsid"), threads: Self.threads(of: pid),
+                areas: Self.areas(of: pid))
             return ProcessSight(
                 pid: inside, hostPid: pid, name: name, state: facts.state, memoryBytes: size("VmRSS") + size("VmSwap"),
                 descriptors: descriptors(pid), shape: shape)
         case .blockers: break
         }
+        let mapped = files(mappedBy: pid)
         let namespaces = Self.namespaces(of: pid).filter { ownNamespaces[$0.key] != $0.value }
         return ProcessSight(
             pid: inside, hostPid: pid, name: name,
             state: facts.state, tracer: field("TracerPid").flatMap { Int32($0) } ?? 0,
             memoryBytes: (field("VmRSS")?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10, namespaces: Set(namespaces.keys),
-            descriptors: descriptors(pid), mappings: mappings(pid))
+            descriptors: descriptors(pid, mapped: mapped), mappings: Self.undumpable(mapped))
     }
 
     private static func namespaces(of pid: Int32) -> [ProcessSight.Namespace: String] {
@@ -75,19 +77,21 @@ struct TreeLook {
     }
 
     /// Only those that no image can hold.
-    private func mappings(_ pid: Int32) -> [String] {
-        var found: [String] = []
+    private static func undumpable(_ mapped: Set<String>) -> [String] {
+        mapped.map { String($0.prefix { $0 != " " }) }.filter { $0.hasPrefix("/SYSV") || $0.hasPrefix("/secretmem") }.sorted()
+    }
+
+    private func files(mappedBy pid: Int32) -> Set<String> {
+        var found: Set<String> = []
         for line in (KernelFiles.text("/proc/\(pid)/maps", limit: 16 << 20) ?? "").split(separator: "\n") {
-            guard let slash = line.firstIndex(of: "/") else { continue }
-            let name = String(line[slash...].prefix { $0 != " " })
-            if name.hasPrefix("/SYSV") || name.hasPrefix("/secretmem"), !found.contains(name) { found.append(name) }
+            if let slash = line.firstIndex(of: "/") { found.insert(String(line[slash...])) }
         }
         return found
     }
 
     // MARK: Its descriptors
 
-    private func descriptors(_ pid: Int32) -> [DescriptorSight] {
+    private func descriptors(_ pid: Int32, mapped: Set<String> = []) -> [DescriptorSight] {
         let numbers = KernelFiles.names(in: "/proc/\(pid)/fd").compactMap { Int32($0) }.sorted()
         let handle = shim_process_open(pid)
         defer { if handle >= 0 { close(handle) } }
@@ -97,13 +101,18 @@ struct TreeLook {
             guard let target = linkTarget(of: path), purpose != .connections || target.hasPrefix("socket:") || target.hasPrefix("pipe:"),
                 stat(path, &status) == 0
             else { return nil }
-            return DescriptorSight(number: number, target: target, kind: kind(target, status, handle, number))
+            return DescriptorSight(
+                number: number, target: target, kind: kind(target, status, pid, handle, number),
+                isLockedAndMapped: mapped.contains(target) && facts(pid, number).contains("POSIX"))
         }
     }
 
-    private func kind(_ target: String, _ status: stat, _ handle: Int32, _ descriptor: Int32) -> DescriptorSight.Kind {
+    private func kind(_ target: String, _ status: stat, _ pid: Int32, _ handle: Int32, _ descriptor: Int32) -> DescriptorSight.Kind {
         let anonymous = "anon_inode:"
-        if target.hasPrefix(anonymous) { return .anonymous(target.dropFirst(anonymous.count).filter { $0 != "[" && $0 != "]" }) }
+        if target.hasPrefix(anonymous) {
+            let name = target.dropFirst(anonymous.count).filter { $0 != "[" && $0 != "]" }
+            return .anonymous(name == "eventfd" && isSemaphore(pid, descriptor) ? "eventfd semaphore" : name)
+        }
         // As glibc's makedev(3) packs them.
         let number = UInt64(status.st_rdev)
         let device = (
@@ -111,7 +120,7 @@ struct TreeLook {
             minor: UInt32(truncatingIfNeeded: number & 0xff | number >> 12 & ~0xff)
         )
         switch status.st_mode & S_IFMT {
-        case S_IFREG: return .file
+        case S_IFREG: return isMessageQueue(pid, descriptor, target) ? .anonymous("message queue") : .file
         case S_IFDIR: return .directory
         case S_IFIFO: return .pipe(inode: UInt64(status.st_ino))
         case S_IFCHR: return .characterDevice(major: device.major, minor: device.minor)
@@ -119,6 +128,19 @@ struct TreeLook {
         case S_IFSOCK: return Self.socket(handle, descriptor, inode: UInt64(status.st_ino)).map { .socket($0) } ?? .other
         default: return .other
         }
+    }
+
+    /// Whether reading an eventfd takes one from it, see EFD_SEMAPHORE in eventfd(2). Kernels before 6.5 do not tell.
+    private func isSemaphore(_ pid: Int32, _ descriptor: Int32) -> Bool {
+        facts(pid, descriptor).contains("eventfd-semaphore: 1")
+    }
+
+    private func facts(_ pid: Int32, _ descriptor: Int32) -> String { KernelFiles.text("/proc/\(pid)/fdinfo/\(descriptor)") ?? "" }
+
+    /// Its name looks like that of a file in the root directory. See mq_overview(7).
+    private func isMessageQueue(_ pid: Int32, _ descriptor: Int32, _ target: String) -> Bool {
+        target.lastIndex(of: "/") == target.startIndex
+            && shim_file_system("/proc/\(pid)/fd/\(descriptor)") == 0x1980_0202  // MQUEUE_MAGIC
     }
 
     private static func socket(_ handle: Int32, _ number: Int32, inode: UInt64) -> SocketSight? {

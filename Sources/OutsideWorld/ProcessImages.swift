@@ -128,6 +128,4 @@ public protocol ProcessImages: AnyObject {
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
     /// What processes could still take of the host's memory; nil: it does not tell.
     func freeMemory() -> ByteCount?
-    /// The directory of the freezer, as CRIU inside sees it; nil: none.
-    func freezer(of id: SandboxID) -> String?
 }

@@ -122,10 +122,13 @@ public struct DescriptorSight: Hashable, Sendable {
     /// Where its link in /proc/PID/fd points.
     public var target: String
     public var kind: Kind
-    public init(number: Int32, target: String, kind: Kind) {
+    /// Of a file: the process has a record lock on it (fcntl(2), F_SETLK) and maps it as well.
+    public var isLockedAndMapped: Bool
+    public init(number: Int32, target: String, kind: Kind, isLockedAndMapped: Bool = false) {
         self.number = number
         self.target = target
         self.kind = kind
+        self.isLockedAndMapped = isLockedAndMapped
     }
 }
 

@@ -6,7 +6,7 @@ internal import Supervision
 /// Every command, in the order the overview shows them.
 func allCommands() -> [any Command.Type] {
     [
-        RunCommand.self, StopCommand.self, RestartCommand.self, SuspendCommand.self, ResumeCommand.self,
+        RunCommand.self, StopCommand.self, RestartCommand.self, SuspendCommand.self, ResumeCommand.self, ForkCommand.self,
         LsCommand.self, StatusCommand.self, LogsCommand.self, EventsCommand.self,
         CheckpointCommand.self, VersionsCommand.self, ShowCommand.self, RestoreCommand.self, VerifyCommand.self, PinCommand.self,
         UnpinCommand.self, PruneCommand.self,

@@ -51,7 +51,8 @@ struct SimulatedImageSet {
 
     private static var map: String {
         let places = [
-            "start_code", "end_code", "start_data", "end_data", "start_stack", "start_brk", "brk", "arg_start", "arg_end", "env_start", "env_end",
+            "start_code", "end_code", "start_data", "end_data", "start_stack", "start_brk", "brk", "arg_start", "arg_end", "env_start",
+            "env_end",
         ]
         let area =
             #"{"start": \#(memory.lowerBound), "end": \#(memory.upperBound), "pgoff": 0, "shmid": 0, "prot": 3, "flags": 34, "status": 513, "fd": -1}"#

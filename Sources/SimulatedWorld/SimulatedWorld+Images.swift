@@ -78,14 +78,14 @@ extension SimulatedWorld {
                 parent: 1, group: 1000, session: 1000, threads: [1000],
                 areas: [
                     AreaSight(
-                        start: SimulatedImageSet.memory.lowerBound, end: SimulatedImageSet.memory.upperBound, protection: 3, isShared: false,
+                        start: SimulatedImageSet.memory.lowerBound, end: SimulatedImageSet.memory.upperBound, protection: 3,
+                        isShared: false,
                         name: nil)
                 ]))
         return TreeSight(processes: [process])
     }
 
     public func freeMemory() -> ByteCount? { machine.freeMemory }
-    public func freezer(of id: SandboxID) -> String? { nil }
 }
 
 extension SimulatedMachine {

@@ -53,6 +53,8 @@ struct RehearsalPreparation: Sendable {
     let images: any Disk
     /// Where the processes know the workspace; nil: they have none.
     let workspace: String?
+    /// Permission bits of the workspace itself: CRIU compares them, and no version holds them.
+    let workspaceMode: UInt32
     let stagingID: String
     let wish: StandingWish
 
@@ -93,13 +95,15 @@ struct RehearsalPreparation: Sendable {
 
     private func layOut(in scratch: Scratch) throws(StoreFault) -> String? {
         guard hasWorkspace else { return nil }
-        return try store.layOutWorkspace(agent, version.version, in: scratch) { wish.isWanted }
+        return try store.layOutWorkspace(agent, version.version, in: scratch, rootMode: workspaceMode) { wish.isWanted }
     }
 
     private func obstacle() throws(StoreFault) -> String? {
         guard hasWorkspace else { return nil }
         let size = try store.workspaceSize(agent, version.version)
-        guard size <= Self.workspaceLimit else { return "its workspace of \(size) is more than the \(Self.workspaceLimit) that are copied for it" }
+        guard size <= Self.workspaceLimit else {
+            return "its workspace of \(size) is more than the \(Self.workspaceLimit) that are copied for it"
+        }
         guard let free = try? store.disk.freeSpace() else { return nil }
         // As much again stays free for the next version.
         guard size.bytes.multipliedReportingOverflow(by: 2).partialValue <= free.bytes else {
@@ -121,8 +125,8 @@ struct RehearsalPreparation: Sendable {
             }
             let directory = String(socket[..<slash])
             if let needed = shape.paths.filter({ $0.isInside(directory) && !isOwn($0) }).min() {
-                let why = "the agent's socket '\(socket)' would be taken from it, for '\(needed)' beside it is needed. Keep it in the workspace"
-                return .failure(Conflict(why: why))
+                let why = "the agent's socket '\(socket)' would be taken from it, for '\(needed)' beside it is needed"
+                return .failure(Conflict(why: why + ". Keep the socket in the workspace"))
             }
             directories.insert(directory)
         }

@@ -205,6 +205,8 @@ extension Supervisor {
         if let restored, restored.specDigest != specDigest { changed.append("spec") }
         let cut = (life?.isFromImages ?? false) ? life?.origin.version.flatMap { number in versions.first { $0.version == number } } : nil
         if cut != nil { changed.append("connections") }
+        // Read anew at each welcome, which is rare: only a fork's first version says it.
+        if let version = life?.origin.version, (try? store.manifest(agent, version))?.forkedFrom != nil { changed.append("agent") }
         return Welcome(
             version: version, agent: agent.text, incarnation: life?.incarnation ?? incarnations,
             restoredFrom: life?.origin.version, state: state, stateSchema: schema,

@@ -35,7 +35,12 @@ extension Supervisor {
         guard mayUseLedger() else { return deny(id, request) }
         let question = EffectRequest(
             key: key, description: description, idempotent: idempotent, incarnation: life.incarnation, request: numbered(request))
-        answer(ledger.begin(question, rule: unknownRule, at: world.wallTime()), id, request)
+        let word = ledger.begin(question, rule: unknownRule, at: world.wallTime())
+        if case .proceed = word.verdict, spec.effects.new == .deny {
+            let why = "effects of '\(agent)' are fenced ('effects.new: deny'): only what was done already is answered"
+            return send(.effectResult(request: request, .denied(reason: why)), to: id)
+        }
+        answer(word, id, request)
         if ledger.unknownKeys(running: life.incarnation) != toldUnknown { tellUnknown() }
     }
 

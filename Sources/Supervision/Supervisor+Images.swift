@@ -89,7 +89,10 @@ extension Supervisor {
             return inbox.append(.launchFailed(.couldNotStart(error.sentence), version: nil))
         }
         let directory = store.imagesDirectory(agent, version.version)
-        var request = RestoreRequest(plan: plan, images: directory, scratch: scratch.path, tree: images.tree)
+        var tree = images.tree
+        // Where there is no network nothing is at the other end.
+        if plan.network == .none { tree.tcp = .close }
+        var request = RestoreRequest(plan: plan, images: directory, scratch: scratch.path, tree: tree)
         request.isLazy = spec.restore.memory == .lazy && !run.isEager
         // A large image takes its time.
         request.timeLimit = .seconds(30) + .seconds(Int64(clamping: version.size.bytes >> 28))

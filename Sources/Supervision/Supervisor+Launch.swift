@@ -74,7 +74,8 @@ extension Supervisor {
         }
         // Images need the workspace of their own cut.
         let needsImages =
-            summary.parts.process && summary.imagesUnusable == nil && scope.state && (scope.workspace || !summary.parts.workspace) && !run.isWithoutImages
+            summary.parts.process && summary.imagesUnusable == nil && scope.state && (scope.workspace || !summary.parts.workspace)
+            && !run.isWithoutImages
         var job = RollBackJob(
             store: store, agent: agent, version: summary, workspace: workspace,
             excluded: spec.checkpoint.exclude, aside: asideRequest(), asideID: stagingID(),

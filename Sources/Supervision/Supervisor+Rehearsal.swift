@@ -42,8 +42,8 @@ extension Supervisor {
         guard let images = try? world.disk(at: store.imagesDirectory(agent, version.version)) else { return }
         let run = RehearsalRun(version: version, wish: StandingWish(), began: world.now(), attempt: attempt)
         let work = RehearsalPreparation(
-            store: store, agent: agent, version: version, images: images, workspace: agentsSpec.workspace, stagingID: stagingID(),
-            wish: run.wish)
+            store: store, agent: agent, version: version, images: images, workspace: agentsSpec.workspaceInside,
+            workspaceMode: (try? openWorkspace(of: agentsSpec)?.rootEntry().mode) ?? 0o755, stagingID: stagingID(), wish: run.wish)
         rehearsal = run
         aside {
             work.run()
@@ -86,7 +86,7 @@ extension Supervisor {
     private func rehearsalPlan(_ version: CheckpointSummary, _ prepared: RehearsalPreparation.Prepared) throws(PlanFault) -> LaunchPlan {
         let planner = LaunchPlanner(spec: agentsSpec, facts: request.facts, place: request.launchPlace)
         let plan = try planner.plan(from: .version(version.version), incarnation: incarnations)
-        let copy = prepared.copy.flatMap { copy in agentsSpec.workspace.map { LaunchPlan.Bind(host: copy, inside: $0) } }
+        let copy = prepared.copy.flatMap { copy in agentsSpec.workspaceInside.map { LaunchPlan.Bind(host: copy, inside: $0) } }
         return plan.rehearsal(doorsDirectory: request.place.rehearsal.doors, copy: copy, covering: prepared.covered)
     }
 

@@ -33,6 +33,11 @@ private let close = "CRIU cannot dump it. Close it before a checkpoint"
             "fd 9 of 'redis' (process 1003) is an io_uring; CRIU cannot dump it. Turn io_uring off in the program"
         ),
         (process([fd(4, .anonymous("userfaultfd"))]), "fd 4 of 'agent' (process 1003) is a userfaultfd; \(close)"),
+        (process([fd(4, .anonymous("message queue"))]), "fd 4 of 'agent' (process 1003) is a message queue; \(close)"),
+        (
+            process([fd(4, .anonymous("eventfd semaphore"))]),
+            "fd 4 of 'agent' (process 1003) is an eventfd in semaphore mode, which CRIU would restore as a counter. Close it before a checkpoint"
+        ),
         (
             process([fd(5, .characterDevice(major: 10, minor: 229), "/dev/fuse")]),
             "fd 5 of 'agent' (process 1003) is the device '/dev/fuse'; \(close)"
@@ -65,6 +70,18 @@ private let close = "CRIU cannot dump it. Close it before a checkpoint"
 func whatCannotBeDumpedIsNamed(process: ProcessSight, sentence: String) {
     let tree = TreeSight(processes: [process], unixPeers: [77: 99])
     #expect(findBlockers(in: tree, version: CriuVersion(4, 2, 1), kernel: KernelVersion(6, 18)).map(\.sentence) == [sentence])
+}
+
+@Test(arguments: [(["/w/a.db-shm"], true), (["/w/other"], false), ([], false)] as [([String], Bool)])
+func aLockThatWouldBeLostIsNamedWhereAnotherProcessMayMissIt(othersFiles: [String], isNamed: Bool) {
+    let locking = process([DescriptorSight(number: 5, target: "/w/a.db-shm", kind: .file, isLockedAndMapped: true)])
+    var other = process(othersFiles.map { fd(3, .file, $0) }, name: "helper")
+    other.pid = 1004
+    let found = findBlockers(in: TreeSight(processes: [locking, other]), version: CriuVersion(4, 2, 1), kernel: KernelVersion(6, 18))
+    let sentence =
+        "fd 5 of 'agent' (process 1003) is '/w/a.db-shm', which is locked and mapped here and open in 'helper' (process 1004) too; CRIU would lose "
+        + "the lock. Close it in one of them (SQLite: or leave WAL mode)"
+    #expect(found.map(\.sentence) == (isNamed ? [sentence] : []))
 }
 
 @Test func whatCanBeDumpedIsNotNamed() {

@@ -254,6 +254,8 @@ private let lazyTroubles: [(pages: SimulatedPageTrouble?, criu: SimulatedCriuTro
     #expect(news.prefix(3) == [.memory(.lost(killed)), .ended(killed), .vanished])
 }
 
+private let notThere = "could not start CRIU with '/opt/runner-criu/criu': no such file or directory"
+
 @Test(arguments: seeds) func aRehearsalLeavesTheAgentAndItsImagesAlone(seed: UInt64) throws {
     let scene = Scene(seed: seed)
     scene.machine.repeatsNews = 200_000
@@ -271,7 +273,7 @@ private let lazyTroubles: [(pages: SimulatedPageTrouble?, criu: SimulatedCriuTro
 
 @Test(
     arguments: [
-        (.missing, .failed(CriuFault(.restore, .couldNotStart("could not start CRIU with '/opt/runner-criu/criu': no such file or directory")))),
+        (.missing, .failed(CriuFault(.restore, .couldNotStart(notThere)))),
         (
             .refusesRestore,
             .failed(

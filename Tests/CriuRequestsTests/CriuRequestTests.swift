@@ -8,7 +8,7 @@ import Testing
         .dump(CriuDump(images: 4, root: 1000, leavesRunning: true)),
         .dump(
             CriuDump(
-                images: 4, root: 7, leavesRunning: false, external: ["unix[1]"], freezer: "/sys/fs/cgroup/freezer/a", tcp: .keep,
+                images: 4, root: 7, leavesRunning: false, external: ["unix[1]"], tcp: .keep,
                 deletedFileLimit: 1, stopWithin: 3)),
         .dump(CriuDump(images: 4, scratch: 5, root: 7, leavesRunning: true)),
         .restore(CriuRestore(images: 4)), .restore(CriuRestore(images: 4, scratch: 5)),

@@ -46,7 +46,8 @@ struct SandboxViewTests {
         _ = KernelFiles.makeDirectories(fixture.root + "/hidden/copy/deep")
         fixture.write("the host's\n", to: "work/file")
         fixture.write("the copy's\n", to: "hidden/copy/file")
-        var plan = fixture.plan(.namespaces, script: "cat file; echo new > written; ls -A $ROOT/hidden | wc -l; cat $ROOT/more/file; ls $ROOT/more")
+        let script = "cat file; echo new > written; ls -A $ROOT/hidden | wc -l; cat $ROOT/more/file; ls $ROOT/more"
+        var plan = fixture.plan(.namespaces, script: script)
         plan.binds = [
             .init(host: fixture.root + "/hidden/copy", inside: fixture.root + "/work"),
             .init(host: fixture.root + "/hidden/copy", inside: fixture.root + "/more"),  // made, for it is not there

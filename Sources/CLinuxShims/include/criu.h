@@ -16,6 +16,9 @@ int32_t shim_criu_spawn(const char *_Nonnull path, char *_Nullable const *_Nonnu
 
 enum { SHIM_CRIU_SOCKET = 3 };
 
+/// Which kind of file system a path lies on, as statfs(2) numbers them; 0: it cannot be told.
+int64_t shim_file_system(const char *_Nonnull path);
+
 /// Lets the next process of the sandbox behind `init` (a pidfd) be numbered `last` + 1. - Returns: 0 or -errno.
 int32_t shim_raise_pids(int32_t init, int32_t last);
 

@@ -29,6 +29,12 @@ struct ImageMessage: Hashable, Sendable {
         fields.insert(Field(position: position, values: [value]), at: index)
     }
 
+    /// Puts one value in the place of all that a field has.
+    mutating func set(_ value: ImageValue, at position: Int) {
+        fields.removeAll { $0.position == position }
+        insert(value, at: position)
+    }
+
     func has(_ position: Int) -> Bool { values(at: position) != nil }
 
     func values(at position: Int) -> [ImageValue]? {
@@ -71,6 +77,11 @@ extension ImageMessage {
     func number(_ name: String) -> UInt64? {
         guard case .number(let number)? = values(name).first else { return nil }
         return number
+    }
+
+    mutating func set(_ value: ImageValue, _ name: String) {
+        guard let position = shape.position(ofName: name) else { preconditionFailure("'\(shape.name)' has no field '\(name)'") }
+        set(value, at: position)
     }
 
     func numbers(_ name: String) -> [UInt64] {

@@ -105,27 +105,9 @@ struct RunCommand: Command {
     // MARK: In the background
 
     private func start(_ spec: AgentSpec, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> Ending {
-        // Another supervisor is told here: the background has no status of its own to end with.
-        do { try store.lock(spec.name, holder: "'runner run -d'").release() } catch { throw CommandFault(error) }
-        let logs = store.directory(of: spec.name) / "log"
         var arguments = bench.machine.arguments
         arguments.insert("--in-background", at: bench.commandIndex + 1)
-        let log = "\(bench.places.store)/\(logs)/supervisor.log"
-        let started: BackgroundStart
-        do {
-            try store.disk.makeDirectories(logs)
-            started = try bench.machine.startDetached(arguments, log: log, within: .seconds(60))
-        } catch { throw CommandFault(error) }
-        switch started {
-        case .ready: break
-        case .ended(let status, let output): throw CommandFault(detached: spec.name, status, output, log: log)
-        case .notStarted(let code, let sentence): throw CommandFault(foreign: code, sentence)
-        case .silent:
-            throw CommandFault(
-                .supervisorSilent,
-                "could not see '\(spec.name)' start: its supervisor did not run it within 60 s and goes on trying. 'runner status \(spec.name)' "
-                    + "and '\(log)' tell what it does")
-        }
+        try bench.startInBackground(spec.name, arguments, holder: "'runner run -d'", in: store)
         bench.answer("\(spec.name)\n")
         let suspended = try? bench.status(of: spec.name, in: store)  // told as any other where that cannot be asked
         if suspended?.state == .suspended, let reason = suspended?.reason {

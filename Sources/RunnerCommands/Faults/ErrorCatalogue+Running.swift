@@ -1,5 +1,18 @@
 /// What the catalogue says of starting an agent and of what its supervisor is asked to do.
 extension ErrorCode {
+    var forkEntry: ErrorEntry {
+        switch self {
+        case .forkExists:
+            ErrorEntry(
+                "there is such an agent or directory already", .cannotCreate, "A fork gets a name and a workspace that nobody else has.",
+                remedy: "Choose another name with '--as', or another directory with '--workspace'.")
+        default:
+            ErrorEntry(
+                "an agent without a workspace cannot be forked", .failed, "The fork would write into the very files of the agent.",
+                remedy: "Give the agent a workspace in agent.yaml; its later versions can be forked.")
+        }
+    }
+
     var actionEntry: ErrorEntry {
         switch self {
         case .checkpointEmpty:
@@ -142,6 +155,11 @@ extension ErrorCode {
             ErrorEntry(
                 "a socket's path would be too long", .runnerFailed, "Linux takes 107 bytes for the path of a socket.",
                 remedy: "Give the agent a shorter name, or set XDG_RUNTIME_DIR to a shorter directory.")
+        case .launchFence:
+            ErrorEntry(
+                "the agent cannot be fenced in here", .runnerFailed,
+                "Its spec wants no network, or its workspace seen elsewhere, and that takes namespaces. It is never started with less.",
+                remedy: "Run as root, or take 'network.mode' and 'sandbox.workspace_at' out of the spec.")
         default:
             ErrorEntry(
                 "the system refused to start the agent", .runnerFailed,

@@ -10,9 +10,12 @@ extension ErrorCode {
         case .checkpointEmpty, .checkpointRefused, .checkpointAborted, .checkpointProcess, .restartFailed, .restoreFailed, .stopFailed,
             .stopUnsaved:
             actionEntry
+        case .forkExists, .forkPlace: forkEntry
         case .supervisorNone, .supervisorDenied, .supervisorSilent, .supervisorIO, .controlBad: supervisorEntry
         case .specFile, .specInvalid, .runFailed: runEntry
-        case .launchNotFound, .launchNotExecutable, .launchSetUp, .launchSystem, .launchUser, .launchWorkspace, .launchPath: launchEntry
+        case .launchNotFound, .launchNotExecutable, .launchSetUp, .launchSystem, .launchUser, .launchWorkspace, .launchPath,
+            .launchFence:
+            launchEntry
         case .fileMissing, .fileDenied, .fileFull, .fileReadOnly, .fileTooLarge, .fileIO: fileEntry
         case .imageUnknown, .imageRaw, .imageDamaged, .imageText, .imagePlace, .imageSet: imageEntry
         case .statusBroken, .journalBroken, .replayDiffers: recordEntry

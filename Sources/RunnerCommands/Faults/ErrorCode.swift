@@ -31,6 +31,8 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case stopUnsaved = "E-STOP-UNSAVED"
     case checkpointAborted = "E-CHECKPOINT-ABORTED"
     case checkpointProcess = "E-CHECKPOINT-PROCESS"
+    case forkExists = "E-FORK-EXISTS"
+    case forkPlace = "E-FORK-WORKSPACE"
 
     case effectNoKey = "E-EFFECT-NO-KEY"
     case effectNotOpen = "E-EFFECT-NOT-OPEN"
@@ -53,6 +55,7 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case launchUser = "E-LAUNCH-USER"
     case launchWorkspace = "E-LAUNCH-WORKSPACE"
     case launchPath = "E-LAUNCH-PATH"
+    case launchFence = "E-LAUNCH-FENCE"
     case runFailed = "E-RUN-FAILED"
 
     case fileMissing = "E-FILE-MISSING"

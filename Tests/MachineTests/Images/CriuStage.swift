@@ -137,11 +137,12 @@ final class CriuStage {
     }
 
     func restore(
-        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, lazily: Bool = false, timeLimit: Duration = .seconds(20),
-        onEvent: (WorldEvent) -> Void = { _ in }
+        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, leavesStopped: Bool = false, lazily: Bool = false,
+        timeLimit: Duration = .seconds(20), onEvent: (WorldEvent) -> Void = { _ in }
     ) throws -> Restored {
-        let job = try driver.restore(
-            RestoreRequest(plan: plan, images: images, scratch: newScratch(), tree: tree, isLazy: lazily, timeLimit: timeLimit))
+        let request = RestoreRequest(
+            plan: plan, images: images, scratch: newScratch(), tree: tree, leavesStopped: leavesStopped, isLazy: lazily, timeLimit: timeLimit)
+        let job = try driver.restore(request)
         while true {
             let event = world.next(until: job.deadline ?? world.now() + .seconds(30))
             guard let event else {

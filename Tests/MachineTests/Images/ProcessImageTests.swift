@@ -187,43 +187,6 @@ struct ProcessImageFaultTests {
         }
     }
 
-    @Test(
-        arguments: [
-            (
-                "import ctypes\np = ctypes.create_string_buffer(200); fd = ctypes.CDLL(None).syscall(425, 8, p); print(fd, flush=True)",
-                "fd 3 of 'python3' (process 1000) is an io_uring; CRIU cannot dump it. Turn io_uring off in the program"
-            ),
-            (
-                "import socket\ns = socket.socket(40, 1); print(1, flush=True)",
-                "fd 3 of 'python3' (process 1000) is a vsock; CRIU cannot dump it. Close it before a checkpoint"
-            ),
-            (
-                "f = open('/dev/fuse'); print(1, flush=True)",
-                "fd 3 of 'python3' (process 1000) is the device '/dev/fuse'; CRIU cannot dump it. Close it before a checkpoint"
-            ),
-            (
-                "import subprocess\nc = subprocess.Popen(['unshare', '--user', 'sh', '-c', 'echo 1; exec sleep 60'])",
-                "'sleep' (process 1001) has a user namespace of its own, as sandboxing tools (bubblewrap, unshare) make. Start the tool without it"
-            ),
-            (
-                "import ctypes\nc = ctypes.CDLL(None); c.shmat.restype = ctypes.c_void_p; c.shmat(c.shmget(0, 4096, 0o1600), None, 0); print(1, flush=True)",
-                "'python3' (process 1000) has System V shared memory attached. Use POSIX shared memory (/dev/shm)"
-            ),
-        ] as [(String, String)])
-    func whatCannotBeDumpedIsSeenBefore(program: String, sentence: String) throws {
-        try onOwnThread {
-            let stage = try CriuStage()
-            let wait = "\nimport time\nwhile True: time.sleep(.01); print(2, flush=True)"
-            let agent = try stage.launch(stage.fixture.plan(.namespaces, ["python3", "-c", program + wait]))
-            try stage.hear(3)
-            #expect(stage.driver.blockers(in: agent.id).map(\.sentence) == [sentence])
-            let fault = try told { _ = try stage.dump(agent, into: stage.newImages()) }
-            #expect(fault.sentence == "could not dump the process tree: " + sentence)
-            try stage.hear(1)
-            try stage.crash(agent.id)
-        }
-    }
-
     /// Nobody but who began a restore can finish it.
     @Test func aSandboxWhoseRestoreIsLeftEndsByItself() throws {
         let fixture = try SandboxFixture()

@@ -21,7 +21,8 @@ extension CriuStage {
 
     /// - Parameter shape: nil: what the images say.
     func rehearse(
-        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, copy: String, shape: SetShape? = nil, timeLimit: Duration = .seconds(20)
+        _ plan: LaunchPlan, from images: String, _ tree: DumpedTree, copy: String, shape: SetShape? = nil,
+        timeLimit: Duration = .seconds(20)
     ) throws -> RehearsalNews {
         let shape = try shape ?? self.shape(of: images)
         var plan = rehearsal(of: plan, copy: copy)
@@ -182,9 +183,53 @@ struct RehearsalTests {
         }
     }
 
+    /// As a fork is: a network of its own, and another directory in the place of the workspace.
+    @Test func anAgentWithoutANetworkIsDumpedAndRestored() throws {
+        try onOwnThread {
+            let program = """
+                import socket, time
+                door = socket.socket(socket.AF_UNIX); door.connect("/run/runner/agent.sock")
+                t = socket.socket(); t.bind(("127.0.0.1", 0)); t.listen()
+                held = open("held", "a+"); n = 0
+                while True:
+                    c = socket.create_connection(t.getsockname()); s, _ = t.accept(); c.sendall(b"x"); assert s.recv(1) == b"x"; c.close(); s.close()
+                    n += 1; held.write("x"); held.flush(); print(n, held.tell() == n, flush=True); time.sleep(.01)
+                """
+            let stage = try CriuStage()
+            try stage.world.open(.agent)
+            var plan = stage.fixture.plan(.namespaces, ["python3", "-c", program], groups: stage.rehearsalGroups)
+            let copy = stage.fixture.root + "/hidden/copy"
+            _ = KernelFiles.makeDirectories(copy)
+            plan.network = .none
+            plan.binds = [.init(host: copy, inside: stage.fixture.root + "/work")]
+            let agent = try stage.launch(plan)
+            try stage.hear(3)
+            let images = stage.newImages()
+            let dump = try stage.dump(agent, into: images) { _ in
+                try stage.fixture.run(["/bin/cp", "-a", copy, images + ".work"])
+                return true
+            }
+            // Seen although it is in another network than we are.
+            #expect(dump.tree.connections.map(\.form) == [.stream])
+            try stage.crash(agent.id)
+            let last = stage.lines.count
+            stage.forgetOutput()
+            try stage.fixture.run(["/bin/sh", "-c", "rm -rf '\(copy)' && cp -a '\(images).work' '\(copy)'"])
+            let restored = try stage.restore(plan, from: images, dump.tree)
+            try stage.hear(3)
+            #expect(stage.lines.allSatisfy { $0.hasSuffix("True") } && stage.errors == "")
+            #expect(stage.lines.first?.hasPrefix("1 ") == false && last > 0)
+            #expect(KernelFiles.names(in: stage.fixture.root + "/work") == [])
+            try stage.crash(restored.sandbox)
+        }
+    }
+
     private static let beating = "import sys, time\nn = 0\nwhile True: n += 1; print(n, flush=True); time.sleep(.01)"
 
-    @Test(arguments: KindOfProgram.here) func whatWasDumpedIsRestoredBesideTheLivingAgent(kind: KindOfProgram) throws {
+    /// Those that need nothing of the host beside their workspace.
+    private static let kinds = KindOfProgram.all.filter { $0.missing == nil && !$0.asksOutside && $0.sharedFile == nil }
+
+    @Test(arguments: kinds) func whatWasDumpedIsRestoredBesideTheLivingAgent(kind: KindOfProgram) throws {
         try onOwnThread {
             let cut = try Cut(kind.arguments)
             let before = try cut.stage.fixture.run(["/bin/sh", "-c", "cat /proc/mounts | wc -l"])

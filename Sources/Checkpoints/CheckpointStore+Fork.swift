@@ -1,0 +1,58 @@
+public import AgentModel
+internal import OutsideWorld
+
+/// A version of one agent becomes the first of another.
+extension CheckpointStore {
+    /// Copies a version, verified byte by byte, as the next of `new`, whose lock the caller holds. It says where it came from.
+    /// - Parameter images: whether its images of processes are part of it.
+    /// - Returns: the version, which is then on stable storage.
+    public func fork(
+        _ agent: AgentName, _ version: VersionNumber, as new: AgentName, images: Bool, stagingID: String
+    ) throws(StoreFault) -> CheckpointSummary {
+        let errand = Errand("fork", agent, version)
+        try require(agent, version, errand)
+        try require(new, errand)
+        let (manifest, entries) = try verifyAll(agent, version, errand)
+        let listed = images ? try sealedImages(manifest, errand) : []
+        let source = VersionLayout(directory: StoreLayout.version(agent, version))
+        let target = VersionLayout(directory: staging(new, stagingID))
+        var draft = manifest
+        draft.agent = new
+        (draft.parent, draft.incarnation, draft.process) = (nil, 0, nil)
+        draft.forkedFrom = "\(agent)@\(version)"
+        draft.notes = ["forked from \(agent)@\(version)"] + manifest.notes
+        do throws(StoreFault) {
+            try errand.inStore { () throws(FileFault) in
+                try disk.makeDirectory(target.directory, mode: 0o700)
+                if manifest.state != nil { try copy(source.state, to: target.state) }
+                if manifest.workspace != nil { try disk.makeDirectory(target.workspace, mode: 0o700) }
+                for entry in entries.sorted(by: { $0.path < $1.path }) {
+                    let (old, new) = (source.content(entry.path), target.content(entry.path))
+                    switch entry.kind {
+                    case .directory: try disk.makeDirectory(new, mode: 0o700)
+                    case .link: try disk.makeSymbolicLink(new, to: entry.target ?? "")
+                    case .file: try copy(old, to: new)
+                    }
+                }
+                if !listed.isEmpty { try disk.makeDirectory(target.process, mode: 0o700) }
+                for image in listed { try copy(source.image(image.path), to: target.image(image.path)) }
+            }
+        } catch {
+            try? disk.removeTree(target.directory)  // the next opening would
+            throw error
+        }
+        var staged = StagedCheckpoint(
+            agent: new, directory: target.directory, size: manifest.size, draft: draft, entries: entries, sizeLimit: ByteCount(.max))
+        if images { staged.images = manifest.process?.made }
+        return try commit(staged)
+    }
+
+    private func copy(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
+        let (source, target) = (try disk.open(source, .read), try disk.open(target, .createNew(mode: 0o600)))
+        while true {
+            let piece = try source.read(pieceSize)
+            if piece.isEmpty { return }
+            try target.write(piece)
+        }
+    }
+}
