@@ -1,6 +1,7 @@
 import AgentModel
 import AgentSpecs
 import Checkpoints
+import LaunchPlans
 import OutsideWorld
 import SimulatedWorld
 
@@ -79,6 +80,24 @@ let missingFailures: [Failure] = [
 ]
 
 let damageFailures: [Failure] = [
+    Failure(
+        "fork agent-7 --as other", 78, "E-SPEC-INVALID",
+        "could not read the stored spec of 'agent-7': '/store/agents/agent-7/spec.json' is damaged. 'runner run' writes it anew",
+        versions: 2
+    ) { stage in stage.disk.plant(stage.directory / "spec.json", Array("{".utf8)) },
+    Failure(
+        "fork agent-7 --as other", 125, "E-LAUNCH-FENCE",
+        "could not start 'other' without a network: that takes namespaces, and only root may make them. Run as root, or take it out of the spec",
+        versions: 2
+    ) { stage in stage.machine.namespaces = .missing("only root may make them") },
+    Failure(
+        "fork agent-7@1 --as other", 65, "E-VERSION-BROKEN",
+        "could not fork 'agent-7@1': 'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'",
+        versions: 2
+    ) { stage in
+        stage.machine.namespaces = .available
+        _ = stage.disk.damage(stage.directory / "versions" / "1" / "state", offset: 0, bit: 0)
+    },
     Failure(
         "run bad.yaml", 78, "E-SPEC-UNKNOWN",
         "could not use 'bad.yaml': it has 1 mistake. Mend it and try 'runner config check bad.yaml'"
