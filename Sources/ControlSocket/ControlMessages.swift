@@ -19,6 +19,8 @@ public enum ControlRequest: Hashable, Sendable, Codable {
     case suspend(until: WallTime?)
     /// Back from disk. Answered as `restart`.
     case resume
+    /// What would its next version hold, and what stands in the way of the rest. Answered at once; nothing is done.
+    case preflight
     /// A person's decision about an effect that is `unknown`: it happened (with this result) or it did not.
     case settleEffect(key: String, happened: Bool, result: String?)
     /// Keep a version whatever retention says, or no longer. Answered `done`.
@@ -43,6 +45,7 @@ extension ControlRequest {
         case .restore(let version, _, _): "restore version \(version)"
         case .suspend(let until): "suspend" + (until.map { " until \($0)" } ?? "")
         case .resume: "resume"
+        case .preflight: "look at what the next version would hold"
         case .settleEffect(let key, let happened, _): "settle the effect '\(key)': it \(happened ? "happened" : "did not happen")"
         case .pin(let version, let pinned): "\(pinned ? "pin" : "unpin") version \(version)"
         case .mark(let version, let standing, let because): "mark version \(version) \(standing.rawValue): \(because)"
@@ -55,6 +58,7 @@ public enum ControlReply: Hashable, Sendable, Codable {
     case status(String)
     case done(String)
     case stored(CheckpointSummary)
+    case preflight(Preflight)
     /// A stable code and a whole sentence.
     case failed(code: String, sentence: String)
 }

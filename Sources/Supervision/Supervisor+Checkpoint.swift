@@ -84,7 +84,7 @@ extension Supervisor {
     }
 
     /// Whether the agent is one that gives its state: a cut without it is then not the whole agent.
-    private var handsStateOver: Bool {
+    var handsStateOver: Bool {
         life?.preparesItself ?? false || versions.contains { $0.parts.cooperative }
     }
 

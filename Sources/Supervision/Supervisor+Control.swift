@@ -72,7 +72,7 @@ extension Supervisor {
 
     private func take(_ wish: ControlRequest, _ id: ConnectionID) {
         // Asking is no news: a watched agent would fill its journal.
-        if wish != .status { note("operator", wish.words) }
+        if wish != .status, wish != .preflight { note("operator", wish.words) }
         if isBeginning, wish.owed != nil { wishes.append((wish, id)) } else { obey(wish, id) }
     }
 
@@ -87,6 +87,7 @@ extension Supervisor {
             operatorCheckpoint(id, wait: wait, CutKind(mode: mode ?? spec.checkpoint.mode, stops: stop))
         case .suspend(let until): operatorSuspend(id, until: until)
         case .resume: operatorResume(id)
+        case .preflight: operatorPreflight(id)
         case .stop(let checkpoint):
             if !checkpoint { skipCheckpointOnStop = true }
             inbox.append(.wantedStopped)
@@ -224,7 +225,7 @@ extension ControlRequest {
         case .restore(let version, _, _): .restore(version)
         case .suspend: .suspend
         case .resume: .launch(from: nil)
-        case .status, .checkpoint, .settleEffect, .pin, .mark: nil
+        case .status, .preflight, .checkpoint, .settleEffect, .pin, .mark: nil
         }
     }
 }

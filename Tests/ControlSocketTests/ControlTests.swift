@@ -12,7 +12,7 @@ private let requests: [ControlRequest] = [
     .restart(from: .clean), .restart(from: .version(VersionNumber(4))), .restore(VersionNumber(4), workspace: true, state: true),
     .restore(VersionNumber(4), workspace: true, state: false), .restore(VersionNumber(4), workspace: false, state: true),
     .settleEffect(key: "pay\n-1", happened: true, result: "ok"), .settleEffect(key: "k", happened: false, result: nil),
-    .suspend(until: nil), .suspend(until: WallTime(seconds: 1_795_250_280)), .resume,
+    .preflight, .suspend(until: nil), .suspend(until: WallTime(seconds: 1_795_250_280)), .resume,
     .pin(VersionNumber(4), pinned: true), .mark(VersionNumber(4), .broken, because: "'state': it is missing"),
 ]
 
@@ -23,6 +23,8 @@ private func refusal(_ body: () throws(ControlFault) -> Void) -> ControlFault? {
 }
 
 private let replies: [ControlReply] = [
+    .preflight(
+        Preflight(mode: .auto, criu: "4.2.1", missing: nil, blockers: ["fd 9 is an io_uring"], handsStateOver: false, workspace: "/work")),
     .status("{\n}"), .done("agent-7 is stopped"), .stored(summary), .failed(code: "E-STORE-FULL", sentence: "the disk is full"),
 ]
 

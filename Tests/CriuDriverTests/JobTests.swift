@@ -261,7 +261,11 @@ private let notThere = "could not start CRIU with '/opt/runner-criu/criu': no su
     scene.machine.repeatsNews = 200_000
     let agent = try scene.launch()
     let dump = try scene.dump(agent)
-    guard case .rehearsed(let rehearsed) = try scene.rehearse(dump.tree) else { throw CriuFault(.restore, .declined) }
+    let news = try scene.rehearse(dump.tree)
+    guard case .rehearsed(let rehearsed) = news else {
+        Issue.record("\(news)")
+        return
+    }
     #expect(rehearsed.processes == 1)
     #expect(scene.machine.rehearsals == 0)
     #expect(scene.works())

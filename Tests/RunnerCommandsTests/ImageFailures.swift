@@ -31,6 +31,33 @@ let imageFailures: [Failure] = [
     Failure("image strings /dump", 64, "E-USAGE", "missing PID. See 'runner image strings --help'"),
     Failure("image cat /dump 1 x", 64, "E-USAGE", "'x' is not an address such as 0x7ffc3a10. See 'runner image cat --help'"),
 
+    Failure(
+        "image show agent-7@1", 66, "E-VERSION-PART",
+        "could not look into 'agent-7@1': it holds no images of processes. See 'runner show agent-7@1'", versions: 1),
+    Failure(
+        "image check agent-7@9", 66, "E-VERSION-MISSING",
+        "could not find 'agent-7@9': there is no such version. 'runner versions agent-7' lists those there are", versions: 1),
+    Failure("diff agent-7 1 2 3", 64, "E-USAGE", "say two versions: 'agent-7@40 agent-7@41'. See 'runner diff --help'"),
+    Failure(
+        "diff agent-7@0", 64, "E-USAGE",
+        "say which version: 'agent-7@0' is not an agent such as 'agent-7', or one of its versions such as 'agent-7@42'. See 'runner diff --help'"
+    ),
+    Failure(
+        "diff agent-7", 66, "E-VERSION-MISSING",
+        "could not compare versions of 'agent-7': it has only one yet. 'runner checkpoint agent-7' takes one while it runs", versions: 1),
+    Failure(
+        "diff agent-7", 65, "E-VERSION-BROKEN",
+        "could not read 'agent-7@1': 'manifest.json' is broken: it does not match its seal. Use another version, see 'runner versions agent-7'",
+        versions: 2
+    ) { stage in _ = stage.disk.damage(stage.directory / "versions" / "1" / "manifest.json", offset: 0, bit: 0) },
+    Failure(
+        "doctor agent-7", 69, "E-SUPERVISOR-NONE",
+        "could not look at 'agent-7': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-7' for how it ended"
+    ),
+    Failure(
+        "doctor agent-7", 75, "E-SUPERVISOR-SILENT",
+        "could not look at 'agent-7': its supervisor did not answer in time. Try again, or with a longer '--timeout'", refusing(.noAnswer)),
+
     // What is not an image.
     Failure(
         "image decode /dump/pages-1.img", 65, "E-IMAGE-RAW",

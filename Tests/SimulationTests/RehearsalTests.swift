@@ -153,7 +153,7 @@ import Testing
             try scene.run(for: wait)
             standings.append(try scene.standing(version) ?? .broken)
         }
-        #expect(standings == [.rehearsed, .stored, .stored, .rehearsed])
+        #expect(standings == [.rehearsed, .stored, .proven, .rehearsed])
         let never = try self.scene(.never)
         let version = try never.checkpoint()
         try never.run(for: .seconds(60))

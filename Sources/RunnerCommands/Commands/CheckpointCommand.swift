@@ -51,6 +51,7 @@ struct CheckpointCommand: Command {
         case .stored(let summary):
             let row = VersionRow(summary, of: agent, isLatest: summary.kind == .checkpoint, isKnownGood: summary.isKnownGood)
             if json { try bench.answer(json: row) } else { bench.answer(row.quietValue + "\n") }
+        case .preflight: break  // no answer to this
         case .done(let sentence), .status(let sentence), .failed(_, let sentence):
             if json { try bench.answer(json: Outcome(agent: agent, outcome: sentence)) } else { bench.talk(sentence) }
         }

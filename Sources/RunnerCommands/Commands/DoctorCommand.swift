@@ -1,18 +1,24 @@
 internal import AgentModel
 internal import Checkpoints
+internal import ControlSocket
 internal import CriuDriver
 internal import LaunchPlans
 internal import OutsideWorld
 internal import StatusViews
 
 struct DoctorCommand: Command {
+    var agent: AgentName?
     var json = false
+    var timeout = Duration.seconds(60)
 
     static var manual: Manual {
         Manual(
-            name: "doctor", group: .explain, summary: "check what this machine allows, and say what to do next",
+            name: "doctor", group: .explain, summary: "check what this machine allows, or a living agent's next version",
             examples: [
                 .init("runner doctor", "what works here as the user you are, and what to do or install for more"),
+                .init(
+                    "runner doctor agent-7",
+                    "what its next version would hold, and what in its processes keeps images of them from being made"),
                 .init("runner doctor --json", "the same as JSON, with the facts it was concluded from"),
             ],
             notes: [
@@ -20,11 +26,19 @@ struct DoctorCommand: Command {
                 "RUNNER_CRIU names a CRIU that is tried before all others. What was found out about one is remembered until the machine "
                     + "restarts; see docs/criu.md.",
             ],
-            exits: [(.ok, "agents can run here"), (.failed, "something essential is missing"), (.usage, "the command line is wrong")])
+            exits: [
+                (.ok, "agents can run here; of an agent: what it is doing is kept in versions"),
+                (.failed, "something essential is missing; of an agent: only its files are kept"),
+                (.noInput, "no such agent"), (.noSupervisor, "the agent is not supervised"),
+                (.tryAgain, "no answer within '--timeout', or it is not running"),
+                (.usage, "the command line is wrong"),
+            ])
     }
-    static var options: [Option<Self>] { [.json(\.json)] }
+    static var options: [Option<Self>] { [.json(\.json), .timeout(\.timeout)] }
+    static var operands: [Operand<Self>] { [.optional("AGENT", \.agent, "A living agent; this machine when none is named.")] }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
+        if let agent { return try look(at: agent, on: bench) }
         let facts = bench.machine.facts
         let probe = CriuProbe(bench.machine, kernelRelease: facts.kernelRelease, memory: bench.places.runtimeBase)
         let report = DoctorReport(
@@ -32,6 +46,17 @@ struct DoctorCommand: Command {
             sockets: socketsFinding(on: bench), hasSystemd: hasSystemd(bench.machine))
         if json { try bench.answer(json: report) } else { bench.answer(report.text(on: bench.paper)) }
         return report.canRun ? .ok : .failed
+    }
+
+    private func look(at agent: AgentName, on bench: Workbench) throws(CommandFault) -> Ending {
+        let store = try bench.openStore()
+        try bench.require(agent, in: store)
+        guard case .preflight(let preflight) = try bench.ask(agent, in: store, .preflight, to: "look at", within: timeout) else {
+            throw CommandFault(.controlBad, "could not look at '\(agent)': its supervisor is of another release. See 'runner version'")
+        }
+        let report = PreflightReport(preflight, of: agent)
+        if json { try bench.answer(json: report) } else { bench.answer(report.text(on: bench.paper)) }
+        return preflight.keepsWork ? .ok : .failed
     }
 
     private func storeFinding(on bench: Workbench) -> DoctorReport.Finding {

@@ -8,6 +8,12 @@ extension Option {
     }
 }
 
+extension Operand {
+    static func images(_ path: WritableKeyPath<Owner, String?>) -> Operand {
+        .one("DIR", path, "The directory CRIU dumped into, or a version: agent-7@41.")
+    }
+}
+
 extension Array {
     /// What every list takes: `-o FORMAT`, and its two short forms.
     static func list<Owner>(_ path: WritableKeyPath<Owner, ListFormat>) -> [Element] where Element == Option<Owner> {

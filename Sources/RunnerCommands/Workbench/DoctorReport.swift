@@ -37,13 +37,7 @@ struct DoctorReport: Encodable {
 
     func text(on paper: Paper) -> String {
         var text = ""
-        for finding in findings {
-            let label = finding.verdict.rawValue
-            let painted = paper.colour ? paintedVerdict(finding.verdict) : label
-            let blanks = String(repeating: " ", count: 9 - label.count)
-            text += "\(painted)\(blanks)\(finding.name)\(String(repeating: " ", count: max(1, 14 - finding.name.count)))"
-            text += wrapped(printable(finding.what), width: paper.width ?? 80, indent: 23) + "\n"
-        }
+        for finding in findings { text += finding.line(on: paper) }
         // What is missing is to be done first.
         let todo = (findings.filter { $0.verdict == .missing } + findings.filter { $0.verdict != .missing }).compactMap(\.remedy)
         text += "\n" + wrapped(conclusion, width: paper.width ?? 80, indent: 0) + "\n"
@@ -63,14 +57,6 @@ struct DoctorReport: Encodable {
         }
         return "Agents run here as it is, and nothing must be installed for that; what is limited they go without, and are "
             + "told so when they start."
-    }
-
-    private func paintedVerdict(_ verdict: Verdict) -> String {
-        switch verdict {
-        case .works: paint(verdict.rawValue, .good)
-        case .limited: paint(verdict.rawValue, .attention)
-        case .missing: paint(verdict.rawValue, .bad)
-        }
     }
 
     // MARK: Findings
@@ -141,5 +127,22 @@ struct DoctorReport: Encodable {
         return Finding(
             "limits", .limited, "\(what), without \(absent.joined(separator: ", "))",
             remedy: "Enable the controllers \(absent.joined(separator: ", ")): limits that need them are not enforced.")
+    }
+}
+
+extension DoctorReport.Finding {
+    func line(on paper: Paper) -> String {
+        let label = verdict.rawValue
+        let blanks = String(repeating: " ", count: 9 - label.count)
+        return "\(paper.colour ? painted : label)\(blanks)\(name)\(String(repeating: " ", count: max(1, 14 - name.count)))"
+            + wrapped(printable(what), width: paper.width ?? 80, indent: 23) + "\n"
+    }
+
+    private var painted: String {
+        switch verdict {
+        case .works: paint(verdict.rawValue, .good)
+        case .limited: paint(verdict.rawValue, .attention)
+        case .missing: paint(verdict.rawValue, .bad)
+        }
     }
 }

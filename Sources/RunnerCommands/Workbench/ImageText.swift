@@ -61,16 +61,25 @@ enum ImageText {
         var lines = [
             "\(difference.before): \(ByteCount(difference.sizeBefore))", "\(difference.after): \(ByteCount(difference.sizeAfter))", "",
         ]
-        for process in difference.processesRemoved { lines.append("- " + line(process)) }
-        for process in difference.processesAdded { lines.append("+ " + line(process)) }
+        lines += tree(difference)
+        if difference.isEmpty { lines.append("nothing differs") }
+        return lines
+    }
+
+    /// Gone, new, and in both.
+    static func tree(_ difference: SetDifference) -> [String] {
+        var lines = difference.processesRemoved.map { "- " + line($0) } + difference.processesAdded.map { "+ " + line($0) }
         for process in difference.processes {
             let pages = process.pages
             let changes = [(pages.changed, "changed"), (pages.added, "added"), (pages.removed, "removed")].filter { $0.0 > 0 }
-            let words = changes.isEmpty ? "no page changed" : "pages " + changes.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
-            lines.append("= \(process.pid) \(process.name): \(words), \(pages.same) the same")
+            var words = changes.isEmpty ? "no page changed" : "pages " + changes.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+            words += ", \(pages.same) the same"
+            if process.memoryBefore != process.memoryAfter {
+                words = "\(VersionDifference.words(process.memoryBefore, process.memoryAfter)); \(words)"
+            }
+            lines.append("= \(process.pid) \(process.name): \(words)")
             lines += process.filesRemoved.map { "    - \($0)" } + process.filesAdded.map { "    + \($0)" }
         }
-        if difference.isEmpty { lines.append("nothing differs") }
         return lines
     }
 }

@@ -1,13 +1,32 @@
 internal import AgentModel
+internal import Checkpoints
 internal import CriuDriver
 internal import CriuImages
 internal import OutsideWorld
 
-/// Images of CRIU as commands meet them: files and directories that a person names.
+/// Images of CRIU as commands meet them: files and directories that a person names, or those of a version: `agent-7@41`,
+/// `agent-7@41/mm-1000.img`.
 extension Workbench {
+    /// Absolute. What is there under that name goes before a version of that name.
+    private func located(_ word: String) throws(CommandFault) -> String {
+        let path = Places.absolute(word, from: machine.workingDirectory)
+        let first = String(word.prefix { $0 != "/" })
+        guard let reference = AgentReference(argument: first), let version = reference.version else { return path }
+        let there = Places.absolute(first, from: machine.workingDirectory)
+        if (try? machine.disk(at: there, create: false)) != nil { return path }
+        let store = try openStore()
+        let agent = try named(reference.agent, in: store)
+        let summary = try self.version(version, of: agent, in: store)
+        guard summary.parts.process else {
+            throw CommandFault(
+                StoreFault(.noSuchPart("images of processes"), doing: "look into", what: "\(agent)@\(summary.version)"))
+        }
+        return store.imagesDirectory(agent, summary.version) + word.dropFirst(first.count)
+    }
+
     /// One file. Nothing of it is read yet.
     func image(_ path: String) throws(CommandFault) -> ImageFile {
-        let whole = Places.absolute(path, from: machine.workingDirectory)
+        let whole = try located(path)
         let parts = whole.split(separator: "/").map(String.init)
         guard let name = parts.last, let file = DiskPath(name) else {
             throw CommandFault(.usage, "'\(path)' names no file. See 'runner image --help'")
@@ -22,13 +41,25 @@ extension Workbench {
     /// A set of images, with the older ones it leans on.
     /// - Throws: `E-IMAGE-SET` when there are no images in the directory.
     func images(_ path: String) throws(CommandFault) -> ImageDirectory {
-        let whole = Places.absolute(path, from: machine.workingDirectory)
+        let whole = try located(path)
         let directory: ImageDirectory
         do { directory = try images(at: whole, named: path, depth: 0) } catch { throw CommandFault(error) }
         guard directory.files.keys.contains(where: { $0.hasSuffix(".img") }) else {
             throw CommandFault(.imageSet, "could not look into '\(path)': there are no images in it. Name the directory CRIU dumped into")
         }
         return directory
+    }
+
+    /// Images that lie in a directory of the store.
+    static func images(in directory: DiskPath, of disk: any Disk, named name: String) throws(FileFault) -> ImageDirectory {
+        var files: [ImageFile] = []
+        for name in try disk.names(in: directory) {
+            guard let path = directory.appending(untrusted: name), let entry = try disk.entry(at: path), entry.kind == .file else {
+                continue
+            }
+            files.append(ImageFile(path, entry, on: disk))
+        }
+        return ImageDirectory(name: name, files: files)
     }
 
     private func images(at path: String, named name: String, depth: Int) throws(FileFault) -> ImageDirectory {

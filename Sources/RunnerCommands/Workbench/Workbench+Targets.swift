@@ -44,7 +44,7 @@ extension Workbench {
         switch reply {
         case .done(let sentence), .failed(_, let sentence): sentence
         case .stored(let summary): "'\(agent)@\(summary.version)' is stored"
-        case .status: "'\(agent)' is supervised"
+        case .status, .preflight: "'\(agent)' is supervised"
         }
     }
 

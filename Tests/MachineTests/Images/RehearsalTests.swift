@@ -162,6 +162,7 @@ struct RehearsalTests {
                 u = socket.socket(socket.AF_UNIX); u.bind(o + "/sockets/u"); u.listen()
                 t = socket.socket(); t.bind((os.environ.get("ADDRESS", "127.0.0.1"), 0)); t.listen()
                 c = socket.create_connection(t.getsockname()); s, _ = t.accept()
+                server = socket.create_connection(("127.0.0.1", int(open(o + "/port").read()))); server.sendall(b"GET")
                 abstract = socket.socket(socket.AF_UNIX); abstract.bind("\\0" + o); abstract.listen()
                 def serve():
                     while True: u.accept()[0].sendall(b"here")
@@ -172,8 +173,13 @@ struct RehearsalTests {
                     k = socket.socket(socket.AF_UNIX); k.connect(o + "/sockets/u"); assert k.recv(4) == b"here"; k.close()
                     print(n, flush=True); time.sleep(.01)
                 """
+            // It has a request of the agent that it never answers.
+            let listening = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); print(s.getsockname()[1], flush=True); "
+            let server = try Child(["/usr/bin/env", "python3", "-c", listening + "c = s.accept(); time.sleep(600)"])
+            let port = try #require(server.line())
             let cut = try Cut(["python3", "-c", program]) { stage in
                 _ = KernelFiles.makeDirectories(stage.fixture.root + "/outside/sockets")
+                stage.fixture.write(port, to: "outside/port")
             }
             let news = try cut.rehearse()
             if case .rehearsed = news {} else { Issue.record("\(news)") }

@@ -29,7 +29,7 @@ struct ImageCatCommand: Command {
     }
     static var operands: [Operand<Self>] {
         [
-            .one("DIR", \.directory, "The directory CRIU dumped into."),
+            .images(\.directory),
             .one("PID", \.process, "The process, by its number in the images."),
             .one("ADDRESS", \.address, "Where, as 0x7ffc3a10 or as a number."),
         ]

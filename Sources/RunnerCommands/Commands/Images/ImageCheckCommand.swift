@@ -27,7 +27,7 @@ struct ImageCheckCommand: Command {
     static var options: [Option<Self>] {
         .list(\.format) + [.flag("any-machine", nil, \.anyMachine, "Images of another architecture are no error.")]
     }
-    static var operands: [Operand<Self>] { [.one("DIR", \.directory, "The directory CRIU dumped into.")] }
+    static var operands: [Operand<Self>] { [.images(\.directory)] }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let images = try bench.images(directory ?? "")

@@ -23,7 +23,7 @@ struct ImageDecodeCommand: Command {
     static var options: [Option<Self>] {
         [.flag("pretty", "p", \.pretty, "Flags, addresses and devices in words; one value a line.")]
     }
-    static var operands: [Operand<Self>] { [.one("FILE", \.file, "The image.")] }
+    static var operands: [Operand<Self>] { [.one("FILE", \.file, "The image, or one of a version: agent-7@41/mm-1000.img.")] }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let name = file ?? ""

@@ -21,7 +21,7 @@ struct ImageDiffCommand: Command {
     }
     static var options: [Option<Self>] { [.json(\.json)] }
     static var operands: [Operand<Self>] {
-        [.one("BEFORE", \.before, "The older directory."), .one("AFTER", \.after, "The newer one.")]
+        [.one("BEFORE", \.before, "The older directory, or a version."), .one("AFTER", \.after, "The newer one, or another version.")]
     }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {

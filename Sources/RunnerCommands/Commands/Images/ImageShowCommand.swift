@@ -28,7 +28,7 @@ struct ImageShowCommand: Command {
             .flag("sockets", nil, \.sockets, "With the sockets of each process."), .json(\.json),
         ]
     }
-    static var operands: [Operand<Self>] { [.one("DIR", \.directory, "The directory CRIU dumped into.")] }
+    static var operands: [Operand<Self>] { [.images(\.directory)] }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let summary = SetSummary(of: try bench.images(directory ?? ""))

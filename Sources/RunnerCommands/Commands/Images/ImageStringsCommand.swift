@@ -29,7 +29,7 @@ struct ImageStringsCommand: Command {
         ]
     }
     static var operands: [Operand<Self>] {
-        [.one("DIR", \.directory, "The directory CRIU dumped into."), .one("PID", \.process, "The process, by its number in the images.")]
+        [.images(\.directory), .one("PID", \.process, "The process, by its number in the images.")]
     }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
