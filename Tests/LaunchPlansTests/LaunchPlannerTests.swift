@@ -220,8 +220,9 @@ import Testing
             "could not start 'agent-7' without a network: that takes namespaces, and only root may make them. Run as root, or take it out of the spec [E-LAUNCH-FENCE]"
         #expect { try alone.plan(from: .clean, incarnation: 1) } throws: { ($0 as? PlanFault)?.description == sentence }
 
-        let rehearsal = plan.rehearsal(doorsDirectory: "/run/doors", copy: .init(host: "/copy", inside: "/srv/b/space"), covering: ["/srv/s"])
-        #expect(rehearsal.binds == [.init(host: "/copy", inside: "/srv/b/space")])
+        let copy = LaunchPlan.Bind(host: "/copy", inside: "/srv/b/space")
+        let rehearsal = plan.rehearsal(doorsDirectory: "/run/doors", copy: copy, covering: ["/srv/s"])
+        #expect(rehearsal.binds == [copy])
         #expect(rehearsal.purpose == .rehearsal && rehearsal.adoptWithin == .zero && rehearsal.hiddenDirectories.last == "/srv/s")
         #expect(rehearsal.controlGroup?.path == (plan.controlGroup?.path ?? "") + "@rehearsal")
         #expect(try JSONText.decode(LaunchPlan.self, from: try JSONText.encode(rehearsal)) == rehearsal)

@@ -174,8 +174,9 @@ struct RehearsalTests {
                     print(n, flush=True); time.sleep(.01)
                 """
             // It has a request of the agent that it never answers.
-            let listening = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); print(s.getsockname()[1], flush=True); "
-            let server = try Child(["/usr/bin/env", "python3", "-c", listening + "c = s.accept(); time.sleep(600)"])
+            let listening = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); "
+            let waiting = "print(s.getsockname()[1], flush=True); c = s.accept(); time.sleep(600)"
+            let server = try Child(["/usr/bin/env", "python3", "-c", listening + waiting])
             let port = try #require(server.line())
             let cut = try Cut(["python3", "-c", program]) { stage in
                 _ = KernelFiles.makeDirectories(stage.fixture.root + "/outside/sockets")
