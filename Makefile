@@ -21,16 +21,18 @@ setup: ## install what is missing, by package name
 build: setup ## debug build of everything
 	$(SWIFT) build
 
-release: setup ## static executables runner and runner-init in .build/release
+release: setup ## static executables runner, runner-init and runner-archive in .build/release
 	dev/build-release
 
-install: release ## copy the two executables and the manual to $(PREFIX)
+install: release ## copy the executables and the manual to $(PREFIX)
 	install -D -m 755 $(RELEASE)/runner $(DESTDIR)$(PREFIX)/bin/runner
 	install -D -m 755 $(RELEASE)/runner-init $(DESTDIR)$(PREFIX)/lib/runner/runner-init
+	install -D -m 755 $(RELEASE)/runner-archive $(DESTDIR)$(PREFIX)/lib/runner/runner-archive
 	dev/man $(RELEASE)/runner $(DESTDIR)$(PREFIX)/share/man/man1
 
-demo: release python ## a real agent is killed again and again, and finishes its task
+demo: release python ## a real agent and a plain program are killed again and again, and finish
 	$(VENV)/bin/python dev/demo.py --runner $(RELEASE)/runner --python $(VENV)/bin/python
+	$(VENV)/bin/python dev/demo_plain.py --runner $(RELEASE)/runner
 
 test: setup check python ## everything CI runs
 	dev/test

@@ -78,6 +78,7 @@ let targets: [Target] = [
     library("AgentProtocol", ["AgentModel", "CAgentMessages", "CProtobufC"]),
     library("CriuImages", ["CCriuMessages", "CProtobufC"]),
     library("CriuRequests", ["CCriuRequests", "CProtobufC"]),
+    library("CheckpointArchives", ["AgentModel", "CriuImages", "CriuRequests"]),
     library("EffectLedgers", ["AgentModel", "Digests"]),
     library("Incidents", ["AgentModel", "Recovery"]),
     library("StatusViews", ["AgentModel", "Recovery", "Incidents"]),
@@ -89,6 +90,10 @@ let targets: [Target] = [
     library("LinuxWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "CLinuxShims"]),
     .executableTarget(
         name: "runner-init", cSettings: [.define("_GNU_SOURCE"), .headerSearchPath("../CLinuxShims/include")], linkerSettings: staticC),
+
+    .executableTarget(
+        name: "runner-archive", cSettings: [.define("_GNU_SOURCE")],
+        linkerSettings: staticC + [.linkedLibrary("archive"), .linkedLibrary("zstd"), .linkedLibrary("z")]),
 
     // Effects: one outside thing each.
     library("Checkpoints", ["AgentModel", "CriuRequests", "OutsideWorld", "Digests"]),
@@ -107,8 +112,9 @@ let targets: [Target] = [
     library(
         "RunnerCommands",
         [
-            "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests", "Digests",
-            "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews", "Supervision",
+            "AgentModel", "AgentSpecs", "CheckpointArchives", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests",
+            "Digests", "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
+            "Supervision",
         ]),
     executable("runner", ["RunnerCommands", "LinuxWorld", "OutsideWorld"]),
 
@@ -125,10 +131,11 @@ let targets: [Target] = [
     tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Schedules"]),
     tests("AgentProtocolTests", ["AgentProtocol", "AgentModel"]),
     tests("CriuImagesTests", ["CriuImages"]),
+    tests("CheckpointArchivesTests", ["CheckpointArchives", "AgentModel", "CriuImages", "CriuRequests"]),
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
     tests("StatusViewsTests", ["StatusViews", "AgentModel", "Recovery", "Incidents"]),
-    tests("CheckpointsTests", ["Checkpoints", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
+    tests("CheckpointsTests", ["Checkpoints", "CriuRequests", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
     tests("ControlSocketTests", ["ControlSocket", "AgentModel"]),
     tests("CriuRequestsTests", ["CriuRequests"]),
     tests("CriuDriverTests", ["CriuDriver", "CriuImages", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
@@ -159,7 +166,7 @@ let targets: [Target] = [
         "MachineTests",
         [
             "LinuxWorld", "OutsideWorld", "AgentModel", "LaunchPlans", "AgentProtocol", "Checkpoints", "StatusViews", "Recovery",
-            "CLinuxShims", "AgentKit", "CriuDriver", "CriuImages", "CriuRequests",
+            "CLinuxShims", "AgentKit", "CheckpointArchives", "CriuDriver", "CriuImages", "CriuRequests",
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
     executable("swift-program", [], path: "Tests/SwiftProgram"),

@@ -56,6 +56,8 @@ public enum CheckpointMode: String, Hashable, Sendable, Codable, CaseIterable {
 /// Why a version was taken.
 public enum CheckpointReason: String, Hashable, Sendable, Codable {
     case schedule, save, stop, `operator`, aside
+    /// Brought in from elsewhere.
+    case `import`
 }
 
 /// One row of `runner versions`: all that deciding needs to know of a version.

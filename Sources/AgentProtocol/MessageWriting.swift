@@ -238,6 +238,7 @@ extension CheckpointReason {
         case .stop: RUNNER__AGENT__V1__REASON__STOP
         case .operator: RUNNER__AGENT__V1__REASON__OPERATOR
         case .aside: RUNNER__AGENT__V1__REASON__ASIDE
+        case .import: RUNNER__AGENT__V1__REASON__OPERATOR  // never sent: no agent is asked for what comes from elsewhere
         }
     }
 }

@@ -1,6 +1,21 @@
 public import AgentModel
 internal import OutsideWorld
 
+/// Which of the images are compared with what was stored.
+enum ImageContent {
+    case none, all, pages, butPages
+
+    func holds(_ image: TreeEntry) -> Bool {
+        let isPages = image.path.text.hasPrefix("pages-")
+        return switch self {
+        case .none: false
+        case .all: true
+        case .pages: isPages
+        case .butPages: !isPages
+        }
+    }
+}
+
 /// A directory that is no part of any version.
 public struct Scratch: Sendable {
     let directory: DiskPath
@@ -77,7 +92,10 @@ extension CheckpointStore {
 
     func sealedImages(_ manifest: Manifest, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
         guard let process = manifest.process else { return [] }
-        let layout = VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version))
+        return try sealedImages(process, VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version)), errand)
+    }
+
+    private func sealedImages(_ process: Manifest.Process, _ layout: VersionLayout, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
         let limit = ByteCount(min(process.size, Manifest.treeLimit.bytes))
         let bytes = try errand.reading("images") { () throws(FileFault) in try disk.read(layout.images, limit: limit) }
         try expect(Measure.of(bytes), Measure(size: process.size, sha256: process.sha256), of: "images", errand)
@@ -87,15 +105,17 @@ extension CheckpointStore {
         }
     }
 
-    func verifyImages(_ layout: VersionLayout, _ manifest: Manifest, _ errand: Errand) throws(StoreFault) {
-        guard manifest.process != nil else { return }
-        let entries = try sealedImages(manifest, errand)
+    func verifyImages(
+        _ layout: VersionLayout, _ manifest: Manifest, _ content: ImageContent, _ errand: Errand
+    ) throws(StoreFault) {
+        guard let process = manifest.process else { return }
+        let entries = try sealedImages(process, layout, errand)
         let names = try errand.reading("process") { () throws(FileFault) in try disk.names(in: layout.process) }
         let known = Set(entries.map(\.path.text))
         if let stranger = names.filter({ !known.contains($0) }).min() {
             throw errand.fault(.broken(part: "process/\(stranger)", how: "it is not part of what was stored"))
         }
-        for entry in entries {
+        for entry in entries where content.holds(entry) {
             let stored = Measure(size: entry.size ?? 0, sha256: entry.sha256 ?? "")
             let part = "process/\(entry.path)"
             let measured = try errand.reading(part) { () throws(FileFault) in

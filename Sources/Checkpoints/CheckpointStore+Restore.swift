@@ -45,7 +45,8 @@ extension CheckpointStore {
     ) throws(StoreFault) -> WorkspaceRestorePlan {
         let errand = Errand("restore the workspace to", agent, version)
         try require(agent, version, errand)
-        let (manifest, entries) = try verifyAll(agent, version, errand)
+        _ = try standing(agent, version, errand)
+        let (manifest, entries) = try verifyContent(agent, version, images: .none, errand)
         let planned = try plan(manifest, entries, workspace, excluded, errand)
         let isRepeated = try errand.inStore { () throws(FileFault) in try disk.entry(at: StoreLayout.restoring(agent)) } != nil
         if planned.plan.steps.isEmpty, !isRepeated { return planned.plan }

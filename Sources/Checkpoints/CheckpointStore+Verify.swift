@@ -11,6 +11,22 @@ extension CheckpointStore {
         _ = try verifyAll(agent, version, errand)
     }
 
+    /// As `verify`, but for the content of memory pages: most of a version with images. Nothing may run on them before `verifyPages`.
+    public func verifyButPages(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) {
+        let errand = Errand("verify", agent, version)
+        try require(agent, version, errand)
+        _ = try standing(agent, version, errand)
+        try verifyContent(agent, version, images: .butPages, errand)
+    }
+
+    /// The rest of it.
+    public func verifyPages(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) {
+        let errand = Errand("verify", agent, version)
+        try require(agent, version, errand)
+        let manifest = try sealedManifest(agent, version, errand)
+        try verifyImages(VersionLayout(directory: StoreLayout.version(agent, version)), manifest, .pages, errand)
+    }
+
     func verifyAll(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> (Manifest, [TreeEntry]) {
         _ = try standing(agent, version, errand)
         return try verifyContent(agent, version, errand)
@@ -18,7 +34,9 @@ extension CheckpointStore {
 
     /// All but the standing.
     @discardableResult
-    func verifyContent(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> (Manifest, [TreeEntry]) {
+    func verifyContent(
+        _ agent: AgentName, _ version: VersionNumber, images: ImageContent = .all, _ errand: Errand
+    ) throws(StoreFault) -> (Manifest, [TreeEntry]) {
         let layout = VersionLayout(directory: StoreLayout.version(agent, version))
         let manifest = try sealedManifest(agent, version, errand)
         let entries = try sealedTree(manifest, errand)
@@ -27,7 +45,7 @@ extension CheckpointStore {
             let found = try errand.reading("state") { () throws(FileFault) in try disk.measure(layout.state, limit: state.size) }
             try expect(found, Measure(size: state.size, sha256: state.sha256), of: "state", errand)
         }
-        try verifyImages(layout, manifest, errand)
+        if images != .none { try verifyImages(layout, manifest, images, errand) }
         if manifest.workspace != nil { try verifyWorkspace(layout, entries, errand) }
         return (manifest, entries)
     }
@@ -44,7 +62,7 @@ extension CheckpointStore {
         }
     }
 
-    private func verifyWorkspace(_ layout: VersionLayout, _ entries: [TreeEntry], _ errand: Errand) throws(StoreFault) {
+    func verifyWorkspace(_ layout: VersionLayout, _ entries: [TreeEntry], _ errand: Errand) throws(StoreFault) {
         let listing = try errand.reading("workspace") { () throws(FileFault) in
             try WorkspaceListing(of: disk, below: layout.workspace)
         }

@@ -74,7 +74,8 @@ public struct MadeImages: Hashable, Sendable, Codable {
     public var frozen: UInt64
     /// Release of the kernel they were made on.
     public var kernel: String
-    /// SHA-256 of what the processes were started with (command, environment, user, directories), in hexadecimal.
+    /// SHA-256 of what the processes were started with (command, environment, user, directories), in hexadecimal; empty: they came
+    /// from elsewhere, and nobody knows.
     public var startedWith: String
     public init(tree: DumpedTree, frozen: UInt64, kernel: String, startedWith: String) {
         self.tree = tree

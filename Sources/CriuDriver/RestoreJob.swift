@@ -18,6 +18,9 @@ public struct RestoreRequest: Hashable, Sendable {
     /// The tree runs before its memory is there: a page server brings that in, what is touched first. Where this cannot be had or does not
     /// succeed, all memory is brought in before.
     public var isLazy: Bool
+    /// Nothing of the tree runs before `goOn` was said: whoever looks at the images once more has the time of the restore for it. Not where
+    /// memory follows.
+    public var waitsForWord = false
     /// A restore that takes longer is ended with its sandbox. Some never answer.
     public var timeLimit: Duration
     public init(
@@ -87,6 +90,9 @@ public final class RestoreJob {
     private var eagerBecause: String?
     /// It may have changed files already: whoever tries again must put them back first.
     private var hasRun = false
+    private var hasWord = false
+    /// CRIU has made everything and waits for this answer.
+    private var held: Bool?
     private var criu: CriuID?
     private var result: CriuResult?
     private var stage = Stage.preparing
@@ -121,6 +127,14 @@ public final class RestoreJob {
     public func timePassed() {
         guard let deadline, world.now() >= deadline else { return }
         fail(.timedOut(stage == .filling ? request.timeLimit * Self.fillingFactor : request.timeLimit))
+    }
+
+    /// The tree may run.
+    public func goOn() {
+        hasWord = true
+        guard let held else { return }
+        self.held = nil
+        answer(held)
     }
 
     /// The restore is not wanted any more; `failed` follows.
@@ -166,7 +180,7 @@ public final class RestoreJob {
         stage = .over
         guard isLazy, !hasRun, fault.kind != .declined else { return .failed(fault) }
         (isLazy, eagerBecause) = (false, fault.because)
-        (self.fault, criu, result, tried) = (nil, nil, nil, world.now())
+        (self.fault, criu, result, held, tried) = (nil, nil, nil, nil, world.now())
         do { sandbox = try world.prepare(request.fittingPlan, forRestoreOf: request.tree.root) } catch {
             return .failed(CriuFault(.restore, .sandbox(error)))
         }
@@ -204,11 +218,15 @@ public final class RestoreJob {
     private func ask() {
         guard stage == .starting, let criu else { return }
         stage = .restoring
-        let restore = CriuRestore(
+        var restore = CriuRestore(
             images: CriuStart.images, scratch: CriuStart.scratch, inherited: request.tree.inheritance().inherited, tcp: request.tree.tcp,
             leavesStopped: request.leavesStopped, isLazy: isLazy)
+        restore.comparesProcessor = hasProcessor
         world.send(CriuRequest.restore(restore).packet(), to: criu)
     }
+
+    /// Images that others made mostly do not tell the processor.
+    private var hasProcessor: Bool { (try? world.disk(at: request.images).entry(at: "cpuinfo.img")) ?? nil != nil }
 
     private func take(_ news: CriuNews) {
         guard stage == .starting || stage == .restoring else { return }
@@ -227,10 +245,15 @@ public final class RestoreJob {
             if moment.name == .postRestore {
                 // All processes are made and none runs: what they make from now on must not take the numbers the next restore needs.
                 goesOn = world.raiseProcessNumbers(in: sandbox, above: max(Self.reservedProcesses, request.tree.highestProcess))
+                if request.waitsForWord, !hasWord, !isLazy { return held = goesOn }
             }
-            if let criu { world.send(CriuRequest.goOn(goesOn, external: []).packet(), to: criu) }
+            answer(goesOn)
         case nil: fail(.refused(.other("a message that is none")))
         }
+    }
+
+    private func answer(_ goesOn: Bool) {
+        if let criu { world.send(CriuRequest.goOn(goesOn, external: []).packet(), to: criu) }
     }
 
     private func ended(_ end: ProcessEnd, _ output: String) {

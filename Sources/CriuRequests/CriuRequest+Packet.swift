@@ -96,6 +96,7 @@ extension Criu__Rpc__CriuOpts {
             file_locks = 0
         }
         if restore.isLazy { (has_lazy_pages, lazy_pages) = (1, 1) }
+        if !restore.comparesProcessor { (has_cpu_cap, cpu_cap) = (0, 0) }
         n_inherit_fd = restore.inherited.count
         inherit_fd = memory.list(
             restore.inherited.map { one in

@@ -81,6 +81,8 @@ public struct CriuRestore: Hashable, Sendable {
     public var leavesStopped: Bool
     /// Memory is brought in by a page server when it is touched.
     public var isLazy: Bool
+    /// Whether the processor is compared with the images' cpuinfo.img; without that file CRIU would refuse.
+    public var comparesProcessor = true
     public init(
         images: Int32, scratch: Int32? = nil, inherited: [Inherited] = [], tcp: TCPHandling = .close, leavesStopped: Bool = false,
         isLazy: Bool = false

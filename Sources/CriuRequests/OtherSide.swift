@@ -41,6 +41,7 @@ extension CriuRestore {
             images: options.images_dir_fd, scratch: options.scratch,
             inherited: inherited.map { Inherited(key: String(cString: $0.key), descriptor: $0.fd) },
             tcp: options.tcp_close != 0 ? .close : .keep, leavesStopped: options.leave_stopped != 0, isLazy: options.lazy_pages != 0)
+        comparesProcessor = options.has_cpu_cap != 0
     }
 }
 

@@ -1,3 +1,4 @@
+internal import CLinuxShims  // its headers define `stat` as well, and which module owns it depends on the order of compilation
 internal import Glibc
 internal import OutsideWorld
 

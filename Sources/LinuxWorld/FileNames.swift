@@ -42,6 +42,11 @@ enum FileNames {
         }
     }
 
+    /// The name as the kernel knows it.
+    static func bytes(of text: String) -> [UInt8] {
+        withBytes(of: text) { start in Array(UnsafeRawBufferPointer(start: start, count: strlen(start))) }
+    }
+
     private static func isEscape(_ scalar: Unicode.Scalar) -> Bool { (base + 0x80...base + 0xFF).contains(scalar.value) }
 
     /// The character `bytes` begin with, unless they are no UTF-8 or it is one of ours.

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import CLinuxShims  // its headers define `stat` as well, and which module owns it depends on the order of compilation
 internal import Glibc
 
 /// Small files of /proc and /sys, read and written in one call each. Never for a user's data.

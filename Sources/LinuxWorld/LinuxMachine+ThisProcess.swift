@@ -8,7 +8,7 @@ extension LinuxMachine {
     /// - Parameter sandboxInit: path of the `runner-init` executable; nil: where an installation or a build puts it.
     public convenience init(sandboxInit: String? = nil) {
         Self.holdStandardStreams()
-        let initPath = sandboxInit ?? Self.findSandboxInit()
+        let initPath = sandboxInit ?? findHelper("runner-init")
         // What we know of agents (their environments, their states) is no business of other processes of our user, nor of a core file. A new
         // program begins without it: see prctl(2), PR_SET_DUMPABLE.
         _ = shim_keep_private()
@@ -26,16 +26,6 @@ extension LinuxMachine {
         }
     }
 
-    /// Beside this executable, or in the library directory of the same prefix: `<prefix>/bin/runner`, `<prefix>/lib/runner/runner-init`. The
-    /// first is named when there is none.
-    private static func findSandboxInit() -> String {
-        let executable = linkTarget(of: "/proc/self/exe") ?? "/usr/bin/runner"
-        let directory = executable.lastIndex(of: "/").map { String(executable[..<$0]) } ?? ""
-        let beside = directory + "/runner-init"
-        let inLibrary = directory + "/../lib/runner/runner-init"
-        return [beside, inLibrary].first { access($0, X_OK) == 0 } ?? beside
-    }
-
     private static func environmentOfThisProcess() -> [String: String] {
         var variables: [String: String] = [:]
         var next = environ
@@ -49,4 +39,14 @@ extension LinuxMachine {
         }
         return variables
     }
+}
+
+/// Path of another executable of ours: beside this one, or in the library directory of the same prefix: `<prefix>/bin/runner`,
+/// `<prefix>/lib/runner/runner-init`. The first is named when there is none.
+func findHelper(_ name: String) -> String {
+    let executable = linkTarget(of: "/proc/self/exe") ?? "/usr/bin/runner"
+    let directory = executable.lastIndex(of: "/").map { String(executable[..<$0]) } ?? ""
+    let beside = directory + "/" + name
+    let inLibrary = directory + "/../lib/runner/" + name
+    return [beside, inLibrary].first { access($0, X_OK) == 0 } ?? beside
 }

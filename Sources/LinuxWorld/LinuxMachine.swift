@@ -14,6 +14,7 @@ public final class LinuxMachine: Machine {
 
     private let findFacts: () -> HostFacts
     private let makeSandboxes: SandboxMaker
+    private let archiveHelper: String
     private let readiness: Readiness
     private let clock = LinuxClock(noEarlierThan: nil)
     private let streams = StandardStreams()
@@ -22,9 +23,10 @@ public final class LinuxMachine: Machine {
     private let program: String
 
     init(
-        arguments: [String], environment: [String: String], program: String = "/proc/self/exe", facts: @escaping () -> HostFacts,
-        makeSandboxes: @escaping SandboxMaker
+        arguments: [String], environment: [String: String], program: String = "/proc/self/exe",
+        archiveHelper: String = ArchiveHelper.found(), facts: @escaping () -> HostFacts, makeSandboxes: @escaping SandboxMaker
     ) {
+        self.archiveHelper = archiveHelper
         self.arguments = arguments
         readiness = Readiness(environment)
         self.environment = environment.filter { !Readiness.isOurs($0.key) }
@@ -118,6 +120,18 @@ public final class LinuxMachine: Machine {
     }
 
     public var imageSupport: ImageSupport { ImageSupport.found() }
+
+    // MARK: Archives
+
+    public func pack(
+        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression
+    ) throws(ArchiveFault) {
+        try ArchiveHelper(path: archiveHelper).pack(members, below: source, to: output, compression)
+    }
+
+    public func unpack(_ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits) throws(ArchiveFault) {
+        try ArchiveHelper(path: archiveHelper).unpack(archive, into: directory, wanted: wanted, limits: limits)
+    }
 
     // MARK: Supervisors
 

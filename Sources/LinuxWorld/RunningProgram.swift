@@ -86,7 +86,7 @@ extension ProcessEnd {
 }
 
 /// A file without a name that holds `bytes`, to be read from its beginning: input for a program, with nobody who would have to feed it.
-private func memoryFile(_ bytes: [UInt8]) throws(SystemError) -> Int32 {
+func memoryFile(_ bytes: [UInt8]) throws(SystemError) -> Int32 {
     let raw = memfd_create("input", UInt32(MFD_CLOEXEC))
     guard raw >= 0 else { throw SystemError(errno: errno) }
     var done = 0

@@ -91,6 +91,16 @@ public protocol Machine: Clock, Randomness {
     func askCriu(_ program: String, _ packet: [UInt8], within: Duration) -> CriuReply
     var imageSupport: ImageSupport { get }
 
+    /// Writes an archive as the new file `output`, mode 0600, which is then on stable storage. Files of the members lie below `source`. Both are
+    /// absolute paths.
+    func pack(
+        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression
+    ) throws(ArchiveFault)
+    /// Takes an archive apart into an existing directory: absolute paths both. Files get mode 0600, directories 0700. Nothing is synced.
+    /// - Parameter wanted: names of members, or of directories with '/' behind them; all others are passed over.
+    /// - Throws: `ArchiveFault`; some members may be there then.
+    func unpack(_ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits) throws(ArchiveFault)
+
     /// Connects to a control socket, sends one line, gives every line that comes back to `each` until it returns false or the peer closes.
     func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault)
     /// The world a supervisor of this agent lives in. Takes the standard signals over.

@@ -38,6 +38,8 @@ public final class SimulatedMachine {
     public internal(set) var finishedTasks = 0
     /// Most incarnations of the agent that ever ran at one moment.
     public private(set) var mostAtOnce = 0
+    /// How often an agent began to run, anew or restored.
+    public private(set) var timesRunning = 0
     /// Counts the supervisors' calls to the outside; something can be planned at any of them.
     public private(set) var operations = 0
     /// How often the supervisors wrote to each file, and what is done just after such a write, before it is synced.
@@ -259,7 +261,10 @@ public final class SimulatedMachine {
     public var rehearsals: Int { sandboxes.values.count { $0.plan.purpose == .rehearsal } }
 
     /// To be called when an agent has begun to run: before that its sandbox does not count.
-    func countRunning() { mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning }) }
+    func countRunning() {
+        timesRunning += 1
+        mostAtOnce = max(mostAtOnce, sandboxes.values.count { $0.isRunning })
+    }
 
     /// The sandbox of the living agent, if there is one.
     public var livingSandbox: SandboxID? { sandboxes.values.first { $0.isRunning }?.id }

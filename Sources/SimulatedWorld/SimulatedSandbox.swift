@@ -73,6 +73,7 @@ final class SimulatedSandbox {
         guard !restored.isStopped else { return stopped = restored }
         let agent = SimulatedAgent(sandbox: self, machine: machine)
         self.agent = agent
+        machine.countRunning()
         agent.goOn(from: restored.memory)
         if awaitsMemory { machine.after(machine.delay(5...400)) { [self] in pageServerEnds(pageTrouble == nil) } }
     }

@@ -42,8 +42,8 @@ struct RollBackJob: Sendable {
 
     func run() -> Outcome {
         do throws(StoreFault) {
-            // 1. Every byte, before anything is touched.
-            try store.verify(agent, version.version)
+            // 1. Every byte, before anything is touched; but memory pages, which are compared while CRIU makes the processes, and before they run.
+            if readsImages { try store.verifyButPages(agent, version.version) } else { try store.verify(agent, version.version) }
             // 2. What would be overwritten becomes a version; a full disk stops the restore here, with nothing lost.
             var asideVersion: VersionNumber?
             if let workspace, version.parts.workspace {

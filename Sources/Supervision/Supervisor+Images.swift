@@ -18,6 +18,8 @@ struct ImageRestore {
     var attempt = 1
     /// The operator or the ladder changed its mind.
     var isCalledOff = false
+    /// Its memory pages are not what was stored, or cannot be read.
+    var damage: StoreFault?
 }
 
 /// The strongest part of a version: its processes go on where they were cut. Where they cannot, the next part is tried.
@@ -58,7 +60,8 @@ extension Supervisor {
     func launch(_ run: LaunchRun, fromImages images: MadeImages, of version: CheckpointSummary, state: StoredState?) {
         var obstacle = obstacle(to: images)
         if let obstacle { warn("images", "the processes of version \(version.version) cannot go on where they were: \(obstacle)") }
-        if obstacle == nil, images.startedWith != digest(ofStartOf: spec) {
+        // Of images that came from elsewhere nobody knows it.
+        if obstacle == nil, !images.startedWith.isEmpty, images.startedWith != digest(ofStartOf: spec) {
             // Whoever changed that wants another process: nothing to be warned of.
             obstacle = "command, environment, user or directories of '\(agent)' were changed since"
             clearWarning("images")
@@ -93,6 +96,7 @@ extension Supervisor {
         // Where there is no network nothing is at the other end.
         if plan.network == .none { tree.tcp = .close }
         var request = RestoreRequest(plan: plan, images: directory, scratch: scratch.path, tree: tree)
+        request.waitsForWord = true
         request.isLazy = spec.restore.memory == .lazy && !run.isEager
         // A large image takes its time.
         request.timeLimit = .seconds(30) + .seconds(Int64(clamping: version.size.bytes >> 28))
@@ -102,11 +106,39 @@ extension Supervisor {
             deadlines[.restored] = job.deadline
             // The agent runs, and may knock, a little before CRIU has said its last word.
             beginLife(in: job.sandbox, plan)
+            comparePages(of: version.version, for: job)
         } catch {
             store.discard(scratch)
             if case .sandbox(let fault) = error.kind { return inbox.append(.launchFailed(.couldNotStart(fault.sentence), version: nil)) }
             withoutImages(of: version, run, error)
         }
+    }
+
+    /// Beside CRIU, which reads the same bytes at the same time. Nothing of the agent runs before they are known to be what was stored, but
+    /// where its memory follows: then it is ended if they are not.
+    private func comparePages(of version: VersionNumber, for job: RestoreJob) {
+        let store = store
+        let agent = agent
+        aside {
+            Result { () throws(StoreFault) in try store.verifyPages(agent, version) }
+        } then: { [self] result in
+            switch result {
+            case .success: job.goOn()
+            case .failure(let fault):
+                if imageRestore?.job === job {
+                    imageRestore?.damage = fault
+                    job.callOff()
+                } else if let life, life.sandbox == job.sandbox {
+                    damaged(version, fault)
+                    world.kill(life.sandbox)
+                }
+            }
+        }
+    }
+
+    private func damaged(_ version: VersionNumber, _ fault: StoreFault) {
+        guard case .broken(let part, let how) = fault.kind else { return warn("restore", fault.sentence) }
+        mark(version, .broken, because: "\(part): \(how)")
     }
 
     func hearRestore(_ event: WorldEvent) {
@@ -161,6 +193,7 @@ extension Supervisor {
         dropPeers()
         life = nil
         guard !restore.isCalledOff else { return inbox.append(.ended(.unknown, done: false)) }
+        if let damage = restore.damage { return restoreFailed(restore, damage) }
         note("criu", "version \(restore.version.version), try \(restore.attempt): \(fault.sentence)")
         for line in fault.log.suffix(5) { note("criu", line) }
         if case .memoryLost = fault.kind, !restore.run.isEager {
@@ -176,6 +209,20 @@ extension Supervisor {
             return self.restore(again, restore.images, of: restore.version, attempt: restore.attempt + 1)
         }
         withoutImages(of: restore.version, restore.run, fault)
+    }
+
+    /// As when the damage is found before: an older version is next.
+    private func restoreFailed(_ restore: ImageRestore, _ damage: StoreFault) {
+        giveUp()
+        let version = restore.version.version
+        damaged(version, damage)
+        if case .broken(let part, let how) = damage.kind {
+            failOwedRestore(of: version, "it is broken (\(part): \(how))", code: "E-VERSION-BROKEN")
+            inbox.append(.launchFailed(.couldNotStart("version \(version) is broken: \(part): \(how)"), version: version))
+        } else {
+            failOwedRestore(of: version, damage.sentence)
+            inbox.append(.launchFailed(.couldNotStart(damage.sentence), version: nil))
+        }
     }
 
     /// These images did not do: what the agent handed over at the same cut does, else an older version.

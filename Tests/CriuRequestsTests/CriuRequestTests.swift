@@ -1,6 +1,12 @@
 import CriuRequests
 import Testing
 
+private let withoutProcessor: CriuRestore = {
+    var restore = CriuRestore(images: 4)
+    restore.comparesProcessor = false
+    return restore
+}()
+
 @Test(
     arguments: [
         .version, .features, .check, .describeProcessor(images: 4), .compareProcessor(images: 4), .goOn(true, external: []),
@@ -11,7 +17,7 @@ import Testing
                 images: 4, root: 7, leavesRunning: false, external: ["unix[1]"], tcp: .keep,
                 deletedFileLimit: 1, stopWithin: 3)),
         .dump(CriuDump(images: 4, scratch: 5, root: 7, leavesRunning: true)),
-        .restore(CriuRestore(images: 4)), .restore(CriuRestore(images: 4, scratch: 5)),
+        .restore(CriuRestore(images: 4)), .restore(CriuRestore(images: 4, scratch: 5)), .restore(withoutProcessor),
         .restore(
             CriuRestore(
                 images: 4, inherited: [.init(key: "pipe:[1]", descriptor: 5), .init(key: "socket:[2]", descriptor: 6)], tcp: .keep,

@@ -110,6 +110,10 @@ final class FakeMachine: Machine {
     }
     var imageSupport = ImageSupport(scansPageMaps: true, timeNamespaces: true, mayChangeLimits: true)
 
+    /// Archives that were made or planted, by path; and how the next one fails.
+    var archives: [String: FakeArchive] = [:]
+    var archiveFault: ArchiveFault?
+
     // MARK: Supervisors
 
     func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault) {

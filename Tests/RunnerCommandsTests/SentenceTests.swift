@@ -5,7 +5,7 @@ import Testing
 
 let allFailures =
     usageFailures + missingFailures + damageFailures + storeFailures + supervisorFailures + launchFailures + fileFailures
-    + documentedFailures + commonFailures + imageFailures + suspensionFailures
+    + documentedFailures + commonFailures + imageFailures + archiveFailures + suspensionFailures
 
 @Test(arguments: allFailures) func aFailureSaysAllOfIt(failure: Failure) throws {
     let stage = try failure.stage()

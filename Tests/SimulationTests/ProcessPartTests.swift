@@ -142,6 +142,23 @@ import Testing
     }
 
     /// What the agent handed over at the same cut is the next best.
+    /// Found before anything of the agent runs, wherever it is.
+    @Test(arguments: ["pages-1.img", "stats-dump"]) func aChangedByteIsFoundBeforeItRuns(name: String) throws {
+        let scene = try plain()
+        let older = try scene.checkpoint()
+        let newer = try scene.checkpoint()
+        let path = try #require(DiskPath("agents/sim/versions/\(newer.version)/process/\(name)"))
+        var bytes = try #require(scene.machine.store.peek(path))
+        bytes[bytes.count / 2] ^= 1
+        scene.machine.store.plant(path, bytes)
+        let lives = scene.machine.timesRunning
+        scene.machine.killAgent()
+        try scene.run(until: "it is restored") { scene.supervisor.life?.pid != nil && scene.supervisor.life?.origin == .version(older.version) }
+        #expect(scene.supervisor.life?.isFromImages == true)
+        #expect(try scene.versions().first { $0.version == newer.version }?.standing == .broken)
+        #expect(scene.machine.timesRunning == lives + 1)
+    }
+
     @Test func stateIsTheNextPart() throws {
         let scene = try plain()
         let program = try scene.program()

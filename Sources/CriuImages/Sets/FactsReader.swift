@@ -34,7 +34,8 @@ struct FactsReader {
         case "INVENTORY":
             facts.inventory = SetFacts.Inventory(
                 version: entry.number("img_version") ?? 0, hasDescriptorsPerID: entry.number("fdinfo_per_id") == 1,
-                closesTCP: entry.number("tcp_close") == 1, controlGroupSet: entry.number("root_cg_set"), root: entry.message("root_ids"))
+                closesTCP: entry.number("tcp_close") == 1, hasRunID: entry.text("dump_criu_run_id") != nil,
+                controlGroupSet: entry.number("root_cg_set"), root: entry.message("root_ids"))
         case "PSTREE": try keep(task: entry, at: offset)
         case "CORE": facts.cores[id] = Self.core(entry)
         case "IDS": facts.ids[id] = entry

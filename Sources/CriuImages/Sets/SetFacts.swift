@@ -33,6 +33,8 @@ struct SetFacts: Sendable {
         var version: UInt64
         var hasDescriptorsPerID: Bool
         var closesTCP: Bool
+        /// CRIU 4.1 began to give every dump a name.
+        var hasRunID: Bool
         /// The set of control groups that CRIU itself was in; it is in no file.
         var controlGroupSet: UInt64?
         var root: ImageMessage?
@@ -92,12 +94,15 @@ struct PageMap: Sendable {
     /// Pages in the map's own file.
     var present: UInt64 = 0
     var inParent: UInt64 = 0
+    /// Whether pages are counted in the field that CRIU 4.2 counts them in.
+    var hasLaterCounts = false
 
     /// Says what cannot be, or nil.
     mutating func add(_ entry: ImageMessage) -> String? {
         let address = entry.number("vaddr") ?? 0
         // CRIU 4.2 moved the count; before, it was in the second field.
         let count = entry.number("nr_pages") ?? entry.number("compat_nr_pages") ?? 0
+        if entry.number("nr_pages") != nil { hasLaterCounts = true }
         let flags = entry.number("flags")
         let inParent = entry.number("in_parent") == 1 || (flags ?? 0) & 1 != 0
         let isPresent = flags.map { $0 & 4 != 0 } ?? !inParent

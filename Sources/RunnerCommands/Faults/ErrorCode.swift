@@ -72,6 +72,13 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case imagePlace = "E-IMAGE-PLACE"
     case imageSet = "E-IMAGE-SET"
 
+    case exportExists = "E-EXPORT-EXISTS"
+    case archiveDamaged = "E-ARCHIVE-DAMAGED"
+    case archiveHostile = "E-ARCHIVE-HOSTILE"
+    case archiveTooLarge = "E-ARCHIVE-TOO-LARGE"
+    case archiveHelper = "E-ARCHIVE-HELPER"
+    case importImages = "E-IMPORT-IMAGES"
+
     case statusBroken = "E-STATUS-BROKEN"
     case journalBroken = "E-JOURNAL-BROKEN"
     case replayDiffers = "E-REPLAY-DIFFERS"

@@ -50,6 +50,18 @@ extension Workbench {
         return directory
     }
 
+    /// Images that lie in a directory of the store.
+    static func images(in directory: DiskPath, of disk: any Disk, named name: String) throws(FileFault) -> ImageDirectory {
+        var files: [ImageFile] = []
+        for name in try disk.names(in: directory) {
+            guard let path = directory.appending(untrusted: name), let entry = try disk.entry(at: path), entry.kind == .file else {
+                continue
+            }
+            files.append(ImageFile(path, entry, on: disk))
+        }
+        return ImageDirectory(name: name, files: files)
+    }
+
     private func images(at path: String, named name: String, depth: Int) throws(FileFault) -> ImageDirectory {
         let disk = try machine.disk(at: path, create: false)
         var files: [ImageFile] = []

@@ -1,0 +1,195 @@
+internal import AgentModel
+internal import AgentSpecs
+internal import CheckpointArchives
+internal import Checkpoints
+internal import Digests
+internal import OutsideWorld
+
+/// One version on its way out: verified, written beside its place, renamed when it is whole.
+struct VersionExport {
+    private let agent: AgentName
+    private let version: CheckpointSummary
+    private let manifest: Manifest
+    private let spec: AgentSpec?
+    private let store: CheckpointStore
+    private let bench: Workbench
+    /// As a person wrote it.
+    private let path: String
+    private let parent: any Disk
+    private let name: DiskPath
+
+    /// - Throws: when the version is not whole, or something is at `path` already.
+    init(_ agent: AgentName, _ version: CheckpointSummary, to path: String, store: CheckpointStore, bench: Workbench) throws(CommandFault) {
+        (self.agent, self.version, self.store, self.bench, self.path) = (agent, version, store, bench, path)
+        let parts = Places.absolute(path, from: bench.machine.workingDirectory).split(separator: "/").map(String.init)
+        guard let name = parts.last.flatMap({ DiskPath($0) }) else {
+            throw CommandFault(.usage, "'\(path)' names no file. See 'runner export --help'")
+        }
+        self.name = name
+        do {
+            parent = try bench.machine.disk(at: "/" + parts.dropLast().joined(separator: "/"), create: false)
+            if try parent.entry(at: name) != nil {
+                throw CommandFault(
+                    .exportExists,
+                    "could not export '\(agent)@\(version.version)' to '\(path)': something is there already. Give another path with '--output'"
+                )
+            }
+        } catch let fault as FileFault { throw CommandFault(fault) } catch let fault as CommandFault { throw fault } catch {
+            throw CommandFault(.internal, "could not look at '\(path)': \(error). Please report it with 'runner version'")
+        }
+        do throws(StoreFault) {
+            try store.verify(agent, version.version)
+            manifest = try store.manifest(agent, version.version)
+        } catch { throw CommandFault(error) }
+        spec = try bench.storedSpec(of: agent, in: store)
+    }
+
+    private var directory: DiskPath { store.directory(of: agent) / "versions" / "\(version.version)" }
+    private var title: String { "\(agent)@\(version.version)" }
+    private var unfinished: DiskPath {
+        guard let path = DiskPath(name.text + ".new") else { preconditionFailure("'\(name)' has no sibling") }
+        return path
+    }
+
+    /// What is left of an export that was ended in the middle.
+    private func clear() throws(CommandFault) {
+        do { try parent.removeTree(unfinished) } catch { throw CommandFault(error) }
+    }
+
+    private func publish() throws(CommandFault) {
+        do {
+            try parent.rename(unfinished, to: name)
+            try parent.syncDirectory(nil)
+        } catch { throw CommandFault(error) }
+    }
+
+    // MARK: Plain images
+
+    func writeImages() throws(CommandFault) {
+        guard let made = manifest.process?.made else { throw lacks("images of processes") }
+        try clear()
+        do throws(FileFault) {
+            try parent.makeDirectory(unfinished, mode: 0o700)
+            let images = try images()
+            for image in images {
+                try copy(directory / "process" / image.path.text, of: store.disk, to: unfinished / image.path.text, of: parent)
+            }
+            let instructions = RestoreInstructions(
+                agent: agent, version: version.version, tree: made.tree, workspace: version.parts.workspace ? spec?.workspace : nil,
+                hasProcessor: images.contains { $0.path.text == "cpuinfo.img" })
+            try write(Array(instructions.text.utf8), to: unfinished / RestoreInstructions.fileName)
+            try write((try? DescriptorsFile.bytes(of: made.tree)) ?? [], to: unfinished / DescriptorsFile.name)
+            try parent.syncDirectory(unfinished)
+        } catch {
+            try? parent.removeTree(unfinished)  // else the next export does
+            throw CommandFault(error)
+        }
+        try publish()
+    }
+
+    private func write(_ bytes: [UInt8], to path: DiskPath) throws(FileFault) {
+        let file = try parent.open(path, .createNew(mode: 0o600))
+        try file.write(bytes)
+        try file.sync()
+    }
+
+    private func images() throws(FileFault) -> [TreeEntry] {
+        do { return try store.images(agent, version.version) } catch {
+            guard case .system(let fault) = error.kind else { throw FileFault(.missing, doing: error.doing, what: error.what) }
+            throw fault
+        }
+    }
+
+    private func lacks(_ what: String) -> CommandFault {
+        CommandFault(StoreFault(.noSuchPart(what), doing: "export", what: title))
+    }
+
+    // MARK: An archive
+
+    func writeArchive(_ compression: ArchiveCompression) throws(CommandFault) {
+        let members = try members()
+        try clear()
+        do throws(ArchiveFault) {
+            try bench.machine.pack(members, below: bench.places.store, to: "\(parent.rootName)/\(unfinished)", compression)
+        } catch { throw CommandFault(error, exporting: title, to: path) }
+        try publish()
+    }
+
+    /// The small and telling ones first, so that a reader need not go through all of it.
+    private func members() throws(CommandFault) -> [ArchiveMember] {
+        let taken = version.takenAt
+        func file(_ name: String, _ source: DiskPath) -> ArchiveMember? {
+            DiskPath(name).map { ArchiveMember($0, .file(source), modifiedAt: taken) }
+        }
+        func text(_ name: String, _ bytes: [UInt8]) -> ArchiveMember? {
+            DiskPath(name).map { ArchiveMember($0, .bytes(bytes), modifiedAt: taken) }
+        }
+        let images: [TreeEntry]
+        let files: [TreeEntry]
+        do throws(StoreFault) {
+            images = try store.images(agent, version.version)
+            files = try store.files(agent, version.version)
+        } catch { throw CommandFault(error) }
+
+        var members = try description().map { text($0.name, $0.bytes) }
+        members += [file(ArchiveNames.manifest, directory / "manifest.json"), file(ArchiveNames.seal, directory / "seal")]
+        if let spec { members.append(text(ArchiveNames.agentSpec, (try? JSONText.encode(spec)) ?? [])) }
+        if manifest.state != nil { members.append(file(ArchiveNames.state, directory / "state")) }
+        if manifest.workspace != nil { members.append(file(ArchiveNames.tree, directory / "tree")) }
+        if manifest.process != nil { members.append(file(ArchiveNames.images, directory / "images")) }
+        if let checkpoint = DiskPath(ArchiveNames.checkpoint) {
+            members.append(ArchiveMember(checkpoint, .directory, mode: 0o700, modifiedAt: taken))
+        }
+        for image in images {
+            let isApart = image.path.text == ArchiveNames.statistics
+            members.append(
+                file(
+                    isApart ? ArchiveNames.statistics : "\(ArchiveNames.checkpoint)/\(image.path)", directory / "process" / image.path.text)
+            )
+        }
+        if let made = manifest.process?.made {
+            members.append(text("\(ArchiveNames.checkpoint)/\(DescriptorsFile.name)", (try? DescriptorsFile.bytes(of: made.tree)) ?? []))
+        }
+        for entry in files where entry.kind == .file {
+            guard let name = DiskPath("\(ArchiveNames.workspace)/\(entry.path)"),
+                let source = DiskPath("\(directory)/workspace/\(entry.path)")
+            else { continue }
+            members.append(ArchiveMember(name, .file(source), mode: entry.mode & 0o777, modifiedAt: entry.modifiedAt))
+        }
+        return members.compactMap { $0 }
+    }
+
+    /// What podman's readers look at.
+    private func description() throws(CommandFault) -> [(name: String, bytes: [UInt8])] {
+        let command = spec?.command ?? []
+        do {
+            let digest = hexadecimal(SHA256.digest(of: Array("\(store.identity) \(title)".utf8)))
+            return [
+                (
+                    ArchiveNames.config,
+                    try JSONText.encode(
+                        ContainerConfig(id: digest, name: agent.text, command: command, takenAt: version.takenAt), pretty: true)
+                ),
+                (
+                    ArchiveNames.spec,
+                    try JSONText.encode(
+                        ContainerSpec(agent: agent, version: version.version, command: command, workingDirectory: spec?.workdir),
+                        pretty: true)
+                ),
+                (ArchiveNames.network, Array("{}".utf8)),
+            ]
+        } catch { throw CommandFault(.internal, "could not describe '\(title)': \(error). Please report it with 'runner version'") }
+    }
+}
+
+/// Copies a file piece by piece; the copy is on stable storage then.
+func copy(_ path: DiskPath, of source: any Disk, to target: DiskPath, of disk: any Disk) throws(FileFault) {
+    let file = try source.open(path, .read)
+    let copy = try disk.open(target, .createNew(mode: 0o600))
+    while true {
+        let piece = try file.read(256 << 10)
+        if piece.isEmpty { break }
+        try copy.write(piece)
+    }
+    try copy.sync()
+}
