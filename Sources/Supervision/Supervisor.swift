@@ -206,6 +206,7 @@ public final class Supervisor {
         guard !hasLeft else { return }
         note(Journal.endNote, "supervisor \(request.processID) ended")
         hasLeft = true
+        if let scratch = rehearsal?.prepared?.scratch { store.discard(scratch) }  // its sandbox ends with us
         lock.release()
         answerAtEnd()
         answerAllOwed()

@@ -22,7 +22,7 @@ import Testing
     let before = try cut("a")
     disk.plant("grows", bytes("ab"))
     try disk.removeFile("goes")
-    try disk.setMode("rights", 0o600)
+    try disk.setMode("rights", 0o755)
     try disk.removeFile("link")
     try disk.makeSymbolicLink("link", to: "grows")
     disk.plant("folder/new", bytes("new"))

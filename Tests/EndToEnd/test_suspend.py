@@ -1,6 +1,7 @@
 """To disk and back: nothing of the agent lives meanwhile, and it goes on as if nothing had been."""
 
 import datetime
+import re
 import signal
 
 import pytest
@@ -123,3 +124,58 @@ def test_what_could_not_be_kept_is_not_ended(stage):
     before = len(counted(stage))
     wait_until(lambda: len(counted(stage)) > before + 5, "it counts on")
     assert stage.status()["pid"] == pid
+
+
+@pytest.mark.criu
+def test_two_versions_are_compared_and_a_living_agent_looked_at(stage):
+    write_counter(stage)
+    runner = stage.run()
+    stage.wait_until_running()
+    wait_until(lambda: len(counted(stage)) > 5, "it counts")
+    found = stage.json("doctor", stage.name)
+    assert found["preflight"]["blockers"] == [] and found["preflight"]["criu"].startswith("4.")
+    assert {finding["name"]: finding["verdict"] for finding in found["findings"]} == {"processes": "works", "state": "works", "files": "works"}
+    first = stage.json("checkpoint", stage.name)["version"]
+    (stage.workspace / "note.txt").write_text("hello")
+    wait_until(lambda: len(counted(stage)) > 20, "it counts on")
+    second = stage.json("checkpoint", stage.name)["version"]
+    # What is stored needs no supervisor.
+    runner.kill()
+    stage.kill_what_is_left()
+    told = stage.json("diff", f"{stage.name}@{first}", f"{stage.name}@{second}")
+    assert {(file["path"], file["change"]) for file in told["files"]["files"]} == {("count.txt", "changed"), ("note.txt", "added")}
+    (process,) = told["processes"]["processes"]
+    assert process["name"].startswith("python") and process["pages"]["changed"] > 0 and process["pages"]["same"] > 8192
+    assert not told["processes"]["processesAdded"] and told["sameSpec"]
+    shown = stage.json("image", "show", f"{stage.name}@{second}")
+    assert [each["pid"] for each in shown["processes"]] == [1000]
+    checked = stage.ask("image", "check", f"{stage.name}@latest")
+    assert checked.returncode == 0 and "is whole" in checked.stderr, checked.stderr
+
+
+BLOCKED = """
+import ctypes, time
+# io_uring_setup(2), number 425.
+descriptor = ctypes.CDLL(None, use_errno=True).syscall(425, 4, ctypes.create_string_buffer(120))
+print("no io_uring" if descriptor < 0 else f"io_uring {descriptor}", flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+@pytest.mark.criu
+def test_doctor_names_what_stands_in_the_way_before_it_matters(stage):
+    write_counter(stage)
+    (stage.folder / "worker.py").write_text(BLOCKED)
+    stage.run()
+    stage.wait_until_running()
+    said = stage.wait_for_log(r"out (no io_uring|io_uring \d+)")[0]
+    if said == "no io_uring":
+        pytest.skip("needs io_uring")
+    descriptor = said.split()[1]
+    answer = stage.ask("doctor", stage.name)
+    told = " ".join(answer.stdout.split())
+    assert answer.returncode == 1, answer.stderr
+    assert re.search(rf"limited processes fd {descriptor} of 'python[0-9.]*' \(process 1000\) is an io_uring; CRIU cannot dump it\.", told)
+    assert f"'{stage.name}' would come back with its files, and begin its work anew." in told
+    assert not stage.versions()

@@ -205,6 +205,29 @@ import Testing
         #expect { try planner.plan(from: .clean, incarnation: 1) } throws: { ($0 as? PlanFault)?.description == row.sentence }
     }
 
+    @Test func aFenceIsPartOfThePlanOrNothingIsStarted() throws {
+        let spec = try Self.spec {
+            $0.sandbox.network = .none
+            $0.sandbox.workspaceAt = "/srv/b/space/"
+        }
+        let plan = try LaunchPlanner(spec: spec, facts: Self.facts(), place: Self.place).plan(from: .clean, incarnation: 1)
+        #expect(plan.network == .none && plan.purpose == .life)
+        #expect(plan.binds == [.init(host: "/srv/a/space", inside: "/srv/b/space")])
+        #expect(plan.lines().contains("bound        /srv/a/space, seen inside as /srv/b/space"))
+        #expect(plan.lines().contains("network      none but a loopback"))
+        let alone = LaunchPlanner(spec: spec, facts: Self.facts(namespaces: .missing("only root may make them")), place: Self.place)
+        let sentence =
+            "could not start 'agent-7' without a network: that takes namespaces, and only root may make them. Run as root, or take it out of the spec [E-LAUNCH-FENCE]"
+        #expect { try alone.plan(from: .clean, incarnation: 1) } throws: { ($0 as? PlanFault)?.description == sentence }
+
+        let copy = LaunchPlan.Bind(host: "/copy", inside: "/srv/b/space")
+        let rehearsal = plan.rehearsal(doorsDirectory: "/run/doors", copy: copy, covering: ["/srv/s"])
+        #expect(rehearsal.binds == [copy])
+        #expect(rehearsal.purpose == .rehearsal && rehearsal.adoptWithin == .zero && rehearsal.hiddenDirectories.last == "/srv/s")
+        #expect(rehearsal.controlGroup?.path == (plan.controlGroup?.path ?? "") + "@rehearsal")
+        #expect(try JSONText.decode(LaunchPlan.self, from: try JSONText.encode(rehearsal)) == rehearsal)
+    }
+
     @Test func usersByNumberNeedNoEntryAndPasswdIsRead() throws {
         let spec = try Self.spec { $0.user = "4242" }
         let plan = try LaunchPlanner(spec: spec, facts: Self.facts(), place: Self.place).plan(from: .clean, incarnation: 1)

@@ -5,7 +5,7 @@ import Testing
 
 @testable import RunnerCommands
 
-/// Two versions: a file each way, another state, one page of memory changed and one process renamed away.
+/// Two versions: a file each way, another state, and the memory of one process written anew.
 private func stage(_ arguments: [String]) throws -> Stage {
     let stage = try Stage(arguments)
     try stage.storeImages(files: ["same": "x", "log": "one\n", "old": "gone"], state: "7", step: 7, ago: 600)
@@ -18,10 +18,10 @@ private func stage(_ arguments: [String]) throws -> Stage {
 private let expected = """
     agent-7@1 -> agent-7@2
       taken  2026-11-21T08:28:00.000Z -> 2026-11-21T08:38:00.000Z
-      size   229 kB -> 229 kB (+107 B)
+      size   237.5 kB -> 237.6 kB (+5 B)
       step   7 -> 8
       spec   the same
-      state  1 B, SHA-256 7902699be42c… -> 2 B, SHA-256 7f4a2fd8bbd7…
+      state  1 B, SHA-256 7902699be42c… -> 2 B, SHA-256 017db63921b2…
 
     files: 1 added, 1 changed, 1 removed, 1 unchanged
       ~ log  4 B -> 8 B (+4 B)
@@ -30,7 +30,7 @@ private let expected = """
 
     processes: 4 in both, 0 added, 0 gone
       = 1001 agent: no page changed, 18 the same
-      = 1003 agent: no page changed, 16 the same
+      = 1003 first child: no page changed, 16 the same
       = 1006 first child: pages 16 changed, 0 the same
       = 1004 agent: no page changed, 0 the same
 
@@ -58,7 +58,9 @@ func twoVersionsAreNamedInManyWays(words: [String]) throws {
 @Test func aDifferenceIsJSONToo() throws {
     let stage = try stage(["diff", "agent-7@1", "agent-7@2", "--json"])
     #expect(stage.run() == 0)
-    for part in [#""sameSpec" : true"#, #""sameState" : false"#, #""change" : "removed""#, #""unchanged" : 1"#, #""changed" : 16"#, #""step" : 8"#] {
+    for part in [
+        #""sameSpec" : true"#, #""sameState" : false"#, #""change" : "removed""#, #""unchanged" : 1"#, #""changed" : 16"#, #""step" : 8"#,
+    ] {
         #expect(stage.machine.output.contains(part), "\(part) is not in \(stage.machine.output)")
     }
 }

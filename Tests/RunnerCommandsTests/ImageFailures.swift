@@ -40,7 +40,8 @@ let imageFailures: [Failure] = [
     Failure("diff agent-7 1 2 3", 64, "E-USAGE", "say two versions: 'agent-7@40 agent-7@41'. See 'runner diff --help'"),
     Failure(
         "diff agent-7@0", 64, "E-USAGE",
-        "say which version: 'agent-7@0' is not an agent such as 'agent-7', or one of its versions such as 'agent-7@42'. See 'runner diff --help'"),
+        "say which version: 'agent-7@0' is not an agent such as 'agent-7', or one of its versions such as 'agent-7@42'. See 'runner diff --help'"
+    ),
     Failure(
         "diff agent-7", 66, "E-VERSION-MISSING",
         "could not compare versions of 'agent-7': it has only one yet. 'runner checkpoint agent-7' takes one while it runs", versions: 1),
@@ -51,7 +52,8 @@ let imageFailures: [Failure] = [
     ) { stage in _ = stage.disk.damage(stage.directory / "versions" / "1" / "manifest.json", offset: 0, bit: 0) },
     Failure(
         "doctor agent-7", 69, "E-SUPERVISOR-NONE",
-        "could not look at 'agent-7': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-7' for how it ended"),
+        "could not look at 'agent-7': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-7' for how it ended"
+    ),
     Failure(
         "doctor agent-7", 75, "E-SUPERVISOR-SILENT",
         "could not look at 'agent-7': its supervisor did not answer in time. Try again, or with a longer '--timeout'", refusing(.noAnswer)),

@@ -211,7 +211,7 @@ let documentedFailures: [Failure] = [
 let commonFailures: [Failure] = allCommands().map(describe).flatMap { command -> [Failure] in
     let help = "See 'runner \(command.name) --help'"
     let unknownOption = Failure("\(command.name) --no-such-option", 64, "E-USAGE", "unknown option '--no-such-option'. \(help)")
-    let options = ["settle": "k --happened", "restore": "1", "pin": "", "unpin": ""]
+    let options = ["settle": "k --happened", "restore": "1", "pin": "", "unpin": "", "fork": "--as new"]
     let takesAgent = command.arguments.contains { $0.name.contains("AGENT") } && command.name != "plan"
     guard takesAgent else { return [unknownOption] }
     let words = "\(command.name) other \(options[command.name] ?? "")"

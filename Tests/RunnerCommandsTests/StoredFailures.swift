@@ -1,4 +1,7 @@
+import AgentModel
+import AgentSpecs
 import Checkpoints
+import LaunchPlans
 import OutsideWorld
 import SimulatedWorld
 
@@ -14,6 +17,7 @@ let usageFailures: [Failure] = [
     Failure(
         "restore agent-7", 64, "E-USAGE",
         "say one version: a number, 'latest', 'known-good' or '--at TIME'. See 'runner restore --help'"),
+    Failure("fork agent-7@1", 64, "E-USAGE", "say what the fork is called: '--as NAME'. See 'runner fork --help'"),
     Failure("settle agent-7 k", 64, "E-USAGE", "say either '--happened' or '--did-not-happen'. See 'runner settle --help'"),
     Failure(
         "settle agent-7 k --did-not-happen --result x", 64, "E-USAGE",
@@ -52,6 +56,18 @@ let missingFailures: [Failure] = [
         "restore agent-7 1 --only state", 66, "E-VERSION-PART",
         "could not restore 'agent-7@1': it holds no state. See 'runner show agent-7@1'"
     ) { stage in try stage.storeFilesAlone() },
+    Failure(
+        "fork agent-7 --as agent-7", 73, "E-FORK-EXISTS",
+        "could not fork 'agent-7@2': there is an agent 'agent-7' already. Choose another name",
+        versions: 2),
+    Failure(
+        "fork agent-7 --as other", 1, "E-FORK-WORKSPACE",
+        "could not fork 'agent-7@2': 'agent-7' has no workspace, and the two would share all they write. Give it one in its spec: later versions can be forked",
+        versions: 2
+    ) { stage in
+        let spec = AgentSpec(name: stage.agent, command: ["agent"], workdir: "/srv")
+        stage.disk.plant(stage.directory / "spec.json", try JSONText.encode(spec))
+    },
     Failure("explain E-STORE-FUL", 66, "E-CODE-UNKNOWN", "unknown error code 'E-STORE-FUL'; did you mean 'E-STORE-FULL'?"),
     Failure("explain xyz", 66, "E-CODE-UNKNOWN", "unknown error code 'xyz'. 'runner explain' lists them all"),
     Failure(
@@ -64,6 +80,24 @@ let missingFailures: [Failure] = [
 ]
 
 let damageFailures: [Failure] = [
+    Failure(
+        "fork agent-7 --as other", 78, "E-SPEC-INVALID",
+        "could not read the stored spec of 'agent-7': '/store/agents/agent-7/spec.json' is damaged. 'runner run' writes it anew",
+        versions: 2
+    ) { stage in stage.disk.plant(stage.directory / "spec.json", Array("{".utf8)) },
+    Failure(
+        "fork agent-7 --as other", 125, "E-LAUNCH-FENCE",
+        "could not start 'other' without a network: that takes namespaces, and only root may make them. Run as root, or take it out of the spec",
+        versions: 2
+    ) { stage in stage.machine.namespaces = .missing("only root may make them") },
+    Failure(
+        "fork agent-7@1 --as other", 65, "E-VERSION-BROKEN",
+        "could not fork 'agent-7@1': 'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'",
+        versions: 2
+    ) { stage in
+        stage.machine.namespaces = .available
+        _ = stage.disk.damage(stage.directory / "versions" / "1" / "state", offset: 0, bit: 0)
+    },
     Failure(
         "run bad.yaml", 78, "E-SPEC-UNKNOWN",
         "could not use 'bad.yaml': it has 1 mistake. Mend it and try 'runner config check bad.yaml'"

@@ -1,5 +1,6 @@
 import AgentModel
 import AgentProtocol
+import AgentSpecs
 import ControlSocket
 import OutsideWorld
 import Testing
@@ -61,5 +62,23 @@ import Testing
         let resumes: UInt64? = asker == .sameProgram || takenOver ? 1 : nil
         let now = asker == .secondProgram && !takenOver ? try #require(scene.programs.last) : try scene.program(resumes: resumes)
         #expect(try now.begins("pay", request: 1) == (asker == .sameProgram ? .proceed : .unknown))
+    }
+
+    /// A fork sees what was done, and does nothing itself.
+    @Test func aFencedAgentBeginsNothing() throws {
+        let scene = try Scene()
+        try scene.runUntilUp()
+        let program = try scene.program()
+        #expect(try program.begins("pay", request: 1) == .proceed)
+        _ = try program.ends("pay", request: 2)
+        scene.killSupervisor()
+        scene.spec.effects.new = .deny
+        try scene.startSupervisor()
+        let fenced = try scene.program(resumes: 1)
+        #expect(try fenced.begins("pay", request: 3) == .done(result: Array("done".utf8)))
+        let denied = "effects of 'sim' are fenced ('effects.new: deny'): only what was done already is answered"
+        #expect(try fenced.begins("mail", request: 4) == .denied(reason: denied))
+        // It was never begun, so nothing is in doubt.
+        #expect(scene.supervisor.toldUnknown == [])
     }
 }

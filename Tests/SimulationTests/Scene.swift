@@ -116,11 +116,14 @@ final class Scene {
 
     func run(for duration: Duration) throws {
         let end = machine.now + duration.nanoseconds
+        // A supervisor that waits for nothing would wait past it: it is told to look around.
+        machine.plan(after: duration) { [weak self] _ in self?.world.signalSupervisor(1) }
         try run(until: "\(duration) is over", within: duration * 2) { machine.now >= end }
     }
 
     func runUntilUp(_ incarnation: UInt64 = 1) throws {
-        try run(until: "incarnation \(incarnation) is up") { [self] in supervisor.life?.pid != nil && supervisor.incarnations == incarnation
+        try run(until: "incarnation \(incarnation) is up") { [self] in
+            supervisor.life?.pid != nil && supervisor.incarnations == incarnation && supervisor.imageRestore == nil
         }
     }
 

@@ -13,7 +13,7 @@ struct DoctorCommand: Command {
 
     static var manual: Manual {
         Manual(
-            name: "doctor", group: .explain, summary: "check what this machine allows, or what a living agent keeps out of versions",
+            name: "doctor", group: .explain, summary: "check what this machine allows, or a living agent's next version",
             examples: [
                 .init("runner doctor", "what works here as the user you are, and what to do or install for more"),
                 .init(
@@ -29,7 +29,8 @@ struct DoctorCommand: Command {
             exits: [
                 (.ok, "agents can run here; of an agent: what it is doing is kept in versions"),
                 (.failed, "something essential is missing; of an agent: only its files are kept"),
-                (.noInput, "no such agent"), (.noSupervisor, "the agent is not supervised"), (.tryAgain, "no answer within '--timeout', or it is not running"),
+                (.noInput, "no such agent"), (.noSupervisor, "the agent is not supervised"),
+                (.tryAgain, "no answer within '--timeout', or it is not running"),
                 (.usage, "the command line is wrong"),
             ])
     }

@@ -26,8 +26,10 @@ struct ForkCommand: Command {
                 "Its spec is written beside its workspace: 'runner run FILE' starts it again, and 'runner stop' ends it.",
             ],
             exits: [
-                (.ok, "it runs"), (.noInput, "no such agent or version"), (.badData, "the version is damaged"),
-                (.cannotCreate, "there is such an agent or workspace already, or no space"), (.badConfiguration, "its spec is wrong"),
+                (.ok, "it runs"), (.failed, "the agent has no workspace"), (.noInput, "no such agent or version"),
+                (.badData, "the version is damaged"),
+                (.cannotCreate, "there is such an agent or workspace already, or no space"),
+                (.badConfiguration, "its stored spec is damaged"),
                 (.runnerFailed, "it could not be started; the sentence tells why"), (.usage, "the command line is wrong"),
             ])
     }

@@ -31,7 +31,8 @@ struct SuspendCommand: Command {
             exits: [
                 (.ok, "suspended: nothing of it is left running"), (.failed, "it could not be kept as it is, and runs on"),
                 (.noInput, "no such agent"), (.noSupervisor, "it is not supervised"),
-                (.cannotCreate, "the disk is full or read-only; it runs on"), (.tryAgain, "no answer within '--timeout', or it is not running"),
+                (.cannotCreate, "the disk is full or read-only; it runs on"),
+                (.tryAgain, "no answer within '--timeout', or it is not running"),
                 (.usage, "the command line is wrong, or the time is past"),
             ])
     }

@@ -41,16 +41,27 @@ struct Fork {
     /// - Throws: nothing is left then but an empty directory for its workspace.
     func make(workspace: String?, network: Bool, effects: Bool) throws(CommandFault) -> Made {
         guard let inside = original.workspaceInside, let outside = original.workspace else {
-            throw CommandFault(.forkPlace, "could not fork \(what): '\(agent)' has no workspace, and the two would share all they write")
+            throw CommandFault(
+                .forkPlace,
+                "could not fork \(what): '\(agent)' has no workspace, and the two would share all they write. Give it one in its spec: later "
+                    + "versions can be forked")
         }
         let place = workspace.map { Places.absolute($0, from: bench.machine.workingDirectory) } ?? "\(outside).\(name)"
         let spec = spec(in: place, seenAt: inside, network: network, effects: effects)
         try plan(spec)
         let obstacle = try obstacleToImages(inside)
-        try makeWorkspace(place, for: spec)
+        guard (try? bench.machine.disk(at: place, create: false)) == nil else {
+            throw CommandFault(.forkExists, "could not fork \(what): '\(place)' is there already. Choose another with '--workspace'")
+        }
         let file = place + ".yaml"
-        try write(spec, to: file)
         try enterStore(images: version.parts.process && obstacle == nil)
+        do {
+            try makeWorkspace(place, for: spec)
+            try write(spec, to: file)
+        } catch {
+            try? store.disk.removeTree(store.directory(of: name))  // an agent that cannot be started would only stand in the way
+            throw error
+        }
         if let obstacle { bench.talk("its processes are started anew: \(obstacle)") }
         return Made(file: file, workspace: place, started: started(obstacle), fence: Self.fence(network, effects))
     }
@@ -107,9 +118,6 @@ struct Fork {
     // MARK: Its workspace
 
     private func makeWorkspace(_ path: String, for spec: AgentSpec) throws(CommandFault) {
-        guard (try? bench.machine.disk(at: path, create: false)) == nil else {
-            throw CommandFault(.forkExists, "could not fork \(what): '\(path)' is there already. Choose another with '--workspace'")
-        }
         do {
             let disk = try bench.machine.disk(at: path, create: true)
             // As the agent's own, which its processes compare it with.

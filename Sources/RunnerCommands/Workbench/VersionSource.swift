@@ -31,7 +31,7 @@ struct VersionSource {
             return
         }
         kind = .images(disk)
-        try Self.check(try bench.images(path), called: path)
+        try Self.check(try bench.images(absolute), called: path)
     }
 
     /// Limits for an archive: what was allowed, and what there is room for.

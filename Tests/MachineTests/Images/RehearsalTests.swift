@@ -162,6 +162,7 @@ struct RehearsalTests {
                 u = socket.socket(socket.AF_UNIX); u.bind(o + "/sockets/u"); u.listen()
                 t = socket.socket(); t.bind((os.environ.get("ADDRESS", "127.0.0.1"), 0)); t.listen()
                 c = socket.create_connection(t.getsockname()); s, _ = t.accept()
+                server = socket.create_connection(("127.0.0.1", int(open(o + "/port").read()))); server.sendall(b"GET")
                 abstract = socket.socket(socket.AF_UNIX); abstract.bind("\\0" + o); abstract.listen()
                 def serve():
                     while True: u.accept()[0].sendall(b"here")
@@ -172,8 +173,14 @@ struct RehearsalTests {
                     k = socket.socket(socket.AF_UNIX); k.connect(o + "/sockets/u"); assert k.recv(4) == b"here"; k.close()
                     print(n, flush=True); time.sleep(.01)
                 """
+            // It has a request of the agent that it never answers.
+            let listening = "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(); "
+            let waiting = "print(s.getsockname()[1], flush=True); c = s.accept(); time.sleep(600)"
+            let server = try Child(["/usr/bin/env", "python3", "-c", listening + waiting])
+            let port = try #require(server.line())
             let cut = try Cut(["python3", "-c", program]) { stage in
                 _ = KernelFiles.makeDirectories(stage.fixture.root + "/outside/sockets")
+                stage.fixture.write(port, to: "outside/port")
             }
             let news = try cut.rehearse()
             if case .rehearsed = news {} else { Issue.record("\(news)") }
@@ -227,7 +234,7 @@ struct RehearsalTests {
     private static let beating = "import sys, time\nn = 0\nwhile True: n += 1; print(n, flush=True); time.sleep(.01)"
 
     /// Those that need nothing of the host beside their workspace.
-    private static let kinds = KindOfProgram.all.filter { $0.missing == nil && !$0.asksOutside && $0.sharedFile == nil }
+    private static let kinds = KindOfProgram.all.filter { $0.missing == nil && !$0.asksOutside }
 
     @Test(arguments: kinds) func whatWasDumpedIsRestoredBesideTheLivingAgent(kind: KindOfProgram) throws {
         try onOwnThread {
