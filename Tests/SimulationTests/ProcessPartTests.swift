@@ -44,6 +44,12 @@ import Testing
         _ = try scene.checkpoint()
         scene.file = "later"
         scene.machine.killAgent()
+        try scene.run(until: "it runs without its memory") { scene.supervisor.imageRestore?.pid != nil }
+        #expect(
+            try scene.answer(to: .checkpoint(wait: true, mode: .process))
+                == .failed(
+                    code: "E-AGENT-NOT-RUNNING",
+                    sentence: "could not checkpoint 'sim': its memory is still on its way back from a lazy restore. Try again in a moment"))
         try scene.runUntilUp(2)
         let life = try #require(scene.supervisor.life)
         #expect(life.isFromImages)
