@@ -86,7 +86,9 @@ private func ofProcess(_ process: ProcessSight) -> [Blocker] {
 /// CRIU sets the locks of a process before it maps its files, and closes what it mapped them with, which drops the process's locks on them.
 /// SQLite in WAL mode locks and maps its '-shm'. Where nobody else has the file open, nobody notices.
 private func ofLocks(_ process: ProcessSight, in tree: TreeSight) -> [Blocker] {
-    process.descriptors.filter(\.isLockedAndMapped).compactMap { descriptor in
+    var told: Set<String> = []
+    // A file may be open more than once.
+    return process.descriptors.filter { $0.isLockedAndMapped && told.insert($0.target).inserted }.compactMap { descriptor in
         let other = tree.processes.first { other in
             other.pid != process.pid && other.descriptors.contains { $0.kind == .file && $0.target == descriptor.target }
         }

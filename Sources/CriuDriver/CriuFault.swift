@@ -20,6 +20,8 @@ public struct CriuFault: Error, Hashable, Sendable {
         /// The sandbox for the restore could not be made, or came to an end.
         case sandbox(LaunchFault)
         case couldNotStart(String)
+        /// What is in /dev/shm could not be kept, or not be put back.
+        case sharedMemory(FileFault)
         /// The page server of a lazy restore ended before all memory had come.
         case memoryLost(ProcessEnd)
     }
@@ -48,6 +50,7 @@ public struct CriuFault: Error, Hashable, Sendable {
         case .timedOut(let limit): "CRIU did not finish within \(limit.components.seconds) s"
         case .sandbox(let fault): fault.sentence
         case .couldNotStart(let sentence): sentence
+        case .sharedMemory(let fault): "its shared memory (/dev/shm) cannot be copied: \(fault.sentence)"
         case .memoryLost(let end): "the page server that brings its memory in ended too early (\(Self.words(end)))"
         }
     }
@@ -75,7 +78,7 @@ public struct CriuFault: Error, Hashable, Sendable {
         case .refused(let cause?): cause.mayPass
         case .refused(nil), .timedOut, .died, .memoryLost: true
         case .blocked(let blockers): blockers.allSatisfy(\.kind.passes)
-        case .noRoom, .declined, .sandbox, .couldNotStart: false
+        case .noRoom, .declined, .sandbox, .couldNotStart, .sharedMemory: false
         }
     }
 }

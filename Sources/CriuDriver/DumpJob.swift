@@ -120,6 +120,10 @@ public final class DumpJob {
         switch moment.name {
         case .queryExternalFiles: nameConnections()
         case .postDump where calledOff == nil:
+            guard saveSharedMemory() else {
+                answer(false)
+                break
+            }
             stage = .standing
             return .standsStill(tree)
         default: answer(calledOff == nil)
@@ -137,6 +141,17 @@ public final class DumpJob {
         }
         tree = DumpedTree(sight, root: tree.root, tcp: request.tcp, criu: program.version)
         answer(true, external: tree.connections.map { "unix[\($0.inode)]" } + [tree.terminal].compactMap(\.self))
+    }
+
+    private func saveSharedMemory() -> Bool {
+        guard let memory = world.sharedMemory(of: request.sandbox) else { return true }
+        do throws(FileFault) {
+            try SharedMemory.save(memory, beside: try world.disk(at: request.images))
+            return true
+        } catch {
+            calledOff = .sharedMemory(error)
+            return false
+        }
     }
 
     private func answer(_ yes: Bool, external: [String] = []) { world.send(CriuRequest.goOn(yes, external: external).packet(), to: criu) }

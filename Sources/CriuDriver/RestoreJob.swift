@@ -197,10 +197,23 @@ public final class RestoreJob {
                     PageServerStart(program: program.path, sandbox: sandbox, images: request.images, scratch: request.scratch))
             } catch { (isLazy, eagerBecause) = (false, error.sentence) }  // nothing has happened yet in this sandbox
         }
+        guard restoreSharedMemory() else { return }
         stage = .starting
         start()
         // CRIU looks for the page server as soon as it is asked.
         if !isLazy { ask() }
+    }
+
+    /// Before CRIU opens and maps what is in it.
+    private func restoreSharedMemory() -> Bool {
+        guard let memory = world.sharedMemory(of: sandbox) else { return true }
+        do throws(FileFault) {
+            try SharedMemory.restore(from: try world.disk(at: request.images), to: memory)
+            return true
+        } catch {
+            fail(.sharedMemory(error))
+            return false
+        }
     }
 
     // MARK: CRIU

@@ -6,6 +6,20 @@ internal import OutsideWorld
 extension Sandbox {
     func raiseProcessNumbers(above pid: Int32) -> Bool { shim_raise_pids(initHandle.number, pid) == 0 }
 
+    /// nil where the sandbox has the host's.
+    func sharedMemory() -> LinuxDisk? {
+        let name = "/dev/shm"
+        guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
+        let own = open("/proc/\(pid)/root\(name)", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        var (inside, outside) = (stat(), stat())
+        guard own >= 0 else { return nil }
+        guard fstat(own, &inside) == 0, stat(name, &outside) != 0 || inside.st_dev != outside.st_dev else {
+            close(own)
+            return nil
+        }
+        return try? LinuxDisk(rootName: name, resolution: nil) { own }
+    }
+
     /// None of them can end meanwhile and leave its number to another: they stand still.
     func goOn() {
         for process in look(for: .connections)?.processes ?? [] where process.hostPid > 0 { Glibc.kill(process.hostPid, SIGCONT) }

@@ -126,6 +126,8 @@ public protocol ProcessImages: AnyObject {
 
     /// The sandbox's processes and what they hold, seen from outside; nil when it is gone.
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
+    /// The sandbox's own /dev/shm; nil: it has none, or is gone.
+    func sharedMemory(of id: SandboxID) -> (any Disk)?
     /// What processes could still take of the host's memory; nil: it does not tell.
     func freeMemory() -> ByteCount?
 }

@@ -85,6 +85,7 @@ extension SimulatedWorld {
         return TreeSight(processes: [process])
     }
 
+    public func sharedMemory(of id: SandboxID) -> (any Disk)? { nil }
     public func freeMemory() -> ByteCount? { machine.freeMemory }
 }
 

@@ -120,7 +120,12 @@ extension Supervisor {
         if !wait { reply(.done("a checkpoint of '\(agent)' has begun; 'runner versions \(agent)' shows it when it is stored"), to: id) }
     }
 
-    var notRunning: String { "could not checkpoint '\(agent)': it is not running. 'runner status \(agent)' tells what comes next and when" }
+    var notRunning: String {
+        guard imageRestore?.pid == nil else {
+            return "could not checkpoint '\(agent)': its memory is still on its way back from a lazy restore. Try again in a moment"
+        }
+        return "could not checkpoint '\(agent)': it is not running. 'runner status \(agent)' tells what comes next and when"
+    }
 
     private func operatorRestore(_ id: ConnectionID, _ version: VersionNumber, workspace: Bool, state: Bool) {
         guard let summary = versions.first(where: { $0.version == version }) else {

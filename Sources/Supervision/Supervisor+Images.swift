@@ -16,6 +16,8 @@ struct ImageRestore {
     let scratch: Scratch
     /// Counts from 1.
     var attempt = 1
+    /// The tree runs, and waits for its memory.
+    var pid: Int32?
     /// The operator or the ladder changed its mind.
     var isCalledOff = false
     /// Its memory pages are not what was stored, or cannot be read.
@@ -148,7 +150,7 @@ extension Supervisor {
         deadlines[.restored] = restore.job.deadline
         switch news {
         case .restored(let restored): self.restored(restore, restored)
-        case .complete: restoreSucceeded(restore)
+        case .complete: if let pid = restore.pid { restoreSucceeded(restore, pid) }
         case .failed(let fault):
             restoreEnded(restore)
             restoreFailed(restore, fault)
@@ -161,15 +163,15 @@ extension Supervisor {
             "restored",
             "its processes go on from version \(restore.version.version)" + (restored.awaitsMemory ? "; their memory follows" : ""))
         if let why = restored.eagerBecause { note("restored", "all memory came first: \(why)") }
-        life?.pid = restored.pid
-        // Before all memory is there it can still fail.
-        if !restored.awaitsMemory { restoreSucceeded(restore) }
+        // Before all memory is there it can still fail, and counts as not yet running.
+        imageRestore?.pid = restored.pid
+        if !restored.awaitsMemory { restoreSucceeded(restore, restored.pid) }
     }
 
-    private func restoreSucceeded(_ restore: ImageRestore) {
+    private func restoreSucceeded(_ restore: ImageRestore, _ pid: Int32) {
         restoreEnded(restore)
         clearWarning("images")
-        if let pid = life?.pid { started(pid) }
+        started(pid)
     }
 
     private func restoreEnded(_ restore: ImageRestore) {

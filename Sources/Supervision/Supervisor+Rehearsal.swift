@@ -151,7 +151,8 @@ extension Supervisor {
         for line in fault.log.suffix(5) { note("criu", line) }
         switch fault.kind {
         // Nothing that is said of the host is said of the version.
-        case .sandbox, .couldNotStart, .declined, .blocked, .noRoom, .memoryLost: return couldNotRehearse(run.version, fault.because)
+        case .sandbox, .couldNotStart, .declined, .blocked, .noRoom, .memoryLost, .sharedMemory:
+            return couldNotRehearse(run.version, fault.because)
         case .refused, .died, .timedOut: break
         }
         guard fault.mayPass, run.attempt < Self.rehearsalAttempts else { return isNotRestorable(run.version, fault.because) }

@@ -43,14 +43,17 @@ static struct fault await_restore(struct init *init) {
     return fault;
 }
 
-/// The agent's process is made before the mounts: it joins its control groups meanwhile, which takes the kernel milliseconds.
+/// The agent's process is made before the mounts: it joins its control groups meanwhile, which takes the kernel milliseconds. Its terminal lies
+/// in the mounts, so with one they come first.
 static struct fault start(struct init *init) {
     if (init->plan.head.restore_root > 0) return await_restore(init);
     bool namespaces = init->plan.head.namespaces;
     struct fault fault = namespaces ? raise_first_pid() : (struct fault){0};
+    bool mounts_first = namespaces && init->plan.head.terminal;
+    if (!fault.step && mounts_first) fault = view_make(&init->plan);
     if (!fault.step) fault = terminal_make(init);
     if (!fault.step) fault = agent_fork(init);
-    if (!fault.step && namespaces) fault = view_make(&init->plan);
+    if (!fault.step && namespaces && !mounts_first) fault = view_make(&init->plan);
     if (!fault.step) agent_go(init);
     return fault;
 }

@@ -82,6 +82,24 @@ static void make_terminals(void) {
     (void)mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5");
 }
 
+static bool is_below(const char *path, const char *directory) {
+    size_t length = strlen(directory);
+    return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == 0);
+}
+
+/// Shared memory is the agent's own, as all its other memory: it ends with the agent, and comes back with it. Not where the agent works there.
+static void make_shared_memory(const struct plan *plan) {
+    const char *place = "/dev/shm";
+    if (is_below(plan->working_directory, place) || is_below(plan->doors_inside, place)) return;
+    const char *bind = plan->binds;
+    for (uint32_t i = 0; i < plan->head.bind_count; i++) {
+        bind = plan_next(bind);
+        if (is_below(bind, place)) return;
+        bind = plan_next(bind);
+    }
+    (void)mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+}
+
 struct fault view_make(const struct plan *plan) {
     // 1. What is mounted here stays here, and what the host mounts later does not come in.
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return FAULT(SANDBOX_STEP_PRIVATE, 0);
@@ -94,6 +112,8 @@ struct fault view_make(const struct plan *plan) {
     if (fault.step) return fault;
     int doors = open_tree(AT_FDCWD, plan->doors, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (doors < 0 || make_directories(plan->doors_inside) != 0) return FAULT(SANDBOX_STEP_DOORS, 0);
+
+    make_shared_memory(plan);
 
     // 3. Hide. An agent whose working directory vanished by that would start somewhere else: said here, where the reason is known.
     struct stat before, after;

@@ -126,7 +126,7 @@ def faults_of_version(folder):
         checked_line(folder / "standing")
     except AssertionError as fault:
         faults.append(str(fault))
-    for part, path in (("state", folder / "state"), ("workspace", folder / "tree")):
+    for part, path in (("state", folder / "state"), ("workspace", folder / "tree"), ("process", folder / "images")):
         if manifest.get(part) and (path.stat().st_size, sha256(path)) != (manifest[part]["size"], manifest[part]["sha256"]):
             faults.append(f"{path.name} is not what the manifest says")
     if manifest.get("workspace"):
@@ -135,6 +135,13 @@ def faults_of_version(folder):
             path = folder / "workspace" / entry["path"]
             if entry["kind"] == "file" and (path.stat().st_size, sha256(path)) != (entry["size"], entry["sha256"]):
                 faults.append(f"workspace/{entry['path']} is not what the tree says")
+    if manifest.get("process"):
+        listed = [json.loads(line) for line in (folder / "images").read_text().splitlines()]
+        for entry in listed:
+            path = folder / "process" / entry["path"]
+            if not path.exists() or (path.stat().st_size, sha256(path)) != (entry["size"], entry["sha256"]):
+                faults.append(f"process/{entry['path']} is not what the list says")
+        faults += [f"process/{path.name} is in no list" for path in (folder / "process").iterdir() if path.name not in {entry["path"] for entry in listed}]
     return faults
 
 

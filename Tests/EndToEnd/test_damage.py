@@ -5,7 +5,11 @@ import random
 import pytest
 from outside import faults_of_version, prints_of
 
-PARTS = ["manifest.json", "seal", "standing", "state", "tree", "workspace/results.txt", "workspace/folder/notes.txt"]
+IMAGES = [
+    pytest.param(name, marks=[pytest.mark.criu, pytest.mark.root])
+    for name in ("images", "process/pages-1.img", "process/pagemap-1000.img", "process/core-1000.img", "process/files.img")
+]
+PARTS = ["manifest.json", "seal", "standing", "state", "tree", "workspace/results.txt", "workspace/folder/notes.txt", *IMAGES]
 EACH = 6  # places in each part
 
 

@@ -44,6 +44,12 @@ import Testing
         _ = try scene.checkpoint()
         scene.file = "later"
         scene.machine.killAgent()
+        try scene.run(until: "it runs without its memory") { scene.supervisor.imageRestore?.pid != nil }
+        #expect(
+            try scene.answer(to: .checkpoint(wait: true, mode: .process))
+                == .failed(
+                    code: "E-AGENT-NOT-RUNNING",
+                    sentence: "could not checkpoint 'sim': its memory is still on its way back from a lazy restore. Try again in a moment"))
         try scene.runUntilUp(2)
         let life = try #require(scene.supervisor.life)
         #expect(life.isFromImages)
@@ -153,7 +159,9 @@ import Testing
         scene.machine.store.plant(path, bytes)
         let lives = scene.machine.timesRunning
         scene.machine.killAgent()
-        try scene.run(until: "it is restored") { scene.supervisor.life?.pid != nil && scene.supervisor.life?.origin == .version(older.version) }
+        try scene.run(until: "it is restored") {
+            scene.supervisor.life?.pid != nil && scene.supervisor.life?.origin == .version(older.version)
+        }
         #expect(scene.supervisor.life?.isFromImages == true)
         #expect(try scene.versions().first { $0.version == newer.version }?.standing == .broken)
         #expect(scene.machine.timesRunning == lives + 1)

@@ -141,7 +141,8 @@ final class CriuStage {
         timeLimit: Duration = .seconds(20), onEvent: (WorldEvent) -> Void = { _ in }
     ) throws -> Restored {
         let request = RestoreRequest(
-            plan: plan, images: images, scratch: newScratch(), tree: tree, leavesStopped: leavesStopped, isLazy: lazily, timeLimit: timeLimit)
+            plan: plan, images: images, scratch: newScratch(), tree: tree, leavesStopped: leavesStopped, isLazy: lazily,
+            timeLimit: timeLimit)
         let job = try driver.restore(request)
         while true {
             let event = world.next(until: job.deadline ?? world.now() + .seconds(30))

@@ -6,7 +6,7 @@ import Glibc
 /// are: numbers are those inside the sandbox, and pipes, sockets and the like, whose inodes are other ones, get names in the order they are found.
 ///
 /// Blocked and pending signals are left out: the kernel tells another mask of a thread that waits in sigsuspend(2) than of one that is about to do
-/// so again, and a tree that is left stopped gets signals by that. The programs look after their own.
+/// so again, and a tree that is left stopped gets signals by that. So are locks, which such a tree does not take. The programs look after their own.
 ///
 /// Takes nothing from the runner but where its init is. The tree should stand still.
 struct KernelView {
@@ -61,9 +61,8 @@ struct KernelView {
         let timers = (KernelFiles.text(proc + "/timers") ?? "").replacingOccurrences(of: "pid.\(pid)", with: "pid.\(number)")
         lines.append(says("timers \(timers)"))
         lookAtThreads(of: pid, number)
-        let mappings = Self.mappings(proc + "/maps")
-        lookAtDescriptors(of: pid, number, mapped: mappings)
-        for mapping in mappings { lines.append(says("map \(mapping)")) }
+        lookAtDescriptors(of: pid, number)
+        for mapping in Self.mappings(proc + "/maps") { lines.append(says("map \(mapping)")) }
     }
 
     private mutating func lookAtThreads(of pid: Int32, _ number: Int32) {
@@ -82,14 +81,12 @@ struct KernelView {
     /// What matters while a file is opened and never again: O_LARGEFILE and O_DIRECTORY.
     private static let openingFlags: UInt32 = 0o100000 | UInt32(O_DIRECTORY)
 
-    private mutating func lookAtDescriptors(of pid: Int32, _ number: Int32, mapped: [String]) {
+    private mutating func lookAtDescriptors(of pid: Int32, _ number: Int32) {
         for descriptor in Self.numbers(in: "/proc/\(pid)/fd") {
             let target = name(of: linkTarget(of: "/proc/\(pid)/fd/\(descriptor)") ?? "?")
             // An epoll tells its entries in an order of its own.
-            var info = (KernelFiles.text("/proc/\(pid)/fdinfo/\(descriptor)", limit: 1 << 20) ?? "").split(separator: "\n").compactMap(told)
+            let info = (KernelFiles.text("/proc/\(pid)/fdinfo/\(descriptor)", limit: 1 << 20) ?? "").split(separator: "\n").compactMap(told)
                 .sorted()
-            // CRIU loses record locks on what the process maps as well: docs/criu.md, "not kept".
-            if mapped.contains(where: { $0.hasSuffix(" " + target) }) { info.removeAll { $0.hasPrefix("lock POSIX") } }
             lines.append("\(number) fd \(descriptor) \(target) \(info.joined(separator: ", "))")
         }
     }
@@ -116,7 +113,6 @@ struct KernelView {
             let events = (UInt32(words[3], radix: 16) ?? 0) & ~UInt32(0x8 | 0x10)  // EPOLLERR, EPOLLHUP
             return "tfd \(words[1]) events \(String(events, radix: 16)) data \(words[5])"
         case "inotify": return words.filter { $0.hasPrefix("wd:") || $0.hasPrefix("mask:") }.joined(separator: " ")
-        case "lock:": return "lock " + words.dropFirst(2).prefix(3).joined(separator: " ") + " " + words.suffix(2).joined(separator: " ")
         case "Pid:": return "of process \(words.last.flatMap { Int32($0) }.flatMap { inside[$0] } ?? -1)"
         default: return nil
         }

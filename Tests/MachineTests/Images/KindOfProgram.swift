@@ -7,8 +7,6 @@ struct KindOfProgram: CustomTestStringConvertible, Sendable {
     var arguments: [String]
     /// Asks a server outside, which keeps a request of it unanswered at every cut.
     var asksOutside = false
-    /// A file in /dev/shm that it works in, by name.
-    var sharedFile: String?
     /// How many processes the tree has; nil: it says nothing about the kind.
     var processes: Int?
     /// Why it cannot run here; nil: it can.
@@ -42,7 +40,7 @@ struct KindOfProgram: CustomTestStringConvertible, Sendable {
         KindOfProgram("file that grows", python: "grown_file", processes: 1),
         KindOfProgram("deleted file", python: "deleted_file", processes: 1),
         KindOfProgram("locked file", python: "locked_file", processes: 2),
-        sharedMemory,
+        KindOfProgram("/dev/shm", python: "shared_memory", processes: 3),
         KindOfProgram("memfd", python: "memory_file", processes: 2),
         KindOfProgram("inotify", python: "watched_files", processes: 1),
         KindOfProgram("timers and signals", python: "timers", processes: 1),
@@ -59,13 +57,6 @@ struct KindOfProgram: CustomTestStringConvertible, Sendable {
     private static var httpClient: KindOfProgram {
         var kind = KindOfProgram("HTTP client in mid-request", python: "http_client", processes: 1)
         kind.asksOutside = true
-        return kind
-    }
-
-    private static var sharedMemory: KindOfProgram {
-        let file = "runner-kinds-\(getpid())"
-        var kind = KindOfProgram("/dev/shm", python: "shared_memory", file, processes: nil)
-        kind.sharedFile = file
         return kind
     }
 

@@ -61,8 +61,6 @@ private final class LifeOfProgram {
         agent = try stage.launch(plan)
     }
 
-    deinit { if let file = kind.sharedFile { unlink("/dev/shm/" + file) } }
-
     var summary: String {
         "\(compared) files as crit decodes them, frozen \(Self.range(frozen)), restored in \(Self.range(restoring))"
     }
@@ -119,7 +117,7 @@ private final class LifeOfProgram {
         #expect(numbers.first.map { $0 > heard && $0 <= last } == true, "\(why) \(heard) \(numbers.prefix(2)) \(last)")
         #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $1 == $0 + 1 }, why)
         #expect(stage.errors == "", why)
-        try stage.fixture.run(["/bin/rm", "-rf", images, images + ".files", images + ".shared"])
+        try stage.fixture.run(["/bin/rm", "-rf", images, images + ".files"])
     }
 
     /// What was restored last can be dumped and killed as well.
@@ -134,16 +132,13 @@ private final class LifeOfProgram {
     // MARK: Its files
 
     private var work: String { stage.fixture.root + "/work" }
-    private var sharedFile: String? { kind.sharedFile.map { "/dev/shm/" + $0 } }
 
     private func keepFiles(beside images: String) throws {
         let kept = images + ".files"
         try stage.fixture.run(["/bin/cp", "-a", work, kept])
-        if let sharedFile { try stage.fixture.run(["/bin/cp", "-a", sharedFile, images + ".shared"]) }
     }
 
     private func rollBackFiles(beside images: String) throws {
         try stage.fixture.run(["/bin/sh", "-c", "rm -rf '\(work)' && cp -a '\(images).files' '\(work)'"])
-        if let sharedFile { try stage.fixture.run(["/bin/cp", "-a", images + ".shared", sharedFile]) }
     }
 }

@@ -31,10 +31,10 @@ struct PlainCriuTests {
 
     private static var criu: String { criuFinding.chosen?.path ?? "criu" }
 
-    /// A shell in which `criu` is the one that works here. - Returns: what it writes.
+    /// A shell in which `criu` is the one that works here, with an end for it and all it started. - Returns: what it writes.
     private func shell(_ stage: CriuStage, _ script: String) throws -> String {
         let directory = String(Self.criu.prefix(upTo: Self.criu.lastIndex(of: "/") ?? Self.criu.endIndex))
-        return try stage.fixture.run(["/bin/bash", "-c", "PATH=\(directory):$PATH; \(script)"])
+        return try stage.fixture.run(["/usr/bin/timeout", "-s", "KILL", "60", "/bin/bash", "-c", "PATH=\(directory):$PATH; \(script)"])
     }
 
     @Test func theCommandInTheTextRestoresAnExport() throws {

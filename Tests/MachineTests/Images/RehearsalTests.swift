@@ -234,7 +234,7 @@ struct RehearsalTests {
     private static let beating = "import sys, time\nn = 0\nwhile True: n += 1; print(n, flush=True); time.sleep(.01)"
 
     /// Those that need nothing of the host beside their workspace.
-    private static let kinds = KindOfProgram.all.filter { $0.missing == nil && !$0.asksOutside && $0.sharedFile == nil }
+    private static let kinds = KindOfProgram.all.filter { $0.missing == nil && !$0.asksOutside }
 
     @Test(arguments: kinds) func whatWasDumpedIsRestoredBesideTheLivingAgent(kind: KindOfProgram) throws {
         try onOwnThread {

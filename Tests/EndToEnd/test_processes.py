@@ -1,0 +1,140 @@
+"""A plain program, without any SDK: whatever kills it, its processes go on where the newest known-good version has them."""
+
+import os
+import signal
+
+import pytest
+from outside import faults_of_version
+from stage import wait_until
+
+pytestmark = [pytest.mark.criu, pytest.mark.root]
+
+# All it has is in memory: a word drawn at its start, a count, a child over pipes, a thread. It writes down and never reads back.
+PROGRAM = """
+import os, secrets, subprocess, sys, threading, time
+word, count, held = secrets.token_hex(8), 0, []
+child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+stop = threading.Event()
+threading.Thread(target=stop.wait, daemon=True).start()
+while True:
+    count += 1
+    child.stdin.write(b"%d\\n" % count); child.stdin.flush()
+    assert int(child.stdout.readline()) == count
+    with open("count.txt", "a") as file:
+        file.write(f"{word} {count} {os.getpid()}\\n")
+    try:
+        with open(os.environ["STAGE"] + "/order") as file:
+            order = file.read()
+        os.unlink(os.environ["STAGE"] + "/order")  # the next life is not to obey it again
+    except FileNotFoundError:
+        order = ""
+    while order == "eat":
+        held.append(bytearray(16 << 20))
+    if order == "crash":
+        raise RuntimeError("the main thread ends")
+    time.sleep(0.01)
+"""
+
+
+def write_program(stage, **settings):
+    script = stage.folder / "worker.py"
+    script.write_text(PROGRAM)
+    checkpoint = {"every": "1h", "on_stop": False, **settings.pop("checkpoint", {})}
+    stage.write_spec([str(stage.user.python), str(script)], workdir=str(stage.workspace), checkpoint=checkpoint, **settings)
+
+
+def counted(stage):
+    try:
+        lines = (stage.workspace / "count.txt").read_text().split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+    return [(word, int(count), int(pid)) for word, count, pid in (line.split() for line in lines)]
+
+
+def wait_for_more(stage, more=10):
+    before = len(counted(stage))
+    return wait_until(lambda: len(counted(stage)) >= before + more and counted(stage), f"{more} more lines")
+
+
+def is_one_program(lines):
+    words, counts, pids = zip(*lines)
+    return len(set(words)) == 1 and list(counts) == list(range(1, len(lines) + 1)) and len(set(pids)) == 1
+
+
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [("", "it was killed by signal 9"), ("eat", "it was killed for memory"), ("crash", "it exited with status 1")],
+)
+def test_whatever_kills_it_it_goes_on_where_it_was(stage, order, said):
+    write_program(stage, limits={"memory": "200MB"})
+    stage.run()
+    stage.wait_until_running()
+    for life in (1, 2, 3):
+        wait_for_more(stage)
+        version = stage.json("checkpoint", stage.name)
+        assert version["parts"] == {"cooperative": False, "process": True, "workspace": True}
+        assert 0 < version["frozenMicroseconds"] < 5_000_000
+        assert faults_of_version(stage.versions_folder / str(version["version"])) == []
+        at = len((stage.versions_folder / str(version["version"]) / "workspace" / "count.txt").read_text().splitlines())
+        wait_for_more(stage)
+        if order:
+            (stage.folder / "order.new").write_text(order)
+            (stage.folder / "order.new").rename(stage.folder / "order")
+        else:
+            stage.kill_agent()
+        status = stage.wait_until_running(life + 1)
+        assert status["origin"] == version["version"]
+        lines = wait_for_more(stage)
+        assert is_one_program(lines) and len(lines) > at
+        assert any(said in reason for reason in stage.reasons()), stage.reasons()[-6:]
+
+
+def test_the_last_version_of_a_stopped_agent_is_where_it_goes_on(stage):
+    write_program(stage)
+    runner = stage.run()
+    stage.wait_until_running()
+    wait_for_more(stage)
+    version = stage.json("checkpoint", stage.name, "--stop")
+    assert version["parts"]["process"]
+    # It is stopped when it is told, and nothing of it ran after the cut.
+    assert runner.wait() == 128 + 9
+    stored = (stage.versions_folder / str(version["version"]) / "workspace" / "count.txt").read_bytes()
+    assert (stage.workspace / "count.txt").read_bytes() == stored
+    assert stage.processes() == []
+    stage.run()
+    stage.wait_until_running()
+    assert is_one_program(wait_for_more(stage))
+
+
+def test_a_restart_of_the_runner_changes_nothing(stage):
+    write_program(stage)
+    runner = stage.run()
+    stage.wait_until_running()
+    for _ in range(2):
+        wait_for_more(stage)
+        stage.json("checkpoint", stage.name)
+        stage.kill_agent()
+        runner.kill()
+        runner = stage.run()
+        stage.wait_for_status(lambda status: status["supervisorPID"] == runner.pid and status.get("pid"), "it runs under the next one")
+        assert is_one_program(wait_for_more(stage))
+
+
+def test_what_cannot_be_put_into_an_image_is_said_once_and_left_out(stage):
+    write_program(stage)
+    script = stage.folder / "worker.py"
+    script.write_text("import os\nfuse = os.open('/dev/fuse', os.O_RDWR)\n" + PROGRAM)
+    runner = stage.run()
+    stage.wait_until_running()
+    wait_for_more(stage)
+    for _ in range(2):
+        assert stage.json("checkpoint", stage.name)["parts"] == {"cooperative": False, "process": False, "workspace": True}
+    said = [line for line in runner.text.splitlines() if line.startswith("runner: warning: ")]
+    assert len(said) == 1 and "'/dev/fuse'" in said[0], said
+    asked = stage.ask("checkpoint", stage.name, "--mode", "process")
+    assert asked.returncode == 1 and "'/dev/fuse'" in asked.stderr
+    os.kill(stage.agent_pid(), signal.SIGKILL)
+    # It begins anew, on the files of its version.
+    stage.wait_until_running(2)
+    wait_for_more(stage)
+    assert len({word for word, _, _ in counted(stage)}) == 2
