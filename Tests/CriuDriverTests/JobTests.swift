@@ -100,7 +100,8 @@ private final class Scene {
         shape.processes = [
             SetShape.Process(
                 pid: 1000, parent: 0, group: 1000, session: 1000, name: "agent", isAlive: true, threads: [1000],
-                descriptors: [SetShape.Descriptor(number: 1, kind: "PIPE", path: nil)], areas: [], pages: 4096)
+                descriptors: [SetShape.Descriptor(number: 1, kind: "PIPE", path: nil)],
+                areas: [SetShape.Area(range: 0x10000..<0x11000, protection: 3, isShared: false, path: nil)], pages: 4096)
         ]
         return shape
     }()

@@ -159,7 +159,9 @@ import Testing
         scene.machine.store.plant(path, bytes)
         let lives = scene.machine.timesRunning
         scene.machine.killAgent()
-        try scene.run(until: "it is restored") { scene.supervisor.life?.pid != nil && scene.supervisor.life?.origin == .version(older.version) }
+        try scene.run(until: "it is restored") {
+            scene.supervisor.life?.pid != nil && scene.supervisor.life?.origin == .version(older.version)
+        }
         #expect(scene.supervisor.life?.isFromImages == true)
         #expect(try scene.versions().first { $0.version == newer.version }?.standing == .broken)
         #expect(scene.machine.timesRunning == lives + 1)

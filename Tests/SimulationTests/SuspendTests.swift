@@ -194,6 +194,26 @@ import Testing
         #expect(agent?.frozen == false && scene.supervisor.life?.incarnation == 1)
     }
 
+    // MARK: Before it matters
+
+    /// What the next version would hold is told while there is time to do something about it; nothing is done for it.
+    @Test(arguments: [false, true]) func whatStandsInTheWayIsTold(blocked: Bool) throws {
+        let scene = try Scene(criu: true)
+        try scene.runUntilUp()
+        if blocked { scene.machine.agentHolds = [.init(number: 9, target: "anon_inode:[io_uring]", kind: .anonymous("io_uring"))] }
+        let blocker = "fd 9 of 'agent' (process 1000) is an io_uring; CRIU cannot dump it. Turn io_uring off in the program"
+        var expected = Preflight(
+            mode: .auto, criu: "4.2.1", missing: nil, blockers: blocked ? [blocker] : [], handsStateOver: false, workspace: "/workspace")
+        #expect(try scene.answer(to: .preflight) == .preflight(expected))
+        #expect(expected.keepsWork == !blocked)
+        _ = try scene.program()
+        expected.handsStateOver = true
+        #expect(try scene.answer(to: .preflight) == .preflight(expected) && expected.keepsWork)
+        #expect(try scene.versions().isEmpty)
+        _ = try scene.answer(to: .suspend(until: nil))
+        #expect(try scene.answer(to: .preflight).failed == "E-AGENT-SUSPENDED")
+    }
+
     // MARK: Wishes of one that is on disk, or on its way
 
     @Test func onDiskOnlySomeWishesMakeSense() throws {
