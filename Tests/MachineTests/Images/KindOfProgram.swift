@@ -45,7 +45,7 @@ struct KindOfProgram: CustomTestStringConvertible, Sendable {
         KindOfProgram("inotify", python: "watched_files", processes: 1),
         KindOfProgram("timers and signals", python: "timers", processes: 1),
         KindOfProgram("epoll and eventfd", python: "polled_events", processes: 1),
-        KindOfProgram("terminal of its own", python: "terminal", processes: 2),
+        KindOfProgram("terminal of its own", python: "terminal"),
         KindOfProgram("server with clients", python: "server", processes: 4),
         httpClient,
         node,

@@ -9,13 +9,13 @@ import Testing
 @testable import LinuxWorld
 
 /// Every kind of program resumes mid-task: it is dumped while it runs, goes on, is killed with all it has started, and is restored in a fresh
-/// sandbox, again and again. `KINDS_REPEAT=20` is the long form; `KINDS_ONLY=NAME` takes one kind.
+/// sandbox, again and again. `KINDS_REPEAT=20` is the long form; `KINDS_ONLY=NAME,NAME` takes some kinds.
 @Suite(.serialized, .enabled(if: hasCriu, "needs criu"))
 struct KindsOfProgramTests {
     private static let repetitions = getenv("KINDS_REPEAT").flatMap { Int(String(cString: $0)) } ?? 2
 
-    private static let only = getenv("KINDS_ONLY").map { String(cString: $0) }
-    private static let here = KindOfProgram.all.filter { $0.missing == nil && (only == nil || only == $0.name) }
+    private static let only = getenv("KINDS_ONLY").map { String(cString: $0).split(separator: ",").map(String.init) }
+    private static let here = KindOfProgram.all.filter { $0.missing == nil && (only?.contains($0.name) != false) }
 
     @Test(arguments: here) func itGoesOnFromTheCut(kind: KindOfProgram) throws {
         try onOwnThread {
