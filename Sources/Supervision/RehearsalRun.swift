@@ -66,10 +66,13 @@ struct RehearsalPreparation: Sendable {
             guard let process = try store.manifest(agent, version.version).process else { return .impossible("it has no images") }
             let directory: ImageDirectory
             do throws(FileFault) { directory = try ImageDirectory(on: images) } catch { return .impossible(error.sentence) }
-            if let first = Check.check(directory).first(where: { $0.severity == .error }) {
+            let damage = Check.check(directory).first { $0.severity == .error }
+            let shape = SetShape(of: directory)
+            if let file = shape.unreadable.first { return .impossible("'\(file)' cannot be read") }
+            // Once more: what a disk refused to give that time is no damage.
+            if damage != nil, let first = Check.check(directory).first(where: { $0.severity == .error }) {
                 return .notRestorable("'\(first.file)': \(first.what), so that \(first.consequence)")
             }
-            let shape = SetShape(of: directory)
             let covered: [String]
             switch cover(shape) {
             case .success(let directories): covered = directories

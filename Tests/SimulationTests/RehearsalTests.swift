@@ -134,6 +134,44 @@ import Testing
         try scene.run(until: "the next is rehearsed") { try scene.standing(next) == .rehearsed }
     }
 
+    /// Killed, or its machine without power, just before each thing it asks of the world while it rehearses.
+    @Test(arguments: [false, true]) func itMayBeCutOffAnywhere(byPower: Bool) throws {
+        var cutOff = 0
+        for operation in 1...80 {
+            let scene = try scene(seed: UInt64(operation))
+            let version = try scene.checkpoint()
+            scene.machine.plan(at: scene.machine.operations + operation) { machine in
+                if byPower { machine.cutPower() } else { machine.killSupervisor(because: "the test wants it") }
+            }
+            // Lost is what is thrown when the supervisor dies; of the store it then hears nothing but errors.
+            do { try scene.run(until: "it is rehearsed") { scene.supervisor.versions.last?.standing == .rehearsed } } catch is Scene.Lost {}
+            guard scene.machine.supervisorCrashed else { continue }
+            cutOff += 1
+            #expect(scene.machine.rehearsals == 0)
+            try scene.startSupervisor()
+            try scene.run(until: "it runs") { scene.machine.livingPID != nil && scene.supervisor.life?.pid != nil }
+            #expect(scene.supervisor.incarnations == (byPower ? 2 : 1), "operation \(operation)")
+            let known = try scene.standing(version)
+            #expect(known == .stored || known == .rehearsed, "operation \(operation): \(String(describing: known))")
+            let next = try scene.checkpoint()
+            try scene.run(until: "the next is rehearsed") { try scene.standing(next) == .rehearsed }
+            try scene.run(until: "nothing is left, operation \(operation)") { scene.staging == [] }
+        }
+        #expect(cutOff > 40)
+    }
+
+    @Test(arguments: [DiskTrouble.full, .io]) func aDiskThatRefusesCostsNoVersion(trouble: DiskTrouble) throws {
+        for operation in 1...40 {
+            let scene = try scene(seed: UInt64(operation))
+            let version = try scene.checkpoint()
+            scene.machine.store.fail(at: scene.machine.store.operationCount + operation, with: trouble)
+            try scene.run(for: .seconds(60))
+            let known = try scene.standing(version)
+            #expect(known == .stored || known == .rehearsed, "operation \(operation): \(String(describing: known))")
+            #expect(scene.supervisor.incarnations == 1 && scene.machine.rehearsals == 0)
+        }
+    }
+
     @Test func onlyWhereThereIsMemoryForIt() throws {
         let scene = try scene()
         scene.machine.freeMemory = .mebibytes(100)

@@ -38,10 +38,14 @@ public struct SetShape: Hashable, Sendable {
     /// Paths of all it holds open, has mapped or works in.
     public var paths: Set<String>
 
+    /// Files that could not be read, for no fault of what is in them.
+    public var unreadable: [String]
+
     /// Never fails: what cannot be read is left out, and `Check` names it.
     public init(of directory: ImageDirectory) {
         let facts = FactsReader.read(directory)
         processes = facts.tasks.map { Self.process($0, facts) }
+        unreadable = facts.faults.filter { $0.value.kind == .unreadable }.keys.sorted()
         boundSockets = Set(facts.files.values.compactMap { $0.message("usk").flatMap(Self.place) }).sorted()
         paths = Set(facts.files.values.compactMap { $0.message("reg")?.text("name") })
     }
