@@ -72,6 +72,14 @@ public struct CriuFault: Error, Hashable, Sendable {
 
     private static func lastLine(of text: String) -> Substring { text.split(separator: "\n").last ?? "" }
 
+    /// Of a restore: whether the fault is one of the images, and not of the host or the moment.
+    public var speaksOfImages: Bool {
+        switch kind {
+        case .refused: true
+        default: false
+        }
+    }
+
     /// Another try, in a fresh sandbox or a little later, may go well.
     public var mayPass: Bool {
         switch kind {

@@ -89,7 +89,8 @@ public final class RestoreJob {
     private var isLazy: Bool
     private var eagerBecause: String?
     /// It may have changed files already: whoever tries again must put them back first.
-    private var hasRun = false
+    public private(set) var hasRun = false
+    private var isCalledOff = false
     private var hasWord = false
     /// CRIU has made everything and waits for this answer.
     private var held: Bool?
@@ -132,13 +133,16 @@ public final class RestoreJob {
     /// The tree may run.
     public func goOn() {
         hasWord = true
-        guard let held else { return }
+        guard stage == .restoring, let held else { return }
         self.held = nil
         answer(held)
     }
 
     /// The restore is not wanted any more; `failed` follows.
-    public func callOff() { fail(.declined) }
+    public func callOff() {
+        isCalledOff = true
+        fail(.declined)
+    }
 
     /// Looks at an event of the loop.
     public func take(_ event: WorldEvent) -> RestoreNews? {
@@ -178,7 +182,7 @@ public final class RestoreJob {
     private func vanished() -> RestoreNews? {
         let fault = fault ?? CriuFault(.restore, .sandbox(LaunchFault(.system, "the sandbox came to an end")))
         stage = .over
-        guard isLazy, !hasRun, fault.kind != .declined else { return .failed(fault) }
+        guard isLazy, !hasRun, !isCalledOff else { return .failed(fault) }
         (isLazy, eagerBecause) = (false, fault.because)
         (self.fault, criu, result, held, tried) = (nil, nil, nil, nil, world.now())
         do { sandbox = try world.prepare(request.fittingPlan, forRestoreOf: request.tree.root) } catch {

@@ -34,6 +34,10 @@ struct Life {
     var preparesItself = false
     /// Its processes were restored from images: what it had in memory, it has.
     var isFromImages = false
+    /// It was told as launched.
+    var isUp = false
+    /// It was heard before its restore was complete.
+    var spokeEarly = false
 }
 
 /// The newest figures an agent gave; each stands until a newer one comes.
@@ -69,6 +73,8 @@ struct CheckpointRun {
     var dump: Dumping?
     /// Why there are none.
     var missesImages: String?
+    /// Since when the processes stand for a cut after which they were not to go on.
+    var standsSince: Moment?
     /// The agent's connection and its own number, when it asked by `save`.
     var agentRequest: UInt64?
     /// Operators who wait for the result.
@@ -97,6 +103,8 @@ struct Dumping {
     let point: SafePoint?
     let forced: Bool
     let began: Moment
+    /// CRIU was told that nobody listens any more.
+    var isHungUp = false
     /// The rest of the cut, once it was copied.
     var copied: Result<StagedCheckpoint, StoreFault>?
 }
@@ -137,7 +145,9 @@ struct LaunchRun {
     /// The images of its version did not do: the next part is tried.
     var isWithoutImages = false
     /// Another try of a launch that was counted already.
-    var isAgain = false
+    var isAgain: Bool { tries > 0 }
+    /// How often images of its version were tried and failed.
+    var tries = 0
     /// The memory that was to come later did not: all of it comes first.
     var isEager = false
 }

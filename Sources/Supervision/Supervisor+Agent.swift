@@ -240,7 +240,7 @@ extension Supervisor {
         alive()
         if let step = beat.step {
             life?.beat.step = step
-            if life?.progressed == false, grantsProgress(step) {
+            if life?.progressed == false, imageRestore == nil, grantsProgress(step) {
                 life?.progressed = true
                 inbox.append(.progressed)
             }
@@ -254,6 +254,11 @@ extension Supervisor {
 
     func signOfLife() {
         guard life?.signOfLife == false else { return }
+        // What is restored may still fail, and then it never was: it counts when it is told as launched.
+        guard imageRestore == nil else {
+            life?.spokeEarly = true
+            return
+        }
         life?.signOfLife = true
         life?.restored = nil
         inbox.append(.signOfLife)

@@ -249,7 +249,7 @@ extension Supervisor {
     func checkpointFailed(_ fault: StoreFault) {
         guard let run = checkpointRun else { return }
         // Stopped for a cut that was to be its last, and cannot be kept.
-        if run.kind.stops, let life { world.goOn(in: life.sandbox) }
+        letStandingGoOn()
         if fault.kind.isDiskTrouble {
             diskRefusedCheckpoint(fault)
         } else if case .nothing = fault.kind, run.reason == .schedule {
@@ -303,7 +303,9 @@ extension Supervisor {
     private func tidy() {
         let plan = planRetention(versions, keep: spec.checkpoint.keep, keepAsides: spec.checkpoint.keepAsides)
         // What the ladder holds on to stays while the trouble lasts.
-        let held = Set(recovery.tried + [recovery.phase.origin?.version, rehearsal?.version.version].compactMap(\.self))
+        let coming = [recovery.phase.coming, launchRun?.origin, restoreScope?.origin].map { $0?.version }
+        let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version]
+        let held = Set(recovery.tried + (coming + used).compactMap(\.self))
         let removed = plan.removed.filter { !held.contains($0) }
         guard !removed.isEmpty else { return }
         let store = store

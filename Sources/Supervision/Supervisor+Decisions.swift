@@ -72,10 +72,15 @@ extension Supervisor {
             sandbox: adopted.id, incarnation: adopted.incarnation, origin: origin, startedAt: world.wallTime(), pid: adopted.pid)
         life.cutStep = cutStep(of: origin)
         life.isFromImages = livingIsFromImages
+        life.isUp = true
         self.life = life
         // Its former supervisor may have died in the middle of a cut. Its init lets it go on then; this holds even if that init was late.
-        world.thaw(adopted.id)
-        world.goOn(in: adopted.id)
+        // What is on its way to disk stays as it is there.
+        if !isOnDisk {
+            world.thaw(adopted.id)
+            if wasLeftStanding { world.goOn(in: adopted.id) }
+        }
+        if let version = uncheckedPages { comparePages(of: version, in: adopted.id) }
         say("took over the running agent (incarnation \(adopted.incarnation))")
         // Silence is watched again at once in an agent that used to beat, from the first beat on in any other.
         if beatingIncarnation == adopted.incarnation { self.life?.lastBeat = (world.now(), world.wallTime()) }

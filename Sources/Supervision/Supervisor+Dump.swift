@@ -13,6 +13,9 @@ internal import Recovery
 /// The process part of a checkpoint: CRIU stops the agent and writes its images, the rest is copied while it stands still, it goes on.
 /// Where there can be no images the cut is taken without them. Documentation: docs/criu.md
 extension Supervisor {
+    /// For a CRIU that nobody listens to any more.
+    private static var patience: Duration { .seconds(60) }
+
     // MARK: Beginning
 
     /// - Returns: false: this cut is taken without images.
@@ -25,7 +28,10 @@ extension Supervisor {
         guard let pid = life.pid, let driver = criuDriver else { return false }
         let began = world.now()
         let opened: OpenedCut
-        do { opened = try store.openCut(agent, stagingID: stagingID()) } catch {
+        do {
+            _ = try cutRequest(point, forced: forced, notes: [])  // what it handed over is looked at before it stands still for it
+            opened = try store.openCut(agent, stagingID: stagingID())
+        } catch {
             checkpointFailed(error)
             return true
         }
@@ -35,6 +41,10 @@ extension Supervisor {
             request.room = min(spec.checkpoint.sizeLimit, (try? world.store.freeSpace()) ?? ByteCount(.max))
             let job = try driver.dump(request)
             checkpointRun?.dump = Dumping(job: job, opened: opened, point: point, forced: forced, began: began)
+            if run.kind.stops {
+                checkpointRun?.standsSince = began
+                writeMemory()  // who takes the agent over must know that it may have been left standing
+            }
             checkpointRun?.stage = .dumping
             deadlines[.heartbeat] = nil
             deadlines[.dumped] = job.deadline
@@ -81,8 +91,14 @@ extension Supervisor {
 
     func dumpTimedOut() {
         guard let dump = checkpointRun?.dump else { return }
+        if dump.isHungUp, let life {
+            // It neither ends nor lets the agent go on: a disk that does not answer, for one.
+            tell("CRIU does not end: '\(agent)' is killed, and restored from its last version")
+            return world.kill(life.sandbox)
+        }
         dump.job.timePassed()
-        deadlines[.dumped] = dump.job.deadline
+        deadlines[.dumped] = dump.job.deadline ?? world.now() + Self.patience
+        if dump.job.deadline == nil { checkpointRun?.dump?.isHungUp = true }
     }
 
     private func copyTheRest(_ dump: Dumping) {
@@ -120,18 +136,21 @@ extension Supervisor {
                 startedWith: digest(ofStartOf: agentsSpec))
             checkpointRun?.stage = .committing
             commit(staged)
-        case .failure(let fault)?: checkpointFailed(fault)
-        case nil: checkpointFailed(StoreFault(.refused("CRIU ended too early"), doing: "take a checkpoint of", what: agent.text))
+        case .failure(let fault)?:
+            store.discard(dump.opened)
+            checkpointFailed(fault)
+        case nil:
+            store.discard(dump.opened)
+            checkpointFailed(StoreFault(.refused("CRIU ended too early"), doing: "take a checkpoint of", what: agent.text))
         }
     }
 
     private func dumpFailed(_ dump: Dumping, _ fault: CriuFault) {
         endDump(dump)
-        switch checkpointRun?.dump?.copied {
-        case .success(let staged)?: store.discard(staged)
-        case .failure(let fault)?: return checkpointFailed(fault)
-        case nil: store.discard(dump.opened)
-        }
+        // It may have been left standing all the same.
+        letStandingGoOn()
+        store.discard(dump.opened)
+        if case .failure(let fault)? = checkpointRun?.dump?.copied { return checkpointFailed(fault) }
         checkpointRun?.dump = nil
         guard life?.end == nil else {
             return abortCheckpoint("the agent ended meanwhile", next: "'runner status \(agent)' tells what comes next and when")
@@ -139,6 +158,16 @@ extension Supervisor {
         for line in fault.log.suffix(5) { note("criu", line) }
         let obstacle = fault.kind == .declined ? openEffect : nil
         withoutImages(dump.point, forced: dump.forced, obstacle ?? Obstacle(fault))
+    }
+
+    /// What stands for a cut that was to be its last, and cannot be kept, goes on as if nothing had been.
+    func letStandingGoOn() {
+        guard let since = checkpointRun?.standsSince else { return }
+        checkpointRun?.standsSince = nil
+        memoryIsBehind = true
+        guard let life, life.end == nil else { return }
+        world.goOn(in: life.sandbox)
+        forgiveSilence(since: since)
     }
 
     private func endDump(_ dump: Dumping) {

@@ -14,8 +14,6 @@ struct ImageRestore {
     let version: CheckpointSummary
     let images: MadeImages
     let scratch: Scratch
-    /// Counts from 1.
-    var attempt = 1
     /// The tree runs, and waits for its memory.
     var pid: Int32?
     /// The operator or the ladder changed its mind.
@@ -69,7 +67,7 @@ extension Supervisor {
             clearWarning("images")
             note("start", "the processes of version \(version.version) are not restored: \(obstacle ?? "")")
         }
-        guard obstacle != nil else { return restore(run, images, of: version, attempt: 1) }
+        guard obstacle != nil else { return restore(run, images, of: version) }
         var plain = run
         plain.isWithoutImages = true
         launchRun = plain
@@ -86,7 +84,7 @@ extension Supervisor {
         return nil
     }
 
-    private func restore(_ run: LaunchRun, _ images: MadeImages, of version: CheckpointSummary, attempt: Int) {
+    private func restore(_ run: LaunchRun, _ images: MadeImages, of version: CheckpointSummary) {
         livingIsFromImages = true
         guard let driver = criuDriver, let plan = planLaunch(run) else { return }
         let scratch: Scratch
@@ -100,11 +98,11 @@ extension Supervisor {
         var request = RestoreRequest(plan: plan, images: directory, scratch: scratch.path, tree: tree)
         request.waitsForWord = true
         request.isLazy = spec.restore.memory == .lazy && !run.isEager
-        // A large image takes its time.
-        request.timeLimit = .seconds(30) + .seconds(Int64(clamping: version.size.bytes >> 28))
+        // A slow disk reads 64 MiB a second, and CRIU and the comparison read the same bytes.
+        request.timeLimit = .seconds(30) + .seconds(Int64(clamping: version.size.bytes >> 26))
         do throws(CriuFault) {
             let job = try driver.restore(request)
-            imageRestore = ImageRestore(job: job, run: run, version: version, images: images, scratch: scratch, attempt: attempt)
+            imageRestore = ImageRestore(job: job, run: run, version: version, images: images, scratch: scratch)
             deadlines[.restored] = job.deadline
             // The agent runs, and may knock, a little before CRIU has said its last word.
             beginLife(in: job.sandbox, plan)
@@ -119,23 +117,44 @@ extension Supervisor {
     /// Beside CRIU, which reads the same bytes at the same time. Nothing of the agent runs before they are known to be what was stored, but
     /// where its memory follows: then it is ended if they are not.
     private func comparePages(of version: VersionNumber, for job: RestoreJob) {
+        if job.request.isLazy {
+            uncheckedPages = version
+            memoryIsBehind = true
+        }
+        compare(version) { [self] fault in
+            guard let fault else { return job.goOn() }
+            if imageRestore?.job === job {
+                imageRestore?.damage = fault
+                job.callOff()
+            } else {
+                end(job.sandbox, version, fault)
+            }
+        }
+    }
+
+    /// As it was begun by a supervisor that did not see the end of it.
+    func comparePages(of version: VersionNumber, in sandbox: SandboxID) {
+        compare(version) { [self] fault in if let fault { end(sandbox, version, fault) } }
+    }
+
+    private func compare(_ version: VersionNumber, then proceed: @escaping (StoreFault?) -> Void) {
         let store = store
         let agent = agent
         aside {
             Result { () throws(StoreFault) in try store.verifyPages(agent, version) }
         } then: { [self] result in
-            switch result {
-            case .success: job.goOn()
-            case .failure(let fault):
-                if imageRestore?.job === job {
-                    imageRestore?.damage = fault
-                    job.callOff()
-                } else if let life, life.sandbox == job.sandbox {
-                    damaged(version, fault)
-                    world.kill(life.sandbox)
-                }
+            if uncheckedPages == version {
+                uncheckedPages = nil
+                memoryIsBehind = true
             }
+            if case .failure(let fault) = result { proceed(fault) } else { proceed(nil) }
         }
+    }
+
+    private func end(_ sandbox: SandboxID, _ version: VersionNumber, _ fault: StoreFault) {
+        guard let life, life.sandbox == sandbox else { return }
+        damaged(version, fault)
+        world.kill(sandbox)
     }
 
     private func damaged(_ version: VersionNumber, _ fault: StoreFault) {
@@ -187,6 +206,9 @@ extension Supervisor {
     }
 
     func callOffRestore() {
+        if life?.pid != nil, let version = imageRestore?.version.version {
+            lastVersionMissed = "its memory was still coming back; it goes on from version \(version) again"
+        }
         imageRestore?.isCalledOff = true
         imageRestore?.job.callOff()
     }
@@ -196,21 +218,18 @@ extension Supervisor {
         life = nil
         guard !restore.isCalledOff else { return inbox.append(.ended(.unknown, done: false)) }
         if let damage = restore.damage { return restoreFailed(restore, damage) }
-        note("criu", "version \(restore.version.version), try \(restore.attempt): \(fault.sentence)")
+        note("criu", "version \(restore.version.version), try \(restore.run.tries + 1): \(fault.sentence)")
         for line in fault.log.suffix(5) { note("criu", line) }
-        if case .memoryLost = fault.kind, !restore.run.isEager {
-            // It ran: what it changed is put back with all else.
-            var again = restore.run
-            (again.isAgain, again.isEager) = (true, true)
-            launchRun = again
-            return self.restore(again, restore.version.version)
+        guard fault.mayPass || restore.job.hasRun, restore.run.tries + 1 < Self.attempts else {
+            return withoutImages(of: restore.version, restore.run, fault)
         }
-        if fault.mayPass, restore.attempt < Self.attempts {
-            var again = restore.run
-            again.isAgain = true
-            return self.restore(again, restore.images, of: restore.version, attempt: restore.attempt + 1)
-        }
-        withoutImages(of: restore.version, restore.run, fault)
+        var again = restore.run
+        again.tries += 1
+        guard restore.job.hasRun else { return self.restore(again, restore.images, of: restore.version) }
+        // It ran: what it changed is put back with all else, and all memory comes first.
+        again.isEager = true
+        launchRun = again
+        self.restore(again, restore.version.version)
     }
 
     /// As when the damage is found before: an older version is next.
@@ -233,13 +252,15 @@ extension Supervisor {
         warn("images", why)
         guard !version.parts.cooperative else {
             var plain = run
-            (plain.isWithoutImages, plain.isAgain) = (true, true)
+            plain.isWithoutImages = true
+            plain.tries += 1
             launchRun = plain
             return restore(plain, version.version)
         }
         giveUp()
         failOwedRestore(of: version.version, why)
-        mark(version.version, .suspect, because: why)
+        // That a host is slow says nothing of the version: it is passed over now, and may do another time.
+        if fault.speaksOfImages { mark(version.version, .suspect, because: why) }
         inbox.append(.launchFailed(.couldNotStart(why), version: version.version))
     }
 }

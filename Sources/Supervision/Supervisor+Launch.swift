@@ -295,12 +295,15 @@ extension Supervisor {
     }
 
     func started(_ pid: Int32) {
+        guard life?.isUp == false else { return }  // told twice
+        life?.isUp = true
         life?.pid = pid
         hasStartedAgent = true
         answerAtEnd()  // it was wanted up again meanwhile
         sayReady()
         statusChanged = true
         inbox.append(.launched)
+        if life?.spokeEarly == true { signOfLife() }
         if case .version(let version) = life?.origin { runHook("after-restore", version: version, reason: reason) {} }
         answerOwedLaunch(by: life?.origin ?? .clean)
     }

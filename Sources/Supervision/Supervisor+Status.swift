@@ -148,6 +148,8 @@ extension Supervisor {
         var restoreScope: RestoreScope?
         var restoresState: Bool?
         var isFromImages: Bool?
+        var isLeftStanding: Bool?
+        var uncheckedPages: VersionNumber?
     }
 
     func readMemory() {
@@ -164,6 +166,8 @@ extension Supervisor {
         restoreScope = counters.restoreScope
         restoresState = counters.restoresState ?? true
         livingIsFromImages = counters.isFromImages ?? false
+        wasLeftStanding = counters.isLeftStanding ?? false
+        uncheckedPages = counters.uncheckedPages
         if let id = counters.incident { readIncident(id) }
     }
 
@@ -174,7 +178,8 @@ extension Supervisor {
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
             incident: incident?.value.id, beatingIncarnation: beatingIncarnation, speaker: speaker, restoreScope: scope,
-            restoresState: restoresState, isFromImages: livingIsFromImages)
+            restoresState: restoresState, isFromImages: livingIsFromImages, isLeftStanding: checkpointRun?.standsSince == nil ? nil : true,
+            uncheckedPages: uncheckedPages)
         guard let bytes = try? JSONText.encode(counters) else { return }
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch {
             owesMemory = true

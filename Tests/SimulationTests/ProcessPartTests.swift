@@ -132,7 +132,8 @@ import Testing
         }
         #expect(scene.supervisor.life?.isFromImages == true)
         #expect(scene.file == "first")
-        #expect(try scene.versions().first { $0.version == newer.version }?.standing == .suspect)
+        // That nothing answered says nothing of the images.
+        #expect(try scene.versions().first { $0.version == newer.version }?.standing == (trouble == .refusesRestore ? .suspect : .stored))
     }
 
     @Test func aFaultThatPassesCostsNothing() throws {
@@ -148,6 +149,39 @@ import Testing
     }
 
     /// What the agent handed over at the same cut is the next best.
+    /// An agent that speaks before all its memory is there, and whose restore fails after that, is restored all the same.
+    @Test(arguments: SimulatedPageTrouble.allCases, UInt64(1)...10)
+    func whatSpokeTooEarlyIsNotTakenForUp(trouble: SimulatedPageTrouble, seed: UInt64) throws {
+        let scene = try plain(seed: seed) { $0.restore.memory = .lazy }
+        let program = try scene.program()
+        program.step = 7
+        let version = try scene.checkpoint()
+        program.leave()
+        scene.machine.plan(pages: trouble)
+        scene.machine.killAgent()
+        try scene.run(until: "it runs, or is about to") { scene.supervisor.life?.pid != nil && scene.supervisor.incarnations > 1 }
+        if scene.supervisor.imageRestore != nil, let early = try? scene.program(resumes: 1) { early.say(.beat(Beat(step: 8))) }
+        try scene.run(until: "it is up") { scene.supervisor.life?.isUp == true && scene.supervisor.imageRestore == nil }
+        #expect(scene.supervisor.life?.origin == .version(version.version))
+        try scene.run(for: .seconds(30))
+        #expect(scene.machine.livingPID != nil)
+        #expect(scene.supervisor.life?.isUp == true)
+    }
+
+    /// The hook of a restore runs once for each.
+    @Test(arguments: UInt64(1)...10) func aRestoreIsToldOnce(seed: UInt64) throws {
+        let scene = try plain(seed: seed)
+        scene.machine.hooks = ["after-restore"]
+        scene.machine.repeatsNews = 300_000
+        for life in 2...4 {
+            try scene.checkpoint()
+            scene.machine.killAgent()
+            try scene.runUntilUp(UInt64(life))
+            try scene.run(for: .seconds(90))
+        }
+        #expect(scene.machine.hookRuns.count { $0.name == "after-restore" } == 3)
+    }
+
     /// Found before anything of the agent runs, wherever it is.
     @Test(arguments: ["pages-1.img", "stats-dump"]) func aChangedByteIsFoundBeforeItRuns(name: String) throws {
         let scene = try plain()

@@ -192,48 +192,6 @@ def restore(stage):
     return {"restore": {"value": added, "floor": median(floors), "whole": median(restored), "clean": median(clean)}}
 
 
-# Nanoseconds in which what is killed may still write a line.
-LAST_WORDS = 5_000_000
-LARGE = """
-import os, sys, time
-held = os.urandom(1 << 20) * 600
-stamps = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-while True:
-    os.write(stamps, b"%d\\n" % time.time_ns())
-    time.sleep(.001)
-"""
-
-
-def returns(stage, pages, rounds):
-    """Milliseconds from the kill of a plain agent of 600 MB to its next instruction, out of its image."""
-    name = stage.new_name(pages)
-    stamps = f"{name}.stamps"
-    samples = []
-    with stage.agent(name, "python3", "-c", LARGE, stage.path(stamps), settings=(*UNTIRING, f"restore.pages={pages}")):
-        wait_until(lambda: stage.words(stamps), "the first stamp")
-        stage.ask("checkpoint", name, "--mode", "process")
-        incarnation = 0
-        for _ in range(rounds):
-            status = stage.living(name, after=incarnation)  # all memory is there
-            incarnation = status["incarnation"]
-            time.sleep(SETTLE)
-            killed = time.time_ns()
-            os.kill(status["pid"], 9)
-            before = len(stage.words(stamps))
-            wait_until(lambda: len(stage.words(stamps)) > before, "the agent's next instruction")
-            samples.append(milliseconds(next(int(word) for (word,) in stage.words(stamps) if int(word) > killed + LAST_WORDS) - killed))
-    return samples
-
-
-@gives("lazy")
-def lazy(stage):
-    """giving 600 MB of processes back: their memory first, and after them"""
-    if os.geteuid() != 0:
-        raise LookupError("images of processes take root")
-    rounds = max(3, stage.rounds // 4)
-    return {"lazy": pair(returns(stage, "lazy", rounds), returns(stage, "eager", rounds))}
-
-
 def hand_over(path):
     if not path.exists():
         path.write_bytes(os.urandom(MEGABYTE))
