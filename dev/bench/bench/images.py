@@ -265,6 +265,7 @@ def lazy(stage):
 def decode(stage):
     """decoding a tree of 1,000 processes"""
     folder = stage.folder / "thousand"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     stamps = Stamps(stage, "thousand.stamps")
     sandbox = BareSandbox(stage.path("hog"), str(stamps.path), "1", "1000")
