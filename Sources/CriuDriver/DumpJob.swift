@@ -148,7 +148,13 @@ public final class DumpJob {
     private func saveSharedMemory() -> Bool {
         guard let memory = world.sharedMemory(of: request.sandbox) else { return true }
         do throws(FileFault) {
-            try SharedMemory.save(memory, beside: try world.disk(at: request.images))
+            let (shared, images) = (try SharedMemory(memory), try world.disk(at: request.images))
+            let needed = try images.sizeOfRoot().bytes.addingReportingOverflow(shared.size.bytes)
+            guard !needed.overflow, needed.partialValue <= request.room.bytes else {
+                calledOff = .noRoom(needed: ByteCount(needed.overflow ? .max : needed.partialValue), free: request.room)
+                return false
+            }
+            try shared.save(beside: images)
             return true
         } catch {
             calledOff = .sharedMemory(error)
