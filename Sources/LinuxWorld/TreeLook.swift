@@ -47,11 +47,11 @@ struct TreeLook {
             status.split(separator: "\n").first { $0.hasPrefix(name + ":") }?.split(separator: "\t").last
         }
         let (inside, name) = (field("NSpid").flatMap { Int32($0) } ?? pid, field("Name").map(String.init) ?? "")
+        func size(_ name: String) -> UInt64 { (field(name)?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10 }
         switch purpose {
         case .connections: return ProcessSight(pid: inside, hostPid: pid, name: name, state: facts.state, descriptors: descriptors(pid))
         case .shape:
             func number(_ name: String) -> Int32 { field(name).flatMap { Int32($0) } ?? 0 }
-            func size(_ name: String) -> UInt64 { (field(name)?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10 }
             let parent = facts.parent == root ? 1 : Self.numberInside(facts.parent)
             let shape = ProcessSight.Shape(
                 parent: parent, group: number("NSpgid"), session: number("NSsid"), threads: Self.threads(of: pid),
@@ -66,7 +66,8 @@ struct TreeLook {
         return ProcessSight(
             pid: inside, hostPid: pid, name: name,
             state: facts.state, tracer: field("TracerPid").flatMap { Int32($0) } ?? 0,
-            memoryBytes: (field("VmRSS")?.split(separator: " ").first.flatMap { UInt64($0) } ?? 0) << 10, namespaces: Set(namespaces.keys),
+            // What an image holds: not what is the same in a file.
+            memoryBytes: size("RssAnon") + size("RssShmem") + size("VmSwap"), namespaces: Set(namespaces.keys),
             descriptors: descriptors(pid, mapped: mapped), mappings: Self.undumpable(mapped))
     }
 
