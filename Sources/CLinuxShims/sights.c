@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/openat2.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
@@ -13,11 +14,18 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { STACK = 64 << 10 };
+
+int32_t shim_open_in_root(int32_t root, const char *path) {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    long result = syscall(SYS_openat2, root, path, &how, sizeof how);
+    return result < 0 ? -errno : (int32_t)result;
+}
 
 static struct shim_unix_socket unix_socket(struct nlmsghdr *head) {
     struct unix_diag_msg *message = NLMSG_DATA(head);

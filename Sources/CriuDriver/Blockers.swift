@@ -5,7 +5,7 @@ public import OutsideWorld
 public struct Blocker: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
         case ioUring, specialDescriptor, device, vsock, socketFamily, oldForSockets, outsideDatagrams, terminal
-        case sharedLock, namespace, traced, systemVSharedMemory, secretMemory, dead, awaitsMemory
+        case sharedLock, fileOutside, namespace, traced, systemVSharedMemory, secretMemory, dead, awaitsMemory
 
         /// Gone by itself after a while: another try may go well.
         public var passes: Bool { self == .awaitsMemory }
@@ -33,7 +33,9 @@ public struct Blocker: Hashable, Sendable {
 }
 
 /// All that can be seen from outside before a dump is tried. What is found is sure; what is not found may still be refused.
-public func findBlockers(in tree: TreeSight, version: CriuVersion, kernel: KernelVersion) -> [Blocker] {
+public func findBlockers(
+    in tree: TreeSight, version: CriuVersion, kernel: KernelVersion, kept: KeptFiles = KeptFiles()
+) -> [Blocker] {
     if tree.awaitsMemory, let root = tree.processes.first(where: { $0.pid >= 1000 }) ?? tree.processes.first {
         // The image would hold only what has come so far, and CRIU would call it whole.
         return [Blocker(.awaitsMemory, root, "is still getting its memory back from a lazy restore. Try again in a moment")]
@@ -48,7 +50,7 @@ public func findBlockers(in tree: TreeSight, version: CriuVersion, kernel: Kerne
                     descriptor, process,
                     TreeFacts(
                         unixInside: inside, unixPeers: tree.unixPeers, hasTerminalMasters: hasMasters,
-                        terminal: tree.terminal,
+                        terminal: tree.terminal, kept: kept,
                         dumpsInternetSockets: version.dumpsInternetSockets(on: kernel)))
             }
     }
@@ -60,6 +62,7 @@ private struct TreeFacts {
     var unixPeers: [UInt64: UInt64]
     var hasTerminalMasters: Bool
     var terminal: TerminalSight?
+    var kept: KeptFiles
     var dumpsInternetSockets: Bool
 }
 
@@ -103,6 +106,7 @@ private func ofLocks(_ process: ProcessSight, in tree: TreeSight) -> [Blocker] {
 private func ofDescriptor(_ descriptor: DescriptorSight, _ process: ProcessSight, _ tree: TreeFacts) -> Blocker? {
     func blocker(_ kind: Blocker.Kind, _ what: String) -> Blocker { Blocker(kind, process, descriptor: descriptor.number, what) }
     switch descriptor.kind {
+    case .file where descriptor.writesInPlace: return ofWrittenFile(descriptor.target, tree.kept, blocker)
     case .file, .directory, .pipe, .other: return nil
     case .anonymous("io_uring"):
         let cure = process.name.hasPrefix("node") ? "Start Node with UV_USE_IO_URING=0" : "Turn io_uring off in the program"
@@ -123,6 +127,21 @@ private func ofDescriptor(_ descriptor: DescriptorSight, _ process: ProcessSight
         return blocker(.device, "is the device '\(descriptor.target)'; CRIU cannot dump it. Close it before a checkpoint")
     case .socket(let socket): return ofSocket(socket, tree, blocker)
     }
+}
+
+/// What is written to it after the cut would stay while everything else goes back: CRIU finds a size it does not expect, or nobody finds
+/// anything. CRIU takes files that are only appended to as they are.
+private func ofWrittenFile(_ path: String, _ kept: KeptFiles, _ blocker: (Blocker.Kind, String) -> Blocker) -> Blocker? {
+    let cure: String
+    switch kept.place(of: path) {
+    case .kept: return nil
+    case .excluded: cure = "take it out of 'checkpoint.exclude'"
+    case .outside: cure = "put it into the workspace"
+    }
+    return blocker(
+        .fileOutside,
+        "is '\(path)', which is open for writing and in no version, so it would not be rolled back with the rest. Open it to append only "
+            + "(O_WRONLY with O_APPEND, '>>' in a shell), or \(cure)")
 }
 
 /// Kinds of anonymous files that CRIU knows.

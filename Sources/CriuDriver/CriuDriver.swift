@@ -37,8 +37,10 @@ public struct CriuDriver {
     }
 
     /// What would keep the sandbox's tree from being dumped now; empty: nothing that can be seen from outside.
-    public func blockers(in sandbox: SandboxID) -> [Blocker] {
-        world.look(into: sandbox, for: .blockers).map { findBlockers(in: $0, version: program.version, kernel: kernel) } ?? []
+    public func blockers(in sandbox: SandboxID, keeping kept: KeptFiles) -> [Blocker] {
+        world.look(into: sandbox, for: .blockers).map {
+            findBlockers(in: $0, version: program.version, kernel: kernel, kept: kept.named(in: sandbox, of: world))
+        } ?? []
     }
 
     /// Begins a dump.
@@ -66,10 +68,12 @@ public struct DumpRequest: Hashable, Sendable {
     public var timeLimit: Duration
     /// The most the images may take.
     public var room: ByteCount
+    /// Files that are kept with the images. One that is written elsewhere keeps the tree from being dumped.
+    public var kept: KeptFiles
     public init(
         sandbox: SandboxID, agent: Int32, images: String, leavesRunning: Bool, tcp: TCPHandling = .close,
         timeLimit: Duration = .seconds(30),
-        room: ByteCount = ByteCount(.max)
+        room: ByteCount = ByteCount(.max), kept: KeptFiles = KeptFiles()
     ) {
         self.sandbox = sandbox
         self.agent = agent
@@ -78,5 +82,6 @@ public struct DumpRequest: Hashable, Sendable {
         self.tcp = tcp
         self.timeLimit = timeLimit
         self.room = room
+        self.kept = kept
     }
 }

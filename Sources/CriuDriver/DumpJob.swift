@@ -35,6 +35,7 @@ public final class DumpJob {
     private let world: any World
     private let program: CriuProgram
     private let kernel: KernelVersion
+    private let kept: KeptFiles
     private let criu: CriuID
     private let began: Moment
     /// What CRIU is waited for since, and how long.
@@ -52,7 +53,8 @@ public final class DumpJob {
         guard let sight = world.look(into: request.sandbox, for: .blockers),
             let root = sight.processes.first(where: { $0.hostPid == request.agent })
         else { throw CriuFault(.dump, .refused(.noSuchProcess)) }
-        let blockers = findBlockers(in: sight, version: program.version, kernel: kernel)
+        kept = request.kept.named(in: request.sandbox, of: world)
+        let blockers = findBlockers(in: sight, version: program.version, kernel: kernel, kept: kept)
         guard blockers.isEmpty else { throw CriuFault(.dump, .blocked(blockers)) }
         guard root.state != "Z" else { throw CriuFault(.dump, .refused(.deadRoot)) }
         let memory = ByteCount(sight.processes.reduce(0) { $0 + $1.memoryBytes })
@@ -134,7 +136,7 @@ public final class DumpJob {
     /// The tree stands still now, so what it holds is what will be dumped. Every millisecond here is one of the agent's pause.
     private func nameConnections() {
         guard let sight = world.look(into: request.sandbox, for: .connections) else { return answer(false) }
-        let blockers = findBlockers(in: sight, version: program.version, kernel: kernel)
+        let blockers = findBlockers(in: sight, version: program.version, kernel: kernel, kept: kept)
         guard blockers.isEmpty else {
             calledOff = .blocked(blockers)
             return answer(false)
@@ -146,7 +148,13 @@ public final class DumpJob {
     private func saveSharedMemory() -> Bool {
         guard let memory = world.sharedMemory(of: request.sandbox) else { return true }
         do throws(FileFault) {
-            try SharedMemory.save(memory, beside: try world.disk(at: request.images))
+            let (shared, images) = (try SharedMemory(memory), try world.disk(at: request.images))
+            let needed = try images.sizeOfRoot().bytes.addingReportingOverflow(shared.size.bytes)
+            guard !needed.overflow, needed.partialValue <= request.room.bytes else {
+                calledOff = .noRoom(needed: ByteCount(needed.overflow ? .max : needed.partialValue), free: request.room)
+                return false
+            }
+            try shared.save(beside: images)
             return true
         } catch {
             calledOff = .sharedMemory(error)

@@ -44,6 +44,13 @@ final class LinuxFile: DiskFile {
         }
     }
 
+    func skip(_ count: UInt64) throws(FileFault) {
+        guard let count = Int(exactly: count) else { throw fault(EFBIG, "write") }
+        let end = lseek(descriptor, count, SEEK_CUR)
+        // Nothing is written behind the last hole.
+        if end < 0 || ftruncate(descriptor, end) != 0 { throw fault(errno, "write") }
+    }
+
     func sync() throws(FileFault) {
         let result = uninterrupted { fsync(descriptor) }
         if result < 0 { throw fault(-result, "sync") }

@@ -6,6 +6,15 @@ internal import OutsideWorld
 extension Sandbox {
     func raiseProcessNumbers(above pid: Int32) -> Bool { shim_raise_pids(initHandle.number, pid) == 0 }
 
+    /// The kernel names it as it names the descriptors of the sandbox's processes.
+    func place(of path: String) -> String? {
+        guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
+        let root = HeldDescriptor(open("/proc/\(pid)/root", O_PATH | O_DIRECTORY | O_CLOEXEC))
+        guard root.number >= 0 else { return nil }
+        let there = HeldDescriptor(FileNames.withBytes(of: path) { shim_open_in_root(root.number, $0) })
+        return there.number >= 0 ? linkTarget(of: "/proc/self/fd/\(there.number)") : nil
+    }
+
     /// nil where the sandbox has the host's.
     func sharedMemory() -> LinuxDisk? {
         let name = "/dev/shm"

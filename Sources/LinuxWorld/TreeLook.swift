@@ -99,12 +99,31 @@ struct TreeLook {
         return numbers.compactMap { number in
             let path = "/proc/\(pid)/fd/\(number)"
             var status = stat()
-            guard let target = linkTarget(of: path), purpose != .connections || target.hasPrefix("socket:") || target.hasPrefix("pipe:"),
-                stat(path, &status) == 0
-            else { return nil }
+            guard let target = linkTarget(of: path), isLookedAt(target), stat(path, &status) == 0 else { return nil }
+            let isFile = status.st_mode & S_IFMT == S_IFREG
+            // What has no name any more is in the image itself.
+            let facts = isFile && status.st_nlink > 0 && purpose != .shape ? self.facts(pid, number) : ""
+            if purpose == .connections, target.hasPrefix("/"), !isFile { return nil }
             return DescriptorSight(
                 number: number, target: target, kind: kind(target, status, pid, handle, number),
-                isLockedAndMapped: mapped.contains(target) && facts(pid, number).contains("POSIX"))
+                isLockedAndMapped: mapped.contains(target) && facts.contains("POSIX"), writesInPlace: Self.writesInPlace(facts))
+        }
+    }
+
+    /// While the tree stands still every microsecond counts.
+    private func isLookedAt(_ target: String) -> Bool {
+        purpose != .connections || target.hasPrefix("socket:") || target.hasPrefix("pipe:") || target.hasPrefix("/")
+    }
+
+    /// - Parameter facts: of the descriptor, see proc_pid_fdinfo(5).
+    static func writesInPlace(_ facts: String) -> Bool {
+        guard let line = facts.split(separator: "\n").first(where: { $0.hasPrefix("flags:") }),
+            let flags = line.split(whereSeparator: { $0 == "\t" || $0 == " " }).last.flatMap({ Int32($0, radix: 8) })
+        else { return false }
+        return switch flags & O_ACCMODE {
+        case O_RDONLY: false
+        case O_WRONLY: flags & O_APPEND == 0
+        default: true
         }
     }
 

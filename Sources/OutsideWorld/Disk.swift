@@ -139,6 +139,8 @@ public protocol DiskFile: AnyObject {
     func read(_ count: Int, at offset: UInt64) throws(FileFault) -> [UInt8]
     /// Writes all of `bytes` where the last read or write ended, or at the end in append mode; on a fault some may have been written.
     func write(_ bytes: [UInt8]) throws(FileFault)
+    /// As `write` of so many zeros at the end of the file; where the file system can, they take no space.
+    func skip(_ count: UInt64) throws(FileFault)
     /// On return the content is on stable storage. See fsync(2).
     func sync() throws(FileFault)
     /// Sets the content on its way and does not wait: `sync` of many files, one after the other, then waits for all of them together.
@@ -147,6 +149,14 @@ public protocol DiskFile: AnyObject {
 }
 
 extension DiskFile {
+    public func skip(_ count: UInt64) throws(FileFault) {
+        var left = count
+        while left > 0 {
+            let piece = min(left, 1 << 16)
+            try write([UInt8](repeating: 0, count: Int(piece)))
+            left -= piece
+        }
+    }
     /// Nothing: `sync` does it all.
     public func beginSync() {}
 }

@@ -95,7 +95,7 @@ public enum LookPurpose: Hashable, Sendable {
     case blockers
     /// All that can be compared with an image: of a tree that stands still, for what runs changes meanwhile.
     case shape
-    /// Only process numbers, pipes and sockets: the tree stands still meanwhile. All else is left out.
+    /// Only process numbers, pipes, sockets and files: the tree stands still meanwhile. All else is left out.
     case connections
 }
 
@@ -126,6 +126,9 @@ public protocol ProcessImages: AnyObject {
 
     /// The sandbox's processes and what they hold, seen from outside; nil when it is gone.
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
+    /// The path by which the sandbox's descriptors are told to be open (`DescriptorSight.target`) where `path` leads inside it: without links.
+    /// nil: nothing is there, or it cannot be told.
+    func place(of path: String, in id: SandboxID) -> String?
     /// The sandbox's own /dev/shm; nil: it has none, or is gone.
     func sharedMemory(of id: SandboxID) -> (any Disk)?
     /// What processes could still take of the host's memory; nil: it does not tell.

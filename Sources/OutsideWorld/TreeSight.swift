@@ -124,11 +124,14 @@ public struct DescriptorSight: Hashable, Sendable {
     public var kind: Kind
     /// Of a file: the process has a record lock on it (fcntl(2), F_SETLK) and maps it as well.
     public var isLockedAndMapped: Bool
-    public init(number: Int32, target: String, kind: Kind, isLockedAndMapped: Bool = false) {
+    /// Of a file that has a name: it was opened for writing, and not to append only (O_WRONLY with O_APPEND).
+    public var writesInPlace: Bool
+    public init(number: Int32, target: String, kind: Kind, isLockedAndMapped: Bool = false, writesInPlace: Bool = false) {
         self.number = number
         self.target = target
         self.kind = kind
         self.isLockedAndMapped = isLockedAndMapped
+        self.writesInPlace = writesInPlace
     }
 }
 

@@ -85,7 +85,8 @@ extension SimulatedWorld {
         return TreeSight(processes: [process])
     }
 
-    public func sharedMemory(of id: SandboxID) -> (any Disk)? { nil }
+    public func place(of path: String, in id: SandboxID) -> String? { path }
+    public func sharedMemory(of id: SandboxID) -> (any Disk)? { machine.sharedMemory }
     public func freeMemory() -> ByteCount? { machine.freeMemory }
 }
 

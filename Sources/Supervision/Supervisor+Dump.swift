@@ -39,6 +39,7 @@ extension Supervisor {
             var request = DumpRequest(sandbox: life.sandbox, agent: pid, images: opened.images, leavesRunning: !run.kind.stops)
             request.tcp = spec.checkpoint.tcp == .keep ? .keep : .close
             request.room = min(spec.checkpoint.sizeLimit, (try? world.store.freeSpace()) ?? ByteCount(.max))
+            request.kept = keptFiles
             let job = try driver.dump(request)
             checkpointRun?.dump = Dumping(job: job, opened: opened, point: point, forced: forced, began: began)
             if run.kind.stops {

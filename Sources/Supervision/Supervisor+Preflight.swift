@@ -18,7 +18,7 @@ extension Supervisor {
             .preflight(
                 Preflight(
                     mode: spec.checkpoint.mode, criu: driver.map { "\($0.program.version)" }, missing: missing,
-                    blockers: driver?.blockers(in: life.sandbox).map(\.sentence) ?? [], handsStateOver: handsStateOver,
+                    blockers: driver?.blockers(in: life.sandbox, keeping: keptFiles).map(\.sentence) ?? [], handsStateOver: handsStateOver,
                     workspace: agentsSpec.workspace)),
             to: id)
     }

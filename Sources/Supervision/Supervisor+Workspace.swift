@@ -1,8 +1,12 @@
 internal import AgentSpecs
+internal import CriuDriver
 internal import OutsideWorld
 
 /// The files an agent works on, as a disk.
 extension Supervisor {
+    /// What a cut holds beside the images.
+    var keptFiles: KeptFiles { KeptFiles(workspace: agentsSpec.workspaceInside, excluded: spec.checkpoint.exclude) }
+
     func openWorkspace(of spec: AgentSpec) -> (any Disk)? {
         guard let path = spec.workspace else { return nil }
         do throws(FileFault) {

@@ -48,6 +48,16 @@ enum Errno {
 // MARK: Files
 
 private let filePromises: [DiskPromise] = [
+    DiskPromise("what is skipped is zeros") { disk in
+        let zeros = { [UInt8](repeating: 0, count: $0) }
+        let file = try disk.open("a", .createNew(mode: 0o600))
+        try file.skip(70_000)
+        try file.write([1])
+        try file.skip(5)
+        try file.write([2])
+        try file.skip(100_000)
+        #expect(try disk.read("a", limit: .mebibytes(1)) == zeros(70_000) + [1] + zeros(5) + [2] + zeros(100_000))
+    },
     DiskPromise("a file is read at any place, and reading goes on where it was") { disk in
         try disk.make("a", "one two")
         let file = try disk.open("a", .read)

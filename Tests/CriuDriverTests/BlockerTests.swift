@@ -109,3 +109,35 @@ func networkSocketsNeedANewCriuOnANewKernel(version: CriuVersion, release: Strin
     let found = findBlockers(in: tree, version: version, kernel: KernelVersion(release: release))
     #expect(found.map(\.kind) == (works ? [] : [.oldForSockets]))
 }
+
+/// What is said of a file that is open for writing; nil: it may be.
+private let writtenFiles: [(path: String, kept: KeptFiles, cure: String?)] = [
+    ("/work/a.db", KeptFiles(workspace: "/work"), nil),
+    ("/work/cache/a", KeptFiles(workspace: "/work", excluded: ["cached"]), nil),
+    ("/a.db", KeptFiles(workspace: "/"), nil),
+    ("/proc/1000/oom_score_adj", KeptFiles(), nil), ("/sys/power/state", KeptFiles(), nil), ("/dev/hugepages/a", KeptFiles(), nil),
+    ("/dev/shm/work/a", KeptFiles(workspace: "/dev/shm/work"), nil),
+    ("/dev/shm/a", KeptFiles(workspace: "/work"), "put it into the workspace"),
+    ("/tmp/a.db", KeptFiles(workspace: "/work"), "put it into the workspace"),
+    ("/workshop/a.db", KeptFiles(workspace: "/work"), "put it into the workspace"),
+    ("/tmp/a.db", KeptFiles(), "put it into the workspace"),
+    ("/work/cache/deep/a", KeptFiles(workspace: "/work", excluded: ["./cache/"]), "take it out of 'checkpoint.exclude'"),
+    ("/work/one", KeptFiles(workspace: "/work", excluded: ["one"]), "take it out of 'checkpoint.exclude'"),
+]
+
+@Test(arguments: 0..<writtenFiles.count) func aFileWrittenOutsideTheCutIsNamed(index: Int) {
+    let (path, kept, cure) = writtenFiles[index]
+    func said(_ writesInPlace: Bool) -> [String] {
+        let file = DescriptorSight(number: 5, target: path, kind: .file, writesInPlace: writesInPlace)
+        return findBlockers(
+            in: TreeSight(processes: [process([file])]), version: CriuVersion(4, 2), kernel: KernelVersion(6, 18), kept: kept
+        )
+        .map(\.sentence)
+    }
+    let sentence = cure.map {
+        "fd 5 of 'agent' (process 1003) is '\(path)', which is open for writing and in no version, so it would not be rolled back with the rest. "
+            + "Open it to append only (O_WRONLY with O_APPEND, '>>' in a shell), or \($0)"
+    }
+    #expect(said(true) == [sentence].compactMap(\.self))
+    #expect(said(false) == [])
+}

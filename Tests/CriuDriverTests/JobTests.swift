@@ -46,9 +46,11 @@ private final class Scene {
         throw CriuFault(.dump, .refused(.noSuchProcess))
     }
 
-    func dump(_ agent: (id: SandboxID, pid: Int32), leavesRunning: Bool = true, keeping: Bool = true) throws(CriuFault) -> Dump {
+    func dump(
+        _ agent: (id: SandboxID, pid: Int32), leavesRunning: Bool = true, keeping: Bool = true, room: ByteCount = ByteCount(.max)
+    ) throws(CriuFault) -> Dump {
         let request = DumpRequest(
-            sandbox: agent.id, agent: agent.pid, images: Self.images, leavesRunning: leavesRunning, timeLimit: .seconds(5))
+            sandbox: agent.id, agent: agent.pid, images: Self.images, leavesRunning: leavesRunning, timeLimit: .seconds(5), room: room)
         let job = try driver.dump(request)
         while true {
             guard let event = world.next(until: job.deadline) else {
@@ -311,4 +313,25 @@ func aRehearsalFindsWhatCannotBeRestored(trouble: (SimulatedCriuTrouble, Rehears
         told
             == "could not dump the process tree: fd 9 of 'agent' (process 1000) is an io_uring; CRIU cannot dump it. Turn io_uring off in the program"
     )
+}
+
+/// /dev/shm is looked at when the images are there: both together have the room that there is.
+@Test(arguments: [(ByteCount.mebibytes(40), false), (.mebibytes(60), true)] as [(ByteCount, Bool)])
+func sharedMemoryTakesRoomAsWell(room: ByteCount, fits: Bool) throws {
+    let scene = Scene(seed: 3)
+    let memory = SimulatedDisk(seed: 9, rootName: "/dev/shm")
+    scene.machine.sharedMemory = memory
+    memory.plant("large", [UInt8](repeating: 0, count: 50 << 20))
+    scene.machine.agentHolds = [DescriptorSight(number: 5, target: "/dev/shm/large", kind: .file, writesInPlace: true)]
+    let agent = try scene.launch()
+    var told: CriuFault?
+    do { _ = try scene.dump(agent, room: room) } catch { told = error }
+    if fits {
+        #expect(told == nil)
+    } else if case .noRoom(let needed, room)? = told?.kind {
+        #expect(needed > .mebibytes(50))
+    } else {
+        Issue.record("\(String(describing: told))")
+    }
+    #expect(scene.works())
 }

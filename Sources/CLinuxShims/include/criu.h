@@ -19,6 +19,10 @@ enum { SHIM_CRIU_SOCKET = 3 };
 /// Which kind of file system a path lies on, as statfs(2) numbers them; 0: it cannot be told.
 int64_t shim_file_system(const char *_Nonnull path);
 
+/// Opens `path` (absolute) as a process whose root directory is `root` would, links followed, without permission to read it (O_PATH).
+/// - Returns: a close-on-exec descriptor or -errno; -ENOSYS before Linux 5.6.
+int32_t shim_open_in_root(int32_t root, const char *_Nonnull path);
+
 /// Lets the next process of the sandbox behind `init` (a pidfd) be numbered `last` + 1. - Returns: 0 or -errno.
 int32_t shim_raise_pids(int32_t init, int32_t last);
 

@@ -79,6 +79,10 @@ struct BlockedProgramsTests {
             "fd 3 of 'python3' (process 1000) is 'ROOT/work/shared', which is locked and mapped here and open in 'sleep' (process 1001) too; "
                 + "CRIU would lose the lock. Close it in one of them (SQLite: or leave WAL mode)"),
         Program(
+            "file that is written outside the workspace", "f = open('ROOT/outside', 'w')",
+            "fd 3 of 'python3' (process 1000) is 'ROOT/outside', which is open for writing and in no version, so it would not be rolled back "
+                + "with the rest. Open it to append only (O_WRONLY with O_APPEND, '>>' in a shell), or put it into the workspace"),
+        Program(
             "process handle of the outside", "os.pidfd_open(1)", isSeenBefore: false,
             "a process holds a pidfd of a process outside the sandbox. Close it before a checkpoint"),
         Program(
@@ -94,11 +98,41 @@ struct BlockedProgramsTests {
             let agent = try stage.launch(stage.fixture.plan(.namespaces, program.arguments.map(placed)))
             try stage.hear(3)
             let sentence = placed(program.sentence)
-            #expect(stage.driver.blockers(in: agent.id).map(\.sentence) == (program.isSeenBefore ? [sentence] : []))
+            #expect(stage.blockers(in: agent.id).map(\.sentence) == (program.isSeenBefore ? [sentence] : []))
             let said = try told { _ = try stage.dump(agent, into: stage.newImages()) }
             #expect(said == "could not dump the process tree: " + sentence)
             // It goes on as if nothing had been asked.
             try stage.hear(3)
+            #expect(stage.errors == "")
+            try stage.crash(agent.id)
+        }
+    }
+
+    /// None of them is changed where a cut would not see it. The workspace is named through a link.
+    @Test func filesThatMayBeOpenAreNotNamed() throws {
+        try onOwnThread {
+            let stage = try CriuStage()
+            let program = """
+                import ctypes, mmap, os, time
+                os.chdir("ROOT/link")
+                held = [
+                    open("a.db", "w+"), open("ROOT/work/log", "w"), open("ROOT/log", "a"), open("/etc/passwd"), open("/dev/null", "w"),
+                    open("/proc/self/oom_score_adj", "r+"), open("/dev/shm/mine", "w+"), open("ROOT/gone", "w+"),
+                    os.open("/tmp", os.O_TMPFILE | os.O_RDWR), os.memfd_create("mine"), os.open("ROOT/link", os.O_PATH),
+                ]
+                os.unlink("ROOT/gone")
+                while True: print(1, flush=True); time.sleep(.01)
+                """
+            let root = stage.fixture.root
+            try stage.fixture.run(["/bin/ln", "-s", root + "/work", root + "/link"])
+            let agent = try stage.launch(stage.fixture.plan(.namespaces, ["python3", "-c", program.replacing("ROOT", with: root)]))
+            try stage.hear(3)
+            #expect(stage.driver.blockers(in: agent.id, keeping: KeptFiles(workspace: root + "/link")).map(\.sentence) == [])
+            #expect(stage.driver.blockers(in: agent.id, keeping: KeptFiles()).map(\.descriptor) == [3, 4])
+            #expect(
+                stage.driver.blockers(in: agent.id, keeping: KeptFiles(workspace: root + "/link", excluded: ["log"])).map(\.descriptor) == [
+                    4
+                ])
             #expect(stage.errors == "")
             try stage.crash(agent.id)
         }
@@ -111,7 +145,7 @@ struct BlockedProgramsTests {
             let node = ["/usr/bin/env", "UV_USE_IO_URING=1", try #require(Node.path), KindOfProgram.directory + "/workers.js"]
             let agent = try stage.launch(stage.fixture.plan(.namespaces, node))
             try stage.hear(3)
-            let blockers = stage.driver.blockers(in: agent.id)
+            let blockers = stage.blockers(in: agent.id)
             // A Node or a kernel without io_uring has nothing to name.
             guard stage.holdsIoUring(agent.id) else {
                 #expect(blockers == [])

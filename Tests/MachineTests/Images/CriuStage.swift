@@ -104,6 +104,11 @@ final class CriuStage {
 
     // MARK: Dump and restore
 
+    /// The directory of the agents, which every test that rolls files back keeps itself.
+    var kept: KeptFiles { KeptFiles(workspace: fixture.root + "/work") }
+
+    func blockers(in sandbox: SandboxID) -> [Blocker] { driver.blockers(in: sandbox, keeping: kept) }
+
     func newImages() -> String {
         images += 1
         let path = fixture.root + "/hidden/images-\(images)"
@@ -124,7 +129,9 @@ final class CriuStage {
         timeLimit: Duration = .seconds(20), whileStanding: (DumpedTree) throws -> Bool = { _ in true }
     ) throws -> Dump {
         let job = try driver.dump(
-            DumpRequest(sandbox: agent.id, agent: agent.pid, images: images, leavesRunning: leavesRunning, tcp: tcp, timeLimit: timeLimit))
+            DumpRequest(
+                sandbox: agent.id, agent: agent.pid, images: images, leavesRunning: leavesRunning, tcp: tcp, timeLimit: timeLimit,
+                kept: kept))
         return try wait("the dump") { event in
             switch job.take(event) {
             case .standsStill(let tree): job.goOn(keeping: try whileStanding(tree))

@@ -74,7 +74,7 @@ private final class LifeOfProgram {
         let why: Comment = "\(kind.name), round \(round)"
         // 1. It is at work, and nothing that can be seen keeps it from being dumped.
         try stage.hear(5)
-        #expect(stage.driver.blockers(in: agent.id) == [], why)
+        #expect(stage.blockers(in: agent.id) == [], why)
         let heard = try lastNumber()
 
         // 2. The cut. It goes on past it.

@@ -86,7 +86,7 @@ struct LazyRestoreTests {
             }
             try #require(restored.awaitsMemory && server > 0)
             #expect(
-                stage.driver.blockers(in: restored.sandbox).map(\.sentence) == [
+                stage.blockers(in: restored.sandbox).map(\.sentence) == [
                     "'python3' (process 1000) is still getting its memory back from a lazy restore. Try again in a moment"
                 ])
             do {

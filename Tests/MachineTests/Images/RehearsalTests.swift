@@ -158,7 +158,7 @@ struct RehearsalTests {
             let program = """
                 import fcntl, os, socket, sys, threading, time
                 o = os.environ["OUTSIDE"]
-                lock = open(o + "/lock", "w"); fcntl.flock(lock, fcntl.LOCK_EX)
+                lock = open(o + "/lock", "a"); fcntl.flock(lock, fcntl.LOCK_EX)
                 u = socket.socket(socket.AF_UNIX); u.bind(o + "/sockets/u"); u.listen()
                 t = socket.socket(); t.bind((os.environ.get("ADDRESS", "127.0.0.1"), 0)); t.listen()
                 c = socket.create_connection(t.getsockname()); s, _ = t.accept()

@@ -71,7 +71,7 @@ struct TerminalTests {
                 try stage.see("\r\nnow\r\n")
                 stage.type("hello\n", into: shell.id)
                 try stage.see("hello\r\nhello\r\n")
-                #expect(stage.driver.blockers(in: shell.id) == [])
+                #expect(stage.blockers(in: shell.id) == [])
                 let images = stage.newImages()
                 let dump = try stage.dump(shell, into: images)
                 #expect(dump.tree.terminal?.hasPrefix("tty[") == true)
