@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
@@ -12,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STACK = 64 << 10, MOST = 64 };
+enum { STACK = 64 << 10 };
 
 /// What is known to all three of us: caller, the one that enters, the one that is executed. They share memory until the last is.
 struct entering {
@@ -68,6 +69,8 @@ struct criu_start {
     size_t group_count;
     const int32_t *descriptors;
     size_t count;
+    /// Room for one more than `count`.
+    int *high;
     /// Takes our end of the socket to the caller.
     int channel;
 };
@@ -103,7 +106,7 @@ static int become_criu(void *given) {
 
     // First all above every target, so that none overwrites one still needed.
     size_t count = start->count + 1;
-    int high[MOST + 1];
+    int *high = start->high;
     for (size_t i = 0; i < count; i++) {
         int source = i < SHIM_CRIU_SOCKET ? start->descriptors[i] : i == SHIM_CRIU_SOCKET ? pair[1] : start->descriptors[i - 1];
         high[i] = fcntl(source, F_DUPFD_CLOEXEC, (int)count);
@@ -132,12 +135,20 @@ static int32_t receive_descriptor(int channel) {
 
 int32_t shim_criu_spawn(const char *path, char *const *arguments, char *const *environment, int32_t init, const int32_t *groups,
                         size_t group_count, const int32_t *descriptors, size_t count, int32_t *handle, int32_t *socket) {
-    if (count > MOST || count < SHIM_CRIU_SOCKET) return -EINVAL;
+    if (count < SHIM_CRIU_SOCKET) return -EINVAL;
     int channel[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0) return -errno;
-    struct criu_start start = {path, arguments, environment, groups, group_count, descriptors, count, channel[1]};
+    // Not on the small stack of the child: an agent may have any number of connections to the outside.
+    int *high = calloc(count + 1, sizeof *high);
+    if (!high) {
+        close(channel[0]);
+        close(channel[1]);
+        return -ENOMEM;
+    }
+    struct criu_start start = {path, arguments, environment, groups, group_count, descriptors, count, high, channel[1]};
     int error = 0;
     int32_t pid = run_inside(init, become_criu, &start, &error);
+    free(high);
     int32_t result = pid < 0 ? pid : -error;
     if (result == 0) {
         *handle = pidfd_open(pid, 0);

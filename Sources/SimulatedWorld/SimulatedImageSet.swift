@@ -11,8 +11,11 @@ struct SimulatedImageSet {
     /// All but the pages.
     let files: [(name: DiskPath, bytes: [UInt8])]
 
-    init() {
+    /// - Parameter paths: files that the agent holds as well.
+    init(holding paths: [String]) {
         let ids = #"{"vm_id": 2, "files_id": 2, "fs_id": 2, "sighand_id": 2}"#
+        let held = paths.enumerated().map { Self.regular(4 + $0.offset, $0.element) }
+        let files = [Self.regular(1, "/agent"), Self.regular(2, "/workspace"), Self.pipe(3)] + held
         let texts: [(DiskPath, String, String)] = [
             ("inventory.img", "INVENTORY", #"{"img_version": 2, "fdinfo_per_id": true, "root_ids": \#(ids), "tcp_close": true}"#),
             ("pstree.img", "PSTREE", #"{"pid": 1000, "ppid": 0, "pgid": 1000, "sid": 1000, "threads": [1000]}"#),
@@ -22,7 +25,7 @@ struct SimulatedImageSet {
             ),
             ("ids-1000.img", "IDS", ids),
             ("fdinfo-2.img", "FDINFO", #"{"id": 3, "flags": 0, "type": "PIPE", "fd": 1}"#),
-            ("files.img", "FILES", [Self.regular(1, "/agent"), Self.regular(2, "/workspace"), Self.pipe(3)].joined(separator: ", ")),
+            ("files.img", "FILES", files.joined(separator: ", ")),
             ("fs-1000.img", "FS", #"{"cwd_id": 2, "root_id": 2}"#), ("mm-1000.img", "MM", Self.map),
             (
                 "pagemap-1000.img", "PAGEMAP",
@@ -30,7 +33,7 @@ struct SimulatedImageSet {
             ),
             ("seccomp.img", "SECCOMP", "{}"),
         ]
-        files = texts.map { name, magic, entries in
+        self.files = texts.map { name, magic, entries in
             var bytes: [UInt8] = []
             do throws(ImageFault) {
                 try ImageEncoding.encode(Array(#"{"magic": "\#(magic)", "entries": [\#(entries)]}"#.utf8)) { bytes += $0 }

@@ -75,11 +75,13 @@ public final class SimulatedMachine {
 
     /// Chance in a million of each trouble, drawn for every CRIU that is started.
     public var criuTroubles: [SimulatedCriuTrouble: Int] = [:]
-    /// What every agent holds open beside its output.
+    /// What every agent holds open beside its output. Not changed once a dump was made.
     public var agentHolds: [DescriptorSight] = []
+    /// Every sandbox's own /dev/shm; nil: they have none.
+    public var sharedMemory: SimulatedDisk?
     /// Of the host's memory, what processes could still take; nil: it does not tell.
     public var freeMemory: ByteCount? = .mebibytes(8192)
-    private(set) lazy var imageSet = SimulatedImageSet()
+    private(set) lazy var imageSet = SimulatedImageSet(holding: agentHolds.filter { $0.kind == .file }.map(\.target))
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
     var plannedPageTroubles: [SimulatedPageTrouble] = []
     var crius: [CriuID: SimulatedCriu] = [:]

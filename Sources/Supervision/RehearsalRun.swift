@@ -78,6 +78,7 @@ struct RehearsalPreparation: Sendable {
             case .success(let directories): covered = directories
             case .failure(let conflict): return .impossible(conflict.why)
             }
+            if let missing = try notInTheCopy(shape) { return .impossible(missing) }
             if let obstacle = try obstacle() { return .impossible(obstacle) }
             let scratch = try store.openScratch(agent, stagingID: stagingID)
             do throws(StoreFault) {
@@ -99,6 +100,19 @@ struct RehearsalPreparation: Sendable {
     private func layOut(in scratch: Scratch) throws(StoreFault) -> String? {
         guard hasWorkspace else { return nil }
         return try store.layOutWorkspace(agent, version.version, in: scratch, rootMode: workspaceMode) { wish.isWanted }
+    }
+
+    /// What the agent needs of its workspace and no version holds (what `checkpoint.exclude` names, pipes in files) lies beside the living agent,
+    /// where a restore finds it, and not in the copy. That says nothing of the version.
+    private func notInTheCopy(_ shape: SetShape) throws(StoreFault) -> String? {
+        guard hasWorkspace, let workspace else { return nil }
+        let stored = Set(try store.files(agent, version.version).map(\.path))
+        let missing = shape.neededPaths.filter { path in
+            guard path != workspace, path.isInside(workspace) else { return false }
+            return DiskPath(String(path.dropFirst(workspace.count + 1))).map { !stored.contains($0) } ?? true
+        }
+        guard let one = missing.min() else { return nil }
+        return "it needs '\(one)' of the workspace, which is in no version ('checkpoint.exclude', or no regular file)"
     }
 
     private func obstacle() throws(StoreFault) -> String? {

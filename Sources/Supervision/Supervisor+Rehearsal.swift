@@ -155,7 +155,11 @@ extension Supervisor {
             return couldNotRehearse(run.version, fault.because)
         case .refused, .died, .timedOut: break
         }
-        guard fault.mayPass, run.attempt < Self.rehearsalAttempts else { return isNotRestorable(run.version, fault.because) }
+        guard fault.mayPass, run.attempt < Self.rehearsalAttempts else {
+            // A host that is slow, or ends CRIU, is no fault of the version; what CRIU says is.
+            guard fault.speaksOfImages else { return couldNotRehearse(run.version, fault.because) }
+            return isNotRestorable(run.version, fault.because)
+        }
         note("rehearsal", "version \(run.version.version), try \(run.attempt): \(fault.because)")
         if mayRehearse { beginRehearsal(of: run.version, attempt: run.attempt + 1) }
     }

@@ -79,5 +79,7 @@ private func set(_ name: String) throws -> ImageDirectory {
     #expect(root.areas.contains { $0.path == "/srv/agent/agent" && $0.protection == 5 && !$0.isShared })
     #expect(shape.processes.first { $0.pid == 1004 }?.isAlive == false)
     #expect(shape.boundSockets == ["/srv/agent/work/door.sock"])
-    for path in ["/srv/agent/agent", "/srv/agent/work", "/dev/null"] { #expect(shape.paths.contains(path)) }
+    for path in ["/srv/agent/agent", "/srv/agent/work", "/dev/null"] { #expect(shape.neededPaths.contains(path)) }
+    // One of its files is deleted, and its content is in the images.
+    #expect(shape.paths.count == shape.neededPaths.count + 1 && shape.neededPaths.isSubset(of: shape.paths))
 }

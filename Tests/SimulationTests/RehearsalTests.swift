@@ -52,8 +52,6 @@ import Testing
             ),
             ([.restoresDead], "what is restored is not what was dumped: process 1000 ('agent') is not there"),
             ([.restoresOtherwise], "what is restored is not what was dumped: process 1000 ('agent') lacks descriptor 1"),
-            ([.hangsInRestore, .hangsInRestore], "CRIU did not finish within 30 s"),
-            ([.diesInRestore, .diesInRestore], "CRIU ended without an answer (signal 9)"),
         ] as [([SimulatedCriuTrouble], String)])
     func whatCannotBeRestoredIsPassedOver(troubles: [SimulatedCriuTrouble], why: String) throws {
         let scene = try scene()
@@ -70,6 +68,36 @@ import Testing
         try scene.runUntilUp(2)
         #expect(scene.supervisor.life?.origin == .version(older.version))
         #expect(scene.supervisor.life?.isFromImages == true && scene.file == "first")
+    }
+
+    /// A slow host, or one that ends CRIU, says nothing of the version, however often.
+    @Test(
+        arguments: [
+            (.hangsInRestore, "CRIU did not finish within 30 s"), (.diesInRestore, "CRIU ended without an answer (signal 9)"),
+        ] as [(SimulatedCriuTrouble, String)])
+    func aFaultThatStaysIsNotTheVersions(trouble: SimulatedCriuTrouble, why: String) throws {
+        let scene = try scene()
+        let version = try scene.checkpoint { scene.machine.plan(criu: [trouble, trouble]) }
+        try scene.run(until: "it is given up") { scene.noted("version \(version.version) is not rehearsed: \(why)") }
+        #expect(try scene.standing(version) == .stored)
+        #expect(scene.supervisor.warnings["rehearsal"] == nil)
+    }
+
+    /// It is there when the version is restored, and not in a copy of what the version holds.
+    @Test(arguments: [("cache", true), ("kept", false)] as [(String, Bool)])
+    func whatNoVersionHoldsIsNotMissed(place: String, isLeftOut: Bool) throws {
+        let scene = try scene { spec in spec.checkpoint.exclude = ["cache"] }
+        let (directory, file) = (try #require(DiskPath(place)), try #require(DiskPath(place + "/data")))
+        try scene.machine.workspace.makeDirectory(directory, mode: 0o755)
+        try scene.machine.workspace.open(file, .createNew(mode: 0o644)).write([1])
+        scene.machine.agentHolds = [DescriptorSight(number: 5, target: "/workspace/\(file)", kind: .file)]
+        let version = try scene.checkpoint { if isLeftOut { scene.machine.plan(criu: .refusesRestore) } }
+        let why = "it needs '/workspace/\(file)' of the workspace, which is in no version"
+        try scene.run(until: "it is tried or not") {
+            try scene.standing(version) != .stored || scene.noted("version \(version.version) is not rehearsed: \(why)")
+        }
+        #expect(try scene.standing(version) == (isLeftOut ? .stored : .rehearsed))
+        #expect(scene.machine.rehearsals == 0 && scene.supervisor.warnings["rehearsal"] == nil)
     }
 
     @Test(arguments: [SimulatedCriuTrouble.diesInRestore, .hangsInRestore])
@@ -202,6 +230,12 @@ import Testing
 
 extension Scene {
     func standing(_ version: CheckpointSummary) throws -> Standing? { try versions().first { $0.version == version.version }?.standing }
+
+    /// Whether the journal says so.
+    func noted(_ part: String) -> Bool {
+        let bytes = machine.store.peek(home / "journal" / "current.jsonl") ?? []
+        return String(decoding: bytes, as: UTF8.self).replacing("\\/", with: "/").contains(part)
+    }
 
     /// What lies in the store's staging directory.
     var staging: [String] { (try? machine.store.names(in: "staging")) ?? [] }

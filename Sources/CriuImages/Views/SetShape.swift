@@ -37,6 +37,8 @@ public struct SetShape: Hashable, Sendable {
     public var boundSockets: [String]
     /// Paths of all it holds open, has mapped or works in.
     public var paths: Set<String>
+    /// Those of them that must be there for a restore: all but the deleted ones, whose content is in the images.
+    public var neededPaths: Set<String>
 
     /// Files that could not be read, for no fault of what is in them.
     public var unreadable: [String]
@@ -48,6 +50,8 @@ public struct SetShape: Hashable, Sendable {
         unreadable = facts.faults.filter { $0.value.kind == .unreadable }.keys.sorted()
         boundSockets = Set(facts.files.values.compactMap { $0.message("usk").flatMap(Self.place) }).sorted()
         paths = Set(facts.files.values.compactMap { $0.message("reg")?.text("name") })
+        let deleted = Set(facts.remaps.compactMap { $0.number("orig_id") })
+        neededPaths = Set(facts.files.filter { !deleted.contains($0.key) }.values.compactMap { $0.message("reg")?.text("name") })
     }
 
     private static func process(_ task: SetFacts.Task, _ facts: SetFacts) -> Process {

@@ -132,6 +132,43 @@ struct ProcessImageFaultTests {
         }
     }
 
+    /// Each takes a descriptor of CRIU's at the restore.
+    @Test func anyNumberOfConnectionsIsMadeAnew() throws {
+        try onOwnThread {
+            let stage = try CriuStage()
+            let count = 150
+            let path = stage.fixture.root + "/listener"
+            let listener = HeldDescriptor(shim_unix_bind(path, Int32(SOCK_STREAM.rawValue), 0o600))
+            #expect(listen(listener.number, Int32(count)) == 0)
+            let program = """
+                import socket, time
+                def connect():
+                    s = socket.socket(socket.AF_UNIX); s.connect("\(path)"); s.setblocking(False); return s
+                held = [connect() for _ in range(\(count))]; ended = set()
+                while True:
+                    for s in held:
+                        try:
+                            if s.recv(1) == b"": ended.add(s)
+                        except BlockingIOError: pass
+                    print("ended", len(ended), flush=True); time.sleep(.01)
+                """
+            let plan = stage.fixture.plan(.namespaces, ["python3", "-c", program])
+            let agent = try stage.launch(plan)
+            try stage.hear(1)
+            let ends = (0..<count).map { _ in HeldDescriptor(shim_accept(listener.number)) }
+            #expect(ends.allSatisfy { $0.number >= 0 })
+            let images = stage.newImages()
+            let dump = try stage.dump(agent, into: images)
+            #expect(dump.tree.connections.count == count)
+            try stage.crash(agent.id)
+            stage.forgetOutput()
+            let restored = try stage.restore(plan, from: images, dump.tree)
+            try stage.wait("its word") { _ -> Void? in stage.lines.last == "ended \(count)" ? () : nil }
+            #expect(stage.errors == "")
+            try stage.crash(restored.sandbox)
+        }
+    }
+
     @Test func whatIsNotWantedLeavesTheAgentAsItWas() throws {
         try onOwnThread {
             let stage = try CriuStage()

@@ -265,6 +265,7 @@ def lazy(stage):
 def decode(stage):
     """decoding a tree of 1,000 processes"""
     folder = stage.folder / "thousand"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     stamps = Stamps(stage, "thousand.stamps")
     sandbox = BareSandbox(stage.path("hog"), str(stamps.path), "1", "1000")
@@ -274,7 +275,10 @@ def decode(stage):
     finally:
         sandbox.end()
     files = sorted(str(path) for path in folder.glob("*.img") if not path.name.startswith("pages-"))
-    begin = time.monotonic_ns()
-    for file in files:
-        subprocess.run([stage.runner, "image", "decode", file], check=True, stdout=subprocess.DEVNULL)
-    return {"decode": {"value": milliseconds(time.monotonic_ns() - begin), "samples": len(files)}}
+    took = {}
+    for name, words in (("floor", [stage.path("hello")]), ("value", [stage.runner, "image", "decode"])):
+        begin = time.monotonic_ns()
+        for file in files:
+            subprocess.run([*words, file], check=True, stdout=subprocess.DEVNULL)
+        took[name] = milliseconds(time.monotonic_ns() - begin)
+    return {"decode": {**took, "samples": len(files)}}
