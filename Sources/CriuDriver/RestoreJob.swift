@@ -86,7 +86,8 @@ public final class RestoreJob {
     private let began: Moment
     /// When the present try began.
     private var tried: Moment
-    private var isLazy: Bool
+    /// Whether memory is to follow, as far as is known now.
+    public private(set) var isLazy: Bool
     private var eagerBecause: String?
     /// It may have changed files already: whoever tries again must put them back first.
     public private(set) var hasRun = false

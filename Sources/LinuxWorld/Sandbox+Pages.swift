@@ -3,7 +3,7 @@ internal import CLinuxShims
 internal import Glibc
 internal import OutsideWorld
 
-/// The page server of a sandbox that is restored without its memory. It is a child of the sandbox's init, which guards the agent against its
+/// The page server of a sandbox that is restored without its memory. It is a child of the sandbox's init, which ends everything at its
 /// death and tells us of it.
 extension Sandbox {
     func servePages(_ start: PageServerStart) throws(CriuStartFault) {

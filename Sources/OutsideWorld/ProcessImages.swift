@@ -72,7 +72,7 @@ public enum MemoryNews: Hashable, Sendable {
     case served
     /// All memory has come, and the page server has ended.
     case complete
-    /// It ended before that. Everything in the sandbox is being killed, so that nothing runs on with zeros for what is missing.
+    /// It ended before that. Everything in the sandbox is being killed: the kernel gives zeros for what is missing.
     case lost(ProcessEnd)
 }
 

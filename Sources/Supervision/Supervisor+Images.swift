@@ -18,6 +18,8 @@ struct ImageRestore {
     var pid: Int32?
     /// The operator or the ladder changed its mind.
     var isCalledOff = false
+    /// Its memory pages are being compared with what was stored, or were.
+    var isCompared = false
     /// Its memory pages are not what was stored, or cannot be read.
     var damage: StoreFault?
 }
@@ -106,7 +108,7 @@ extension Supervisor {
             deadlines[.restored] = job.deadline
             // The agent runs, and may knock, a little before CRIU has said its last word.
             beginLife(in: job.sandbox, plan)
-            comparePages(of: version.version, for: job)
+            if job.isLazy { leavePagesUnchecked(version.version) } else { comparePages(for: job) }
         } catch {
             store.discard(scratch)
             if case .sandbox(let fault) = error.kind { return inbox.append(.launchFailed(.couldNotStart(fault.sentence), version: nil)) }
@@ -116,11 +118,10 @@ extension Supervisor {
 
     /// Beside CRIU, which reads the same bytes at the same time. Nothing of the agent runs before they are known to be what was stored, but
     /// where its memory follows: then it is ended if they are not.
-    private func comparePages(of version: VersionNumber, for job: RestoreJob) {
-        if job.request.isLazy {
-            uncheckedPages = version
-            memoryIsBehind = true
-        }
+    private func comparePages(for job: RestoreJob) {
+        guard let version = imageRestore?.version.version else { return }
+        imageRestore?.isCompared = true
+        if job.request.isLazy { leavePagesUnchecked(version) }
         compare(version) { [self] fault in
             guard let fault else { return job.goOn() }
             if imageRestore?.job === job {
@@ -168,13 +169,25 @@ extension Supervisor {
         if life?.sandbox != restore.job.sandbox { life?.sandbox = restore.job.sandbox }
         deadlines[.restored] = restore.job.deadline
         switch news {
-        case .restored(let restored): self.restored(restore, restored)
+        case .restored(let restored):
+            comparePagesOnce(restore)
+            self.restored(restore, restored)
         case .complete: if let pid = restore.pid { restoreSucceeded(restore, pid) }
         case .failed(let fault):
             restoreEnded(restore)
             restoreFailed(restore, fault)
-        case nil: break
+        case nil: if !restore.job.isLazy { comparePagesOnce(restore) }  // it fell back, and waits for the word
         }
+    }
+
+    /// Where memory follows, the processor is the agent's until it runs.
+    private func comparePagesOnce(_ restore: ImageRestore) {
+        if !restore.isCompared { comparePages(for: restore.job) }
+    }
+
+    private func leavePagesUnchecked(_ version: VersionNumber) {
+        uncheckedPages = version
+        memoryIsBehind = true
     }
 
     private func restored(_ restore: ImageRestore, _ restored: Restored) {
@@ -194,6 +207,7 @@ extension Supervisor {
     }
 
     private func restoreEnded(_ restore: ImageRestore) {
+        if imageRestore?.isCompared == false, uncheckedPages == restore.version.version { uncheckedPages = nil }
         imageRestore = nil
         deadlines[.restored] = nil
         store.discard(restore.scratch)
@@ -206,7 +220,7 @@ extension Supervisor {
     }
 
     func callOffRestore() {
-        if life?.pid != nil, let version = imageRestore?.version.version {
+        if imageRestore?.pid != nil, let version = imageRestore?.version.version {
             lastVersionMissed = "its memory was still coming back; it goes on from version \(version) again"
         }
         imageRestore?.isCalledOff = true

@@ -50,7 +50,7 @@ struct init {
     /// Wait status of the last of them.
     int pages_status;
     /// Milliseconds of the monotonic clock; -1: never.
-    int64_t adopt_until, kill_at, sweep_at, guard_at;
+    int64_t adopt_until, kill_at, sweep_at;
 };
 
 /// What came with an order.
@@ -101,8 +101,5 @@ void link_accept(struct init *init);
 
 // pages.c: the process that serves the memory of a lazy restore (userfaultfd). It is our child, so that whoever supervises may come and go.
 void pages_serve(struct init *init, const struct gifts *gifts);
-/// Takes hold of what keeps the agent waiting for its memory, so that it waits on should the server die: without, the kernel would give it
-/// zeros.
-void pages_guard(struct init *init);
 /// It ended with `status`, a wait status.
 void pages_ended(struct init *init, int status);

@@ -101,7 +101,6 @@ static void take_restored(struct init *init) {
         return never_ran(init, (struct fault){SANDBOX_STEP_RESTORED, errno, 0});
     if (!init->root_ended) init->agent_handle = pidfd_open(init->agent, 0);
     init->phase = SANDBOX_RUNNING;
-    pages_guard(init);
     link_report(init, SANDBOX_STARTED);
     shed_start_pages();
     if (!init->root_ended) return;
@@ -157,13 +156,12 @@ static void heed_deadlines(struct init *init) {
         init->kill_at = -1;
         init->clearing = true;
     }
-    if (init->guard_at >= 0 && now >= init->guard_at) pages_guard(init);
     if (init->stopping && init->empty && init->link < 0) leave(init);
 }
 
 static int time_left(const struct init *init) {
-    int64_t at = -1, all[4] = {init->adopt_until, init->kill_at, init->sweep_at, init->guard_at};
-    for (int i = 0; i < 4; i++)
+    int64_t at = -1, all[3] = {init->adopt_until, init->kill_at, init->sweep_at};
+    for (int i = 0; i < 3; i++)
         if (all[i] >= 0 && (at < 0 || all[i] < at)) at = all[i];
     if (at < 0) return -1;
     int64_t left = at - now_ms();
@@ -205,7 +203,6 @@ int main(void) {
     struct init init = {
         .link = SANDBOX_FD_LINK, .listener = SANDBOX_FD_LISTENER, .out = SANDBOX_FD_OUT_READ, .err = SANDBOX_FD_ERR_READ,
         .freezer = -1, .terminal = -1, .start = -1, .agent_handle = -1, .phase = SANDBOX_STARTING, .adopt_until = -1, .kill_at = -1, .sweep_at = -1,
-        .guard_at = -1,
     };
     (void)!chdir("/");
     setsid();  // what the terminal sends to the runner is not for the sandbox

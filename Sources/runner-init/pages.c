@@ -2,22 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    /// Descriptors of the server, after the standard three: images, scratch, status.
-    FIRST_GIFT = 3,
-    /// Where the guards are kept, in two rooms that are used by turns; nothing else of ours counts so high.
-    GUARDS = 64,
-    ROOM = 448,
-    /// The server takes the last descriptors over while the agent runs already.
-    GUARD_AGAIN_MS = 50,
-};
+/// Descriptors of the server, after the standard three: images, scratch, status.
+enum { FIRST_GIFT = 3 };
 
 static _Noreturn void become_server(const struct gifts *gifts) {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -50,38 +40,12 @@ void pages_serve(struct init *init, const struct gifts *gifts) {
     else pages_ended(init, 127 << 8);
 }
 
-// MARK: Guards
-
-static bool is_guard_worthy(pid_t server, int number) {
-    char path[48], target[32];
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)server, number);
-    ssize_t length = readlink(path, target, sizeof target);
-    return length == 24 && memcmp(target, "anon_inode:[userfaultfd]", 24) == 0;
-}
-
-void pages_guard(struct init *init) {
-    if (init->pages <= 0) return;
-    bool again = init->guard_at >= 0;
-    init->guard_at = again ? -1 : now_ms() + GUARD_AGAIN_MS;
-    int server = pidfd_open(init->pages, 0);
-    int room = again ? GUARDS + ROOM : GUARDS;
-    for (int number = 0, kept = 0; server >= 0 && number < 2 * ROOM && kept < ROOM; number++) {
-        if (!is_guard_worthy(init->pages, number)) continue;
-        int copy = pidfd_getfd(server, number, 0);
-        if (copy >= 0 && fcntl(copy, F_DUPFD_CLOEXEC, room) >= 0) kept++;
-        if (copy >= 0) close(copy);
-    }
-    if (server >= 0) close(server);
-    if (again) close_range(GUARDS, GUARDS + ROOM - 1, 0);
-}
-
 void pages_ended(struct init *init, int status) {
     init->pages = 0;
     init->pages_status = status;
-    init->guard_at = -1;
     if (init->clearing) return;  // it was killed with all else
-    // What of its memory has not come is lost, so not one instruction more may run. The guards hold it until it is killed.
+    // What of its memory has not come is lost, and the kernel gives zeros for it from now on: everything is killed at once. Copies of the
+    // server's descriptors would make the agent wait instead, but the server takes their events for its own after it has closed one, and hangs.
     if (status != 0) init->clearing = true;
-    else close_range(GUARDS, GUARDS + 2 * ROOM - 1, 0);
     link_report(init, SANDBOX_PAGES);
 }
