@@ -219,6 +219,10 @@ struct Deed: Sendable, CustomTestStringConvertible {
             let staged = try store.cut(bench.request(4), stagingID: "s")
             _ = try store.commit(staged)
         },
+        Deed(testDescription: "cut with images and commit", adds: true) { bench in
+            guard let staged = try bench.stageWithImages(4) else { return }
+            _ = try bench.open().commit(staged)
+        },
         Deed(testDescription: "cut and discard") { bench in
             let store = try bench.open()
             store.discard(try store.cut(bench.request(4), stagingID: "s"))
