@@ -99,6 +99,8 @@ extension CriuCause {
         if line.has("FATAL: Peer "), line.has(" unresolved for ") { return .unacceptedConnection }
         if line.has("Need to set the --tcp-close") { return .tcpNotClosed }
         if line.has("Can't bind inet socket"), line.has("already in use") { return .portTaken }
+        // The kernel still has the connection of the process that was killed, between the same two ends.
+        if line.has("Can't connect inet socket back") { return .portTaken }
         if let path = line.text(between: "File ", and: " has bad size "), let found = line.number(after: " has bad size "),
             let expected = line.number(after: "(expect ")
         {

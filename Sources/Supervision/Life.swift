@@ -146,6 +146,8 @@ struct LaunchRun {
     var isWithoutImages = false
     /// Another try of a launch that was counted already.
     var isAgain: Bool { tries > 0 }
+    /// Connections that were to be kept could not be: they are closed.
+    var closesConnections = false
     /// How often images of its version were tried and failed.
     var tries = 0
     /// The memory that was to come later did not: all of it comes first.

@@ -96,7 +96,7 @@ extension Supervisor {
         let directory = store.imagesDirectory(agent, version.version)
         var tree = images.tree
         // Where there is no network nothing is at the other end.
-        if plan.network == .none { tree.tcp = .close }
+        if plan.network == .none || run.closesConnections { tree.tcp = .close }
         var request = RestoreRequest(plan: plan, images: directory, scratch: scratch.path, tree: tree)
         request.waitsForWord = true
         request.isLazy = spec.restore.memory == .lazy && !run.isEager
@@ -239,6 +239,7 @@ extension Supervisor {
         }
         var again = restore.run
         again.tries += 1
+        again.closesConnections = true  // what was to be kept may be what was in the way
         guard restore.job.hasRun else { return self.restore(again, restore.images, of: restore.version) }
         // It ran: what it changed is put back with all else, and all memory comes first.
         again.isEager = true

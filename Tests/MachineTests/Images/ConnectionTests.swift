@@ -64,6 +64,15 @@ struct ConnectionTests {
             waitpid(pid, nil, 0)
         }
 
+        /// Says nothing more until `speak`: what reaches no socket is answered with a reset.
+        func holdItsTongue() throws {
+            kill(pid, SIGSTOP)
+            var status: Int32 = 0
+            try #require(waitpid(pid, &status, WUNTRACED) == pid && status & 0xff == 0x7f)
+        }
+
+        func speak() { kill(pid, SIGCONT) }
+
         func line() throws -> String {
             while true {
                 if let end = text.firstIndex(of: 10) {
@@ -96,7 +105,13 @@ struct ConnectionTests {
             let dump = try stage.dump(agent, into: images, leavesRunning: !stops, tcp: tcp)
             if !stops { try stage.hear(3) }
             try stage.crash(agent.id)
-            _ = try stage.restore(plan, from: images, dump.tree)
+            do { _ = try stage.restore(plan, from: images, dump.tree) } catch let fault as CriuFault {
+                // After a crash the kernel may still have the old connection: the second try closes it, as the supervisor's does.
+                try #require(tcp == .keep && !stops && fault.kind == .refused(.portTaken), "\(fault)")
+                var closing = dump.tree
+                closing.tcp = .close
+                _ = try stage.restore(plan, from: images, closing)
+            }
             let seen = stage.lines.count
             try stage.wait("ten more lines") { _ in stage.lines.count > seen + 10 ? () : nil }
             var different: [Substring] = []
@@ -117,11 +132,13 @@ struct ConnectionTests {
             let port = try #require(stage.lines.first.flatMap { Int($0) })
             let client = try Neighbour(Self.client(port))
             #expect(try client.line() == "on 1")
+            try client.holdItsTongue()
             let images = stage.newImages()
             let dump = try stage.dump(agent, into: images, leavesRunning: false, tcp: tcp)
             try stage.crash(agent.id)
             let restored = try stage.restore(plan, from: images, dump.tree)
-            var different: [String] = []
+            client.speak()
+            var different = ["on 1"]
             // What it said before the cut is still to be read, too.
             for count in 1...3000 {
                 let line = try client.line()
