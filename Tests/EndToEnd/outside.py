@@ -33,6 +33,14 @@ def look_at(pid):
     return Process(pid, int(fields[19]), tuple(word.decode(errors="replace") for word in command.split(b"\0")[:-1]))
 
 
+def is_rehearsed(pid):
+    """Whether it is restored beside the living agent to know that it can be: it never runs. Its control group tells (docs/recovery.md#rehearsal)."""
+    try:
+        return "@rehearsal" in (PROC / str(pid) / "cgroup").read_text()
+    except OSError:
+        return False  # gone meanwhile
+
+
 def processes_with(*marks):
     """Every process whose command line or environment holds one of `marks`."""
     found = []
@@ -74,7 +82,7 @@ class TwoCopiesWatch:
         # A pace, not a synchronisation: the agent's own lock tells with certainty, this shows what it looks like from outside.
         while not self._over.wait(0.05):
             self.looks += 1
-            first = [process for process in processes_with(self._mark) if self._is_agent(process)]
+            first = [process for process in processes_with(self._mark) if self._is_agent(process) and not is_rehearsed(process.pid)]
             # One that ended while the list was read is no second copy: all must still be there after the last was seen.
             both = [process for process in first if process.lives]
             if len(both) > 1:
