@@ -112,17 +112,17 @@ func networkSocketsNeedANewCriuOnANewKernel(version: CriuVersion, release: Strin
 
 /// What is said of a file that is open for writing; nil: it may be.
 private let writtenFiles: [(path: String, kept: KeptFiles, cure: String?)] = [
-    ("/work/a.db", KeptFiles(workspace: "/work"), nil),
-    ("/work/cache/a", KeptFiles(workspace: "/work", excluded: ["cached"]), nil),
+    ("/space/a.db", KeptFiles(workspace: "/space"), nil),
+    ("/space/cache/a", KeptFiles(workspace: "/space", excluded: ["cached"]), nil),
     ("/a.db", KeptFiles(workspace: "/"), nil),
     ("/proc/1000/oom_score_adj", KeptFiles(), nil), ("/sys/power/state", KeptFiles(), nil), ("/dev/hugepages/a", KeptFiles(), nil),
     ("/dev/shm/work/a", KeptFiles(workspace: "/dev/shm/work"), nil),
-    ("/dev/shm/a", KeptFiles(workspace: "/work"), "put it into the workspace"),
-    ("/tmp/a.db", KeptFiles(workspace: "/work"), "put it into the workspace"),
-    ("/workshop/a.db", KeptFiles(workspace: "/work"), "put it into the workspace"),
+    ("/dev/shm/a", KeptFiles(workspace: "/space"), "put it into the workspace"),
+    ("/tmp/a.db", KeptFiles(workspace: "/space"), "put it into the workspace"),
+    ("/spaceshop/a.db", KeptFiles(workspace: "/space"), "put it into the workspace"),
     ("/tmp/a.db", KeptFiles(), "put it into the workspace"),
-    ("/work/cache/deep/a", KeptFiles(workspace: "/work", excluded: ["./cache/"]), "take it out of 'checkpoint.exclude'"),
-    ("/work/one", KeptFiles(workspace: "/work", excluded: ["one"]), "take it out of 'checkpoint.exclude'"),
+    ("/space/cache/deep/a", KeptFiles(workspace: "/space", excluded: ["./cache/"]), "take it out of 'checkpoint.exclude'"),
+    ("/space/one", KeptFiles(workspace: "/space", excluded: ["one"]), "take it out of 'checkpoint.exclude'"),
 ]
 
 @Test(arguments: 0..<writtenFiles.count) func aFileWrittenOutsideTheCutIsNamed(index: Int) {
