@@ -151,7 +151,7 @@ let targets: [Target] = [
         name: "SimulationStories",
         dependencies: [
             "Supervision", "SimulatedWorld", "OutsideWorld", "AgentModel", "AgentProtocol", "AgentSpecs", "Recovery", "LaunchPlans",
-            "ControlSocket",
+            "ControlSocket", "Checkpoints", "CriuDriver", "CriuRequests",
         ],
         path: "Tests/SimulationStories", swiftSettings: strict),
     executable("simulate", ["SimulationStories"], path: "Tests/SimulateCommand"),

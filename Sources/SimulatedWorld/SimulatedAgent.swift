@@ -21,14 +21,18 @@ final class SimulatedAgent {
     private var reader = FrameReader()
     private var doing = Doing.connecting
     private var step: UInt64 = 0
-    private var welcomed = false
+    /// As which incarnation it was welcomed the last time; nil: it never was.
+    private var welcomedAs: UInt64?
     private var toPrepare: UInt64?
     private var lastRequest: UInt64 = 0
     /// Grows with everything that makes planned doings stale.
     private var turn: UInt64 = 0
     private var mustStop = false
     private var isDeaf = false
-    private(set) var frozen = false
+    /// In the freezer of its control group.
+    private var inFreezer = false
+    /// Stopped by CRIU, after whose dump it was not to go on: no thaw helps.
+    private(set) var isLeftStopped = false
     private var thawTasks: [() -> Void] = []
     private var isDead = false
     private var hangs = false
@@ -47,22 +51,35 @@ final class SimulatedAgent {
     func begin() {
         let early = sandbox.plan.origin == .clean ? script.diesAfterCleanStart : script.diesAfterRestore
         if let early { machine.after(early) { [self] in if !isDead { sandbox.end(.exited(70)) } } }
-        if script.cooperative { connectLater(1...20) } else { later(script.stepTime) { $0.workAlone() } }
+        if script.cooperative { return connectLater(1...20) }
+        // It begins where its file ends, and keeps that in memory from then on.
+        step = machine.resultsInWorkspace
+        machine.began(sandbox.plan, at: step)
+        later(script.stepTime) { $0.workAlone() }
     }
 
     /// What an image of the process holds.
-    struct Memory: Codable {
+    struct Memory: Hashable, Codable {
         var step: UInt64
-        var welcomed: Bool
+        var welcomedAs: UInt64?
         var lastRequest: UInt64
         var mustStop: Bool
+        var hangs: Bool
+        /// Of the image, among all that were ever made. Of a living process: 0.
+        var image: UInt64 = 0
     }
 
-    var memory: Memory { Memory(step: step, welcomed: welcomed, lastRequest: lastRequest, mustStop: mustStop) }
+    var memory: Memory {
+        Memory(step: step, welcomedAs: welcomedAs, lastRequest: lastRequest, mustStop: mustStop, hangs: hangs)
+    }
 
     /// Goes on where the image was made. The connection of then reads its end.
     func goOn(from memory: Memory) {
-        (step, welcomed, lastRequest, mustStop) = (memory.step, memory.welcomed, memory.lastRequest, memory.mustStop)
+        (step, welcomedAs, lastRequest) = (memory.step, memory.welcomedAs, memory.lastRequest)
+        // One that was never welcomed has nothing to go on from but its file, or what it is handed.
+        if welcomedAs != nil || !script.cooperative { machine.began(sandbox.plan, at: step, fromImage: memory.image) }
+        if memory.mustStop { askedToStop() }
+        if memory.hangs { return hang() }
         if let early = script.diesAfterRestore { machine.after(early) { [self] in if !isDead { sandbox.end(.exited(70)) } } }
         if script.cooperative { connectLater(1...20) } else { later(script.stepTime) { $0.workAlone() } }
     }
@@ -92,9 +109,22 @@ final class SimulatedAgent {
         }
     }
 
-    func freeze() { frozen = true }
+    /// It stands still: in its freezer, or stopped.
+    var frozen: Bool { inFreezer || isLeftStopped }
+
+    func freeze() { inFreezer = true }
     func thaw() {
-        frozen = false
+        inFreezer = false
+        goOnIfItMay()
+    }
+    func leaveStopped() { (inFreezer, isLeftStopped) = (false, true) }
+    func letGoOn() {
+        isLeftStopped = false
+        goOnIfItMay()
+    }
+
+    private func goOnIfItMay() {
+        guard !frozen else { return }
         let tasks = thawTasks
         thawTasks = []
         for task in tasks { task() }
@@ -112,7 +142,7 @@ final class SimulatedAgent {
             .hello(
                 Hello(
                     sdk: "simulated 1", capabilities: ["prepare", "stop"], stateSchema: "step/1",
-                    resumes: welcomed ? sandbox.plan.incarnation : nil)))
+                    resumes: welcomedAs)))
     }
 
     func connectionLost() {
@@ -182,14 +212,16 @@ final class SimulatedAgent {
     }
 
     private func greet(_ welcome: Welcome) {
-        if !welcomed {
-            welcomed = true
+        let former = welcomedAs
+        welcomedAs = welcome.incarnation
+        if former == nil {
             step = welcome.state.flatMap(stepOf) ?? 0
             let restored = welcome.state == nil ? nil : step
             if restored == nil { freshStart() }
-            let from: UInt64? = if case .version(let version) = sandbox.plan.origin { version.number } else { nil }
-            machine.lives.append(SimulatedLife(incarnation: sandbox.plan.incarnation, from: from, began: restored))
+            machine.began(sandbox.plan, at: restored)
             machine.say("agent begins at step \(step) of incarnation \(sandbox.plan.incarnation)")
+        } else if welcome.state != nil {
+            machine.wrongs.append("incarnation \(sandbox.plan.incarnation) has its memory, and was handed a state")
         }
         doing = .working
         send(.beat(Beat(step: step)))
@@ -260,7 +292,13 @@ final class SimulatedAgent {
     func askedToStop() {
         guard !script.ignoresStop, !mustStop else { return }
         mustStop = true
-        machine.after(machine.delay(10...80)) { [self] in if !isDead { sandbox.end(.exited(0)) } }
+        machine.after(machine.delay(10...80)) { [self] in endWell() }
+    }
+
+    /// Not while it stands still.
+    private func endWell() {
+        if frozen { return thawTasks.append { [self] in endWell() } }
+        if !isDead { sandbox.end(.exited(0)) }
     }
 
     // MARK: Work
@@ -271,10 +309,8 @@ final class SimulatedAgent {
         if draw(script.diesOfMemory) { return sandbox.end(.signaled(9, outOfMemory: true)) }
         if draw(script.exitsWithError) { return sandbox.end(.exited(1)) }
         if draw(script.hangs) {
-            hangs = true
-            hangsSince = machine.now
             machine.doubted.append(machine.now)
-            return machine.say("agent hangs")
+            return hang()
         }
         if draw(script.reportsFailure) {
             send(.failed(reason: "simulated failure"))
@@ -287,6 +323,12 @@ final class SimulatedAgent {
         lastRequest += 1
         doing = .effectBegin(lastRequest)
         send(.effectBegin(request: lastRequest, key: "step-\(step + 1)", description: "step \(step + 1)", idempotent: script.idempotent))
+    }
+
+    private func hang() {
+        hangs = true
+        hangsSince = machine.now
+        machine.say("agent hangs")
     }
 
     private func effectAnswered(_ request: UInt64, _ verdict: EffectVerdict) {
@@ -395,13 +437,14 @@ final class SimulatedAgent {
         if draw(script.dies) { return sandbox.end(.signaled(11, outOfMemory: false)) }
         if draw(script.diesOfMemory) { return sandbox.end(.signaled(9, outOfMemory: true)) }
         if draw(script.exitsWithError) { return sandbox.end(.exited(1)) }
-        let done = (try? machine.workspace.read("results", limit: .mebibytes(1)))?.count { $0 == UInt8(ascii: "\n") } ?? 0
-        guard done < script.steps else {
+        guard step < UInt64(script.steps) else {
             makeResultsSafe()
             machine.finishedTasks += 1
             return sandbox.end(.exited(0))
         }
-        guard appendResult("step \(done + 1)\n") else { return }
+        guard appendResult("step \(step + 1)\n") else { return }
+        step += 1
+        machine.reached(step, of: sandbox.plan.incarnation)
         later(script.stepTime) { $0.workAlone() }
     }
 }

@@ -45,6 +45,7 @@ final class SimulatedCriu {
     private unowned let machine: SimulatedMachine
     private let trouble: SimulatedCriuTrouble?
     private var doing = Doing.waiting
+    private var hasLastAnswer = false
 
     init(id: CriuID, start: CriuStart, machine: SimulatedMachine, trouble: SimulatedCriuTrouble?) {
         self.id = id
@@ -62,15 +63,22 @@ final class SimulatedCriu {
         switch (doing, request) {
         case (.waiting, .dump(let dump)): later { $0.beginDump(dump) }
         case (.waiting, .restore(let restore)): later { $0.beginRestore(restore) }
-        case (.dump(let dump, let moment), .goOn(let yes, _)): later { $0.goOn(dump, after: moment, yes) }
+        case (.dump(let dump, let moment), .goOn(let yes, _)):
+            hasLastAnswer = yes && moment == .postDump
+            later { $0.goOn(dump, after: moment, yes) }
         case (.restore(let restore, let moment), .goOn(let yes, _)): later { $0.goOn(restore, after: moment, yes) }
         default: end(.exited(1))
         }
     }
 
-    /// Nobody listens any more: a dump gives up, a restore goes on until it wants to say something.
+    /// Nobody listens any more: a dump gives up, a restore goes on until it wants to say something. A dump that had its last answer may be
+    /// brought to its end all the same.
     func hungUp() {
-        if case .dump = doing { sandbox?.agent?.thaw() }
+        if case .dump(let dump, .postDump) = doing, hasLastAnswer, machine.random.coin(), let agent = sandbox?.agent {
+            leave(agent, dump)
+        } else if case .dump = doing {
+            sandbox?.agent?.thaw()
+        }
         end(.exited(1))
     }
 
@@ -116,10 +124,12 @@ final class SimulatedCriu {
     private func finish(_ dump: CriuDump, _ agent: SimulatedAgent) {
         let statistics = DumpStatistics(freezing: .microseconds(200), frozen: machine.delay(5...80), pagesWritten: 1000)
         write(DumpStatistics.fileName, statistics.file(), in: start.scratch)
-        if dump.leavesRunning { agent.thaw() }
+        leave(agent, dump)
         say(.result(CriuResult(.dump, succeeded: true)))
         end(.exited(0))
     }
+
+    private func leave(_ agent: SimulatedAgent, _ dump: CriuDump) { if dump.leavesRunning { agent.thaw() } else { agent.leaveStopped() } }
 
     // MARK: Restore
 
@@ -132,7 +142,7 @@ final class SimulatedCriu {
         guard yes else { return fail(.restore, log: "Error (criu/action-scripts.c:140): RPC client reported script error") }
         switch moment {
         case .preRestore:
-            guard let memory = readMemory(), let sandbox else {
+            guard let sandbox, let memory = readMemory() else {
                 return fail(.restore, log: "Error (criu/image.c:1): Unexpected EOF on (empty-image)")
             }
             if trouble == .refusesRestore {
@@ -175,6 +185,9 @@ final class SimulatedCriu {
     }
 
     private func writeImages(_ memory: SimulatedAgent.Memory) -> Bool {
+        var memory = memory
+        memory.image = UInt64(machine.images.count + 1)
+        machine.images[memory.image] = memory
         guard let bytes = try? JSONText.encode(memory) else { return false }
         let all = machine.imageSet.files + [(SimulatedImageSet.pages, SimulatedImageSet.page(bytes))]
         return all.allSatisfy { write($0.name.text, $0.bytes, in: start.images) }

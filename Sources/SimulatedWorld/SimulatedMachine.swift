@@ -82,6 +82,10 @@ public final class SimulatedMachine {
     /// Of the host's memory, what processes could still take; nil: it does not tell.
     public var freeMemory: ByteCount? = .mebibytes(8192)
     private(set) lazy var imageSet = SimulatedImageSet(holding: agentHolds.filter { $0.kind == .file }.map(\.target))
+    /// What CRIU put into each image that was ever made, by its number.
+    var images: [UInt64: SimulatedAgent.Memory] = [:]
+    /// Images that were restored without a fault in a rehearsal.
+    public internal(set) var rehearsedImages: Set<UInt64> = []
     var plannedCriuTroubles: [SimulatedCriuTrouble] = []
     var plannedPageTroubles: [SimulatedPageTrouble] = []
     var crius: [CriuID: SimulatedCriu] = [:]
@@ -151,6 +155,24 @@ public final class SimulatedMachine {
         trace.append("\(WallTime(nanoseconds: now)) \(text())")
     }
 
+    /// A life of the agent begins. `at` nil: clean.
+    func began(_ plan: LaunchPlan, at step: UInt64?, fromImage image: UInt64? = nil) {
+        let from: UInt64? = if case .version(let version) = plan.origin { version.number } else { nil }
+        var life = SimulatedLife(incarnation: plan.incarnation, from: from, began: step)
+        (life.image, life.at) = (image, now)
+        lives.append(life)
+    }
+    func ended(_ incarnation: UInt64, leaving memory: SimulatedAgent.Memory, stoppedByCriu: Bool) {
+        guard let index = lives.lastIndex(where: { $0.incarnation == incarnation }) else { return }
+        lives[index].endedAt = now
+        if stoppedByCriu { lives[index].stoodAtItsEnd = memory }
+    }
+    /// How many steps the results in the workspace hold.
+    var resultsInWorkspace: UInt64 {
+        let bytes = workspace.peek("results") ?? []
+        return UInt64(bytes.count { $0 == UInt8(ascii: "\n") })
+    }
+
     func reached(_ step: UInt64, of incarnation: UInt64) {
         if let index = lives.lastIndex(where: { $0.incarnation == incarnation }) { lives[index].reached = step }
     }
@@ -174,6 +196,9 @@ public final class SimulatedMachine {
 
     /// Since when the living agent hangs. nil: it does not.
     public var hangingSince: Int64? { sandboxes.values.first { $0.isRunning }?.agent?.hangsSince }
+
+    /// What is on the machine of sandboxes and of CRIU.
+    public var standing: [String] { sandboxes.keys.sorted().map { "\($0)" } + crius.keys.sorted().map { "\($0)" } }
 
     /// Whether the living agent stands still and nobody has let it go on.
     public var isLivingAgentFrozen: Bool { sandboxes.values.contains { $0.agent?.frozen ?? false } }
@@ -290,6 +315,29 @@ public struct SimulatedLife: Hashable, Sendable {
     public var committed: UInt64?
     /// A supervisor knows for certain that it did a step.
     public var progressHeard = false
+    /// The image it was restored from; nil: it was started.
+    public var image: UInt64?
+    public var at: Int64 = 0
+    public var endedAt: Int64?
+    /// What was in its memory when it was killed where CRIU had left it standing.
+    var stoodAtItsEnd: SimulatedAgent.Memory?
+}
+
+extension SimulatedMachine {
+    /// The number of the image of which these are the pages, and the step that is in it. nil: nothing that can be read.
+    public func lookInto(pages: [UInt8]) -> (image: UInt64, step: UInt64, hasBegun: Bool)? {
+        guard let memory = try? JSONText.decode(SimulatedAgent.Memory.self, from: pages) else { return nil }
+        return (memory.image, memory.step, memory.welcomedAs != nil || !script.cooperative)
+    }
+
+    /// What stood at the end of the former life, and what the next one was made of: whether they are the same. nil: it did not stand, or the
+    /// next one is no image.
+    public func cameBackAsItWas(_ former: SimulatedLife, _ next: SimulatedLife) -> Bool? {
+        guard var stood = former.stoodAtItsEnd, let image = next.image, let memory = images[image] else { return nil }
+        stood.image = image
+        stood.mustStop = memory.mustStop  // a signal that came while it stood
+        return memory == stood
+    }
 }
 
 /// A hook that was started.

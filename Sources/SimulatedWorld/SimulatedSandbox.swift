@@ -70,12 +70,30 @@ final class SimulatedSandbox {
         machine.say("\(id) is restored to step \(restored.memory.step)")
         tell(.started(pid: pid))
         guard !restored.isDead else { return end(.signaled(11, outOfMemory: false)) }
-        guard !restored.isStopped else { return stopped = restored }
+        guard !restored.isStopped else {
+            if !restored.isOtherwise { machine.rehearsedImages.insert(restored.memory.image) }
+            return stopped = restored
+        }
+        check(restored.memory)
         let agent = SimulatedAgent(sandbox: self, machine: machine)
         self.agent = agent
         machine.countRunning()
         agent.goOn(from: restored.memory)
         if awaitsMemory { machine.after(machine.delay(5...400)) { [self] in pageServerEnds(pageTrouble == nil) } }
+    }
+
+    /// A life goes on from what CRIU wrote, byte for byte, on the files of the same moment; and a rehearsal is none. Where memory follows it
+    /// may run before its damage is found.
+    private func check(_ memory: SimulatedAgent.Memory) {
+        if plan.purpose != .life { machine.wrongs.append("\(id) is no life of the agent, and runs") }
+        if !awaitsMemory, machine.images[memory.image] != memory {
+            machine.wrongs.append("incarnation \(plan.incarnation) goes on from an image that is not what was written")
+        }
+        let hasBegun = memory.welcomedAs != nil || !machine.script.cooperative
+        if hasBegun, machine.images[memory.image] == memory, machine.resultsInWorkspace != memory.step {
+            machine.wrongs.append(
+                "incarnation \(plan.incarnation) goes on at step \(memory.step), and its workspace holds \(machine.resultsInWorkspace) steps")
+        }
     }
 
     /// Listens after a while; what it serves it has served some time after the restore.
@@ -101,6 +119,7 @@ final class SimulatedSandbox {
         guard !isGone, endSeen == nil else { return }
         machine.say("\(id) ends: \(end)")
         machine.endCrius(of: id)
+        if let agent { machine.ended(plan.incarnation, leaving: agent.memory, stoppedByCriu: agent.isLeftStopped) }
         agent?.die()
         agent = nil
         stopped = nil
@@ -125,6 +144,7 @@ final class SimulatedSandbox {
     }
 
     func vanishSilently() {
+        if let agent { machine.ended(plan.incarnation, leaving: agent.memory, stoppedByCriu: agent.isLeftStopped) }
         agent?.die()
         agent = nil
         isGone = true

@@ -23,7 +23,7 @@ extension SimulatedWorld {
 
     public func goOn(in id: SandboxID) {
         guard machine.alive("let go on") else { return }
-        machine.sandboxes[id]?.agent?.thaw()
+        machine.sandboxes[id]?.agent?.letGoOn()
     }
 
     public func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool {

@@ -4,7 +4,9 @@ import SimulationStories
 /// Tells stories from seeds and prints one line each. Documentation: docs/simulation.md
 ///
 ///     simulate stories [SEEDS] [FIRST]     every kind of story, with seeds FIRST … FIRST+SEEDS-1
+///     simulate images [SEEDS] [FIRST]      those of agents whose processes are put into images
 ///     simulate long [SEEDS] [FIRST] [DAYS] slow agents, DAYS agent-days a story
+///     simulate long-images [SEEDS] [FIRST] [DAYS]  the same with images
 ///     simulate sweep [EVERY] [FAULT…]      every named fault (or these) at every (EVERYth) place of the reference story
 ///     simulate one NAME SEED               one story of the catalogue; prints what happened when it fails
 ///     simulate place FAULT PLACE           the reference story with one fault at one place; the same
@@ -20,8 +22,12 @@ struct Teller {
         switch words.first {
         case "stories":
             for seed in seeds(10) { for story in Story.all { tell(story, seed) } }
+        case "images":
+            for seed in seeds(10) { for story in Story.processes { tell(story, seed) } }
         case "long":
             for seed in seeds(200) { tell(.long(days: number(3, 50)), seed) }
+        case "long-images":
+            for seed in seeds(50) { tell(.longWithImages(days: number(3, 50)), seed) }
         case "sweep":
             let named = NamedFault.allCases.filter { words.dropFirst(2).contains($0.rawValue) }
             guard named.count == max(0, words.count - 2) else {
@@ -30,7 +36,7 @@ struct Teller {
             }
             sweep(named.isEmpty ? NamedFault.allCases : named, every: max(1, number(1, 1)))
         case "one" where words.count >= 3:
-            let known = Story.all + [.long(days: number(3, 50))]
+            let known = Story.all + [.long(days: number(3, 50)), .longWithImages(days: number(3, 50))]
             guard let story = known.first(where: { $0.name == words[1] }) else {
                 say("there is no story '\(words[1])'. There are: \(known.map(\.name).joined(separator: ", "))")
                 return 64
@@ -44,7 +50,7 @@ struct Teller {
             do { try Sweep(fault).tell(at: number(2, 1)) } catch { fail(error, whole: true) }
         default:
             say(
-                "usage: simulate stories [SEEDS] [FIRST] | long [SEEDS] [FIRST] [DAYS] | sweep [EVERY] [FAULT…] | one NAME SEED | "
+                "usage: simulate stories|images [SEEDS] [FIRST] | long|long-images [SEEDS] [FIRST] [DAYS] | sweep [EVERY] [FAULT…] | one NAME SEED | "
                     + "place FAULT PLACE")
             return 64
         }

@@ -8,6 +8,13 @@ import SimulatedWorld
 public struct OperatorDesk {
     public enum Wish: CaseIterable, Sendable {
         case status, checkpoint, checkpointAndWait, restart, restartClean, restore, pin, stop, suspend, resume
+        /// In each mode there is; to be stopped after the cut; to be put to disk until somebody wants it up.
+        case checkpointInMode, checkpointAndStop, suspendForGood, preflight
+
+        /// Those that an agent without images is asked as well.
+        static var ordinary: [Wish] {
+            [.status, .checkpoint, .checkpointAndWait, .restart, .restartClean, .restore, .pin, .stop, .suspend, .resume]
+        }
     }
     private struct Question {
         let id: ConnectionID
@@ -60,15 +67,31 @@ public struct OperatorDesk {
     private func isTrue(_ reply: ControlReply, to request: ControlRequest, on machine: SimulatedMachine) -> String? {
         switch (request, reply) {
         case (.stop, .done): return machine.livingPID.map { "it was answered 'stopped', and there is \($0)" }
-        case (.suspend, .done): return machine.livingPID.map { "it was answered 'suspended', and there is \($0)" }
-        case (.checkpoint, .stored(let summary)):
-            let disk = machine.store.copy(seed: UInt64(machine.now))
-            disk.powerCut()
-            disk.restart()
-            let seal = Oracle.versions(agent) / "\(summary.version)/seal"
-            return disk.peek(seal) == nil ? "it was answered 'stored', and a power cut takes version \(summary.version) away" : nil
+        case (.suspend, .done(let words)):
+            if let pid = machine.livingPID { return "it was answered 'suspended', and there is \(pid)" }
+            guard let version = Self.version(in: words) else { return "it was answered '\(words)', which names no version" }
+            return isLost(version, on: machine) ? "it was answered 'suspended', and a power cut takes version \(version) away" : nil
+        case (.checkpoint(_, let mode, let stop), .stored(let summary)):
+            if mode == .process, !summary.parts.process { return "version \(summary.version) holds no image" }
+            if mode == .cooperative, summary.parts.process { return "version \(summary.version) holds an image that nobody asked for" }
+            if stop, let pid = machine.livingPID { return "it was to be stopped after its cut, and there is \(pid)" }
+            return isLost(summary.version.number, on: machine)
+                ? "it was answered 'stored', and a power cut takes version \(summary.version) away" : nil
         default: return nil
         }
+    }
+
+    /// "'sim' is suspended in version 42 until …"
+    private static func version(in words: String) -> UInt64? {
+        guard let at = words.firstRange(of: "in version ") else { return nil }
+        return UInt64(words[at.upperBound...].prefix { $0.isNumber })
+    }
+
+    private func isLost(_ version: UInt64, on machine: SimulatedMachine) -> Bool {
+        let disk = machine.store.copy(seed: UInt64(machine.now))
+        disk.powerCut()
+        disk.restart()
+        return disk.peek(Oracle.versions(agent) / "\(version)/seal") == nil
     }
 
     func unanswered(by world: SimulatedWorld) -> [String] { open.filter { world.told[$0.id] == nil }.map(\.words) }
@@ -119,6 +142,10 @@ extension Simulation {
             case .stop: .stop(checkpoint: random.coin())
             case .suspend: .suspend(until: world.wallTime() + .seconds(Int64(1 + random.number(below: 90))))
             case .resume: .resume
+            case .checkpointInMode: .checkpoint(wait: true, mode: [nil, .auto, .cooperative, .process][random.number(below: 4)])
+            case .checkpointAndStop: .checkpoint(wait: true, mode: [nil, .auto, .process][random.number(below: 3)], stop: true)
+            case .suspendForGood: .suspend(until: nil)
+            case .preflight: .preflight
             }
         desk.ask(request, of: world, now: machine.now)
     }

@@ -13,9 +13,14 @@ struct Oracle {
         var told: Manifest?
         var isGood: Bool
     }
-    private struct Manifest: Decodable {
+    struct Manifest: Decodable {
+        struct Process: Decodable {}
         var kind: String
         var forced: Bool
+        var incarnation: UInt64
+        var process: Process?
+        /// It holds nothing of what the agent was doing.
+        var isOnlyFiles: Bool { forced && process == nil }
     }
     private struct Standing: Decodable { var standing: String }
     private struct Status: Decodable {
@@ -23,7 +28,9 @@ struct Oracle {
         var state: String
     }
 
-    private let agent: AgentName
+    let agent: AgentName
+    /// Where there are images: who knows what was put into them. nil: nobody looks into versions.
+    weak var machine: SimulatedMachine?
     private var versions: [UInt64: Version] = [:]
     private var whole: [UInt64: [DiskPath: [UInt8]]] = [:]
     private var everStored: Set<UInt64> = []
@@ -31,9 +38,16 @@ struct Oracle {
     /// How many steps' results each workspace held that was set aside.
     private(set) var asides: [UInt64] = []
     private var newestGood: UInt64?
-    private var excused: Set<UInt64> = []
+    private(set) var excused: Set<UInt64> = []
+    /// What each version held when it was first seen.
+    var cuts: [UInt64: Cut] = [:]
+    /// Versions of processes that had not begun yet.
+    var unbegun: Set<UInt64> = []
+    var complaint: String?
     private var looked = 0
     private var statusWrongSince: Int64?
+    /// As last read, of versions that the story did not damage.
+    private(set) var standings: [UInt64: String] = [:]
     /// Whose status file that is: the next supervisor is not behind by what the last one left.
     private var statusOf: UInt64 = 0
 
@@ -45,6 +59,7 @@ struct Oracle {
     /// The story itself damaged it.
     mutating func excuse(_ version: UInt64) {
         excused.insert(version)
+        standings[version] = nil
         whole[version] = nil
     }
 
@@ -77,11 +92,13 @@ struct Oracle {
             let told = before?.manifest == manifest ? before?.told : try? JSONText.decode(Manifest.self, from: manifest)
             let wasStored = everStored.contains(number)
             if everStored.insert(number).inserted, let told {
-                if told.forced { everForced.insert(number) }
+                if told.isOnlyFiles { everForced.insert(number) }
+                if !excused.contains(number) { note(number, told, disk) }
                 if told.kind == "aside" { asides.append(steps(in: disk.peek(directory / name / "workspace/results"))) }
             }
             if before == nil, wasStored, !excused.contains(number) { return "number \(number) was used twice" }
             let standing = disk.peek(directory / name / "standing")
+            if before?.standing != standing, !excused.contains(number) { standings[number] = standing.flatMap(Self.standing) }
             let isGood: Bool
             if let before, before.manifest == manifest, before.standing == standing {
                 isGood = before.isGood
@@ -104,14 +121,16 @@ struct Oracle {
         return nil
     }
 
-    private func steps(in results: [UInt8]?) -> UInt64 { UInt64(results?.count { $0 == UInt8(ascii: "\n") } ?? 0) }
+    func steps(in results: [UInt8]?) -> UInt64 { UInt64(results?.count { $0 == UInt8(ascii: "\n") } ?? 0) }
 
-    private func isGood(_ manifest: Manifest, _ standing: [UInt8]?) -> Bool {
-        guard manifest.kind == "checkpoint", !manifest.forced,
-            let line = standing, line.count > 18,
-            let standing = try? JSONText.decode(Standing.self, from: Array(line[17..<(line.count - 1)]))
-        else { return false }
-        return !["suspect", "broken"].contains(standing.standing)
+    private func isGood(_ manifest: Manifest, _ line: [UInt8]?) -> Bool {
+        guard manifest.kind == "checkpoint", !manifest.isOnlyFiles, let standing = line.flatMap(Self.standing) else { return false }
+        return !["suspect", "broken"].contains(standing)
+    }
+
+    private static func standing(_ line: [UInt8]) -> String? {
+        guard line.count > 18 else { return nil }
+        return (try? JSONText.decode(Standing.self, from: Array(line[17..<(line.count - 1)])))?.standing
     }
 
     /// Checkpoints that can be gone on from, the newest last.

@@ -3,6 +3,8 @@
 
 public import AgentModel
 public import AgentSpecs
+import CriuDriver
+import CriuRequests
 import LaunchPlans
 import OutsideWorld
 import Recovery
@@ -37,6 +39,8 @@ public final class Simulation {
     public var wishes: [OperatorDesk.Wish] = []
     /// Every supervisor but the first is told to start clean.
     public var startsCleanAgain = false
+    /// There is a CRIU, and images of the agent's processes are made.
+    public var hasCriu = false
     /// An operator who restores takes one of so many newest good versions. nil: any version at all, broken ones and old ones included.
     public var goesBackAtMost: Int?
 
@@ -46,6 +50,10 @@ public final class Simulation {
     var desk: OperatorDesk
     var world: SimulatedWorld?
     var isOver = false
+    /// Since when the agent stands still under a supervisor.
+    var frozenSince: Int64?
+    /// Lives that were looked at.
+    var livesLookedAt = 0
     var storeMayFail = false
     /// Something waits for one of the next operations.
     var isPlanned = false
@@ -84,6 +92,7 @@ public final class Simulation {
     public func run(for limit: Duration) throws -> Bool {
         let end = began + limit.nanoseconds
         desk.safePointWithin = spec.checkpoint.deadline.nanoseconds
+        if hasCriu { oracle.machine = machine }
         machine.beforeLaunch = { [unowned self] in look(beforeLaunch: $0) }
         planTroubles()
         planWishes()
@@ -144,12 +153,15 @@ public final class Simulation {
     }
 
     private var request: SupervisorRequest {
-        SupervisorRequest(
+        let finding = CriuFinding(chosen: hasCriu ? Self.criu : nil, tried: [])
+        var request = SupervisorRequest(
             spec: spec, facts: Self.facts,
             place: SupervisorPlace(agent: spec.name, store: "/store", runtime: "/run/agent", noEarlierThan: nil),
             launchPlace: LaunchPlace(runtimeDirectory: "/run", storeDirectory: "/store", storeIdentity: "0123456789abcdef"),
             startFrom: startsCleanAgain && supervisors > 1 ? .clean : nil, echo: true,
             processID: Int32(truncatingIfNeeded: supervisors), ready: {})
+        request.findCriu = { finding }
+        return request
     }
 
     // MARK: What must hold
@@ -166,6 +178,7 @@ public final class Simulation {
         if world != nil, let wrong = hangUnseen() { throw failure(wrong) }
         if let world, let wrong = desk.look(at: world, now: machine.now) { throw failure(wrong) }
         if let wrong = complaints.first ?? machine.wrongs.first { throw failure(wrong) }
+        if hasCriu, let wrong = lookAtImages() { throw failure(wrong) }
     }
 
     /// The task's own truth, once it is finished, and everything that must hold of any story's end.
@@ -188,6 +201,7 @@ public final class Simulation {
         if reading.damagedLines > mayTear { throw failure("\(reading.damagedLines) lines of the journal are damaged") }
         if let wrong = oracle.tellings(machine.hookRuns, forgets: storeMayFail || hadRefusal) { throw failure(wrong) }
         if !storeMayFail, !hadRefusal, let wrong = oneIncidentATime() { throw failure(wrong) }
+        if let wrong = lookAtTheEnd(endedByItself: finished) { throw failure(wrong) }
     }
 
     private func checkFinishedTask() throws {
@@ -216,6 +230,7 @@ public final class Simulation {
             durable = max(began, life.committed ?? 0)
             before = life
         }
+        if hasCriu, let wrong = stepsLostOfVersions() { throw failure(wrong) }
     }
 
     /// The most steps that a life had to do again.
@@ -225,6 +240,10 @@ public final class Simulation {
             return reached - min(reached, next.began ?? 0)
         }.max() ?? 0
     }
+
+    private static let criu = CriuProgram(
+        path: "/opt/runner-criu/criu", version: CriuVersion(4, 2, 1),
+        features: CriuFeatures(dirtyTracking: false, lazyPages: true, pidfdStore: false))
 
     static let facts = HostFacts(
         userID: 0, groupID: 0, kernelRelease: "simulated", hostName: "simulated", processors: 2, memory: .mebibytes(1024),

@@ -48,7 +48,10 @@ extension Story {
     // MARK: The catalogue
 
     /// Every kind, each short enough for a test.
-    public static var all: [Story] { deaths + doubts + peers + operators + disks }
+    public static var all: [Story] { ordinary + processes }
+
+    /// Of agents of which there are no images.
+    static var ordinary: [Story] { deaths + doubts + peers + operators + disks }
 
     private static var deaths: [Story] {
         [
@@ -225,7 +228,7 @@ extension Story {
         [
             Story("busy operator", script(60) { $0.savesEvery = 8 }, quickSpec(), within: .seconds(10 * 86_400)) {
                 $0.operatorEvery = .seconds(6)
-                $0.wishes = OperatorDesk.Wish.allCases + [.status, .checkpointAndWait, .restart, .restore]
+                $0.wishes = OperatorDesk.Wish.ordinary + [.status, .checkpointAndWait, .restart, .restore]
                 $0.troubles = [
                     RecurringTrouble(.agentKilled, every: .seconds(60)), RecurringTrouble(.supervisorKilled, every: .seconds(60)),
                     RecurringTrouble(.versionDamaged, every: .seconds(300)),
@@ -291,14 +294,16 @@ extension Story {
                 $0.machine.repeatsNews = 50_000
                 $0.desk.patience = .seconds(900)
                 $0.operatorEvery = .seconds(60)
-                $0.wishes = OperatorDesk.Wish.allCases
-                $0.troubles = Trouble.allCases.map { RecurringTrouble($0, every: .seconds(200)) }
+                $0.wishes = OperatorDesk.Wish.ordinary
+                $0.troubles = Trouble.ordinary.map { RecurringTrouble($0, every: .seconds(200)) }
             },
         ]
     }
 
     /// Fifty days of a slow agent in which everything happens now and then.
-    public static func long(days: Int = 50) -> Story {
+    public static func long(days: Int = 50) -> Story { long(days: days, named: "long") { _ in } }
+
+    static func long(days: Int, named name: String, _ more: @escaping @Sendable (Simulation) -> Void) -> Story {
         var script = slowScript(days: days)
         script.savesEvery = 11
         script.dies = 3000
@@ -309,14 +314,15 @@ extension Story {
         script.tearsFrame = 1000
         var spec = slowSpec()
         spec.recovery.whenExhausted = .retry
-        return Story("long", script, spec, within: .seconds(days * 4 * 86_400)) {
+        return Story(name, script, spec, within: .seconds(days * 4 * 86_400)) {
             $0.machine.repeatsNews = 20_000
             $0.desk.patience = .seconds(900)
             $0.operatorEvery = .seconds(43_200)
             // Any version would at times be one of weeks ago: a task of months that is begun anew every week is never finished.
             $0.goesBackAtMost = 4
             $0.wishes = [.status, .checkpoint, .checkpointAndWait, .restart, .pin, .stop, .restart, .status, .checkpointAndWait, .restore]
-            $0.troubles = Trouble.allCases.map { RecurringTrouble($0, every: .seconds(86_400)) }
+            $0.troubles = Trouble.ordinary.map { RecurringTrouble($0, every: .seconds(86_400)) }
+            more($0)
         }.ending(losesLittle)
     }
 }

@@ -1,4 +1,5 @@
 import AgentModel
+import AgentSpecs
 import SimulatedWorld
 
 // What must have come of a story, beside what must come of all.
@@ -36,6 +37,24 @@ extension Story {
             return "incarnation \(before.incarnation) was stopped at step \(before.reached ?? 0), and the next began at \(next.began ?? 0)"
         }
         return nil
+    }
+
+    /// Whoever was left standing by its last cut goes on with the very memory it had, and no step is lost. Nor is one of an agent that comes
+    /// to a safe point and stays there; any other works on between its cut and its end.
+    static let comesBackAsItWas: @Sendable (Simulation) -> String? = { simulation in
+        let lives = simulation.machine.lives
+        var stood = 0
+        for (before, next) in zip(lives, lives.dropFirst()) {
+            switch simulation.machine.cameBackAsItWas(before, next) {
+            case false?: return "incarnation \(next.incarnation) does not go on with the memory that \(before.incarnation) had"
+            case true?: stood += 1
+            case nil: break
+            }
+        }
+        if stood == 0 { return "nobody came back from standing" }
+        let spec = simulation.spec
+        let stays = simulation.machine.script.cooperative && spec.checkpoint.mode == .auto && spec.restore.memory == .eager
+        return stays ? keepsEveryStep(simulation) : nil
     }
 
     static let warnedOnce: @Sendable (Simulation) -> String? = { simulation in

@@ -62,6 +62,9 @@ public struct Figures: Sendable {
     public var lives = 0
     public var versions = 0
     public var restores = 0
+    /// Lives that went on where an image was made, and images that were restored in a rehearsal.
+    public var fromImages = 0
+    public var rehearsed = 0
     public var steps = 0
     public var questions = 0
     /// The most steps that were to be done again after one death.
@@ -76,6 +79,8 @@ public struct Figures: Sendable {
         lives = simulation.machine.lives.count
         versions = simulation.oracle.stored
         restores = simulation.machine.lives.count { $0.from != nil }
+        fromImages = simulation.machine.lives.count { $0.image != nil }
+        rehearsed = simulation.machine.rehearsedImages.count
         steps = simulation.steps
         questions = simulation.questions
         mostLost = simulation.mostLost
@@ -89,6 +94,8 @@ public struct Figures: Sendable {
         sum.lives += more.lives
         sum.versions += more.versions
         sum.restores += more.restores
+        sum.fromImages += more.fromImages
+        sum.rehearsed += more.rehearsed
         sum.steps += more.steps
         sum.questions += more.questions
         sum.mostLost = max(sum.mostLost, more.mostLost)
@@ -98,10 +105,11 @@ public struct Figures: Sendable {
     /// "12.3 days, 40 supervisors, …".
     public var line: String {
         let struck = Trouble.allCases.compactMap { trouble in troubles[trouble].map { "\(trouble.rawValue) \($0)" } }
+        let images = fromImages + rehearsed > 0 ? ", \(fromImages) lives from images, \(rehearsed) images rehearsed" : ""
         let tenths = Int((days * 10).rounded())
         return
             "\(tenths / 10).\(tenths % 10) agent-days, \(supervisors) supervisors, \(lives) lives (\(restores) restored, at most \(mostLost) steps "
-            + "lost at once), \(versions) versions, \(questions) requests, \(steps) events"
+            + "lost at once), \(versions) versions, \(questions) requests, \(steps) events" + images
             + (struck.isEmpty ? "" : "; " + struck.joined(separator: ", "))
     }
 }

@@ -20,6 +20,15 @@ public enum Trouble: String, CaseIterable, Sendable {
     case impostor
     /// The calendar is set forward or back.
     case clockSet
+    /// The next CRIU fails in one of the ways it can.
+    case criuFails
+    /// The next page server of a lazy restore dies, or there is none.
+    case pagesLost
+    /// As `versionDamaged`, in an image of processes.
+    case imageDamaged
+
+    /// What may happen to an agent of which there are no images.
+    static var ordinary: [Trouble] { allCases.filter { ![.criuFails, .pagesLost, .imageDamaged].contains($0) } }
 }
 
 /// A trouble that comes again and again, on average this far apart.
@@ -68,6 +77,13 @@ extension Simulation {
             let operation = machine.store.operationCount + 1 + random.number(below: 300)
             storeFails(at: operation, with: kinds[random.number(below: kinds.count)])
         case .versionDamaged: damageSomeVersion()
+        case .imageDamaged: damageSomeVersion(in: "process/")
+        case .criuFails:
+            let kinds = SimulatedCriuTrouble.allCases
+            machine.plan(criu: kinds[random.number(below: kinds.count)])
+        case .pagesLost:
+            let kinds = SimulatedPageTrouble.allCases
+            machine.plan(pages: kinds[random.number(below: kinds.count)])
         case .connectionLost: machine.breakConnection()
         case .stranger:
             let bytes = (0..<random.number(below: 200)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
@@ -123,11 +139,11 @@ extension Simulation {
         if warnings > 1 { complaints.append("\(warnings) warnings of one full disk") }
     }
 
-    private func damageSomeVersion() {
+    private func damageSomeVersion(in part: String = "") {
         let versions = machine.store.peekNames(Oracle.versions(spec.name)).compactMap(UInt64.init).sorted()
         guard let newest = versions.last else { return }
         let number = random.coin() ? newest : versions[random.number(below: versions.count)]
-        let prefix = "\(Oracle.versions(spec.name))/\(number)/"
+        let prefix = "\(Oracle.versions(spec.name))/\(number)/\(part)"
         let files = machine.store.contents().filter { $0.key.text.hasPrefix(prefix) }.compactMap { path, content in
             if case .file(let bytes) = content.kind, !bytes.isEmpty { (path, bytes.count) } else { nil }
         }.sorted { $0.0 < $1.0 }
