@@ -77,11 +77,14 @@ public struct MadeImages: Hashable, Sendable, Codable {
     /// SHA-256 of what the processes were started with (command, environment, user, directories), in hexadecimal; empty: they came
     /// from elsewhere, and nobody knows.
     public var startedWith: String
-    public init(tree: DumpedTree, frozen: UInt64, kernel: String, startedWith: String) {
+    /// The agent had sent heartbeats, and goes on doing so when it is restored. nil: nobody knows.
+    public var beats: Bool?
+    public init(tree: DumpedTree, frozen: UInt64, kernel: String, startedWith: String, beats: Bool? = nil) {
         self.tree = tree
         self.frozen = frozen
         self.kernel = kernel
         self.startedWith = startedWith
+        self.beats = beats
     }
 }
 

@@ -9,7 +9,7 @@ public func decide(
     _ state: RecoveryState, on event: AgentEvent, at now: Moment, versions: [CheckpointSummary], settings: RecoverySettings, chance: UInt64
 ) -> Decision {
     var draft = Draft(state: state, now: now, versions: versions, settings: settings, chance: chance)
-    draft.ripen(until: event.healthyUntil(now))
+    if let moment = event.healthyUntil(now) { draft.ripen(until: moment) }
     let answer = draft.answer(event)
     return draft.decision(answer)
 }
@@ -211,8 +211,10 @@ extension Draft {
 }
 
 extension AgentEvent {
-    /// Until when a running agent was certainly healthy, as this event tells.
-    func healthyUntil(_ now: Moment) -> Moment {
-        if case .missedHeartbeat(let silence) = self { now - silence } else { now }
+    /// Until when a running agent was certainly healthy, as this event tells. nil: it tells nothing, for nobody knows since when it is gone.
+    func healthyUntil(_ now: Moment) -> Moment? {
+        if case .foundLost = self { return nil }
+        if case .missedHeartbeat(let silence) = self { return now - silence }
+        return now
     }
 }

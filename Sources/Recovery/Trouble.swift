@@ -32,8 +32,10 @@ extension Draft {
         let fault = fault.clipped
         openTrouble(fault)
         raiseSound(to: state.watched.last { $0.at <= healthyUntil }?.version)
+        if case .missedHeartbeat = fault { suspectImages(of: healthyUntil) }
         state.watched = []
-        let afterProgress = life.healthySince != nil
+        // A version that is cut of a silent agent is our doing. (A beat is noted a little before what is decided about it.)
+        let afterProgress = life.healthySince.map { $0 <= healthyUntil + .seconds(1) } ?? false
         if afterProgress, now - life.since >= settings.backOffResetAfter { state.cleanStarts = 0 }
         let isFirstOfItsKind = !state.deaths.contains {
             $0.fault == fault && $0.origin == life.origin && now - $0.at < settings.flappingWithin
@@ -59,6 +61,14 @@ extension Draft {
 
     // MARK: Parts
 
+    /// An image of an agent that was silent already would go on being so. What it handed over itself it was well enough for.
+    private mutating func suspectImages(of healthyUntil: Moment) {
+        guard let first = state.watched.first(where: { $0.at > healthyUntil })?.version else { return }
+        for version in versions where version.version >= first && version.kind == .checkpoint && version.isImageOnly {
+            suspect(version.version, because: "its processes were cut after they had fallen silent")
+        }
+    }
+
     private mutating func remember(_ death: Death) {
         let limit = max(32, min(settings.flappingDeaths, Bound.count))
         state.deaths = Array((state.deaths + [death]).suffix(limit))
@@ -69,6 +79,10 @@ extension Draft {
         guard let summary = summary(of: version), summary.isKnownGood else { return }
         actions.append(.mark(version, .suspect, because: reason))
     }
+}
+
+extension CheckpointSummary {
+    fileprivate var isImageOnly: Bool { parts.process && !parts.cooperative }
 }
 
 extension Fault {

@@ -266,7 +266,7 @@ extension Supervisor {
 
     // MARK: Heartbeats
 
-    private func alive() {
+    func alive() {
         if let incarnation = life?.incarnation, beatingIncarnation != incarnation {
             beatingIncarnation = incarnation
             writeMemory()

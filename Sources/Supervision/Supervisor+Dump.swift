@@ -134,7 +134,7 @@ extension Supervisor {
         case .success(var staged)?:
             staged.images = MadeImages(
                 tree: images.tree, frozen: images.statistics.frozen.inMicroseconds, kernel: request.facts.kernelRelease,
-                startedWith: digest(ofStartOf: agentsSpec))
+                startedWith: digest(ofStartOf: agentsSpec), beats: life?.lastBeat != nil)
             checkpointRun?.stage = .committing
             commit(staged)
         case .failure(let fault)?:

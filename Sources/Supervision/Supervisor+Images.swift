@@ -191,6 +191,8 @@ extension Supervisor {
     }
 
     private func restored(_ restore: ImageRestore, _ restored: Restored) {
+        // Whoever used to beat is watched from now on, for one that hangs in its image would never beat again.
+        if restore.images.beats ?? false { alive() }
         note(
             "restored",
             "its processes go on from version \(restore.version.version)" + (restored.awaitsMemory ? "; their memory follows" : ""))

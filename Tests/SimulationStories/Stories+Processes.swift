@@ -124,7 +124,7 @@ extension Story {
                 "images: hanging agent",
                 script(60) {
                     $0.hangs = 10_000; $0.beatsEvery = 2000...4000
-                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(1500)
+                }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(43_200)
             ) {
                 $0.makesImages()
             },
