@@ -53,6 +53,7 @@ final class SimulatedAgent {
         if let early { machine.after(early) { [self] in if !isDead { sandbox.end(.exited(70)) } } }
         if script.cooperative { return connectLater(1...20) }
         // It begins where its file ends, and keeps that in memory from then on.
+        mendResults()
         step = machine.resultsInWorkspace
         machine.began(sandbox.plan, at: step)
         later(script.stepTime) { $0.workAlone() }
@@ -368,6 +369,20 @@ final class SimulatedAgent {
         send(.beat(Beat(step: step, progress: Double(step) / Double(max(1, script.steps)))))
         if connection != nil { machine.heardProgress(of: sandbox.plan.incarnation) }
         safePoint()
+    }
+
+    /// What a power cut left of a plain program's file is of use up to the first line that is not what it should be.
+    private func mendResults() {
+        guard let bytes = machine.workspace.peek("results") else { return }
+        var whole: [UInt8] = []
+        for step in 1...max(1, script.steps) {
+            let line = Array("step \(step)\n".utf8)
+            guard bytes.dropFirst(whole.count).starts(with: line) else { break }
+            whole += line
+        }
+        guard whole.count < bytes.count else { return }
+        try? machine.workspace.removeFile("results")
+        try? machine.workspace.open("results", .append(mode: 0o644)).write(whole)
     }
 
     /// An agent that cannot write its result does not go on as if it had: it ends, as a program with an unhandled error does.

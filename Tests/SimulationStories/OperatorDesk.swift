@@ -73,7 +73,6 @@ public struct OperatorDesk {
             return isLost(version, on: machine) ? "it was answered 'suspended', and a power cut takes version \(version) away" : nil
         case (.checkpoint(_, let mode, let stop), .stored(let summary)):
             if mode == .process, !summary.parts.process { return "version \(summary.version) holds no image" }
-            if mode == .cooperative, summary.parts.process { return "version \(summary.version) holds an image that nobody asked for" }
             if stop, let pid = machine.livingPID { return "it was to be stopped after its cut, and there is \(pid)" }
             return isLost(summary.version.number, on: machine)
                 ? "it was answered 'stored', and a power cut takes version \(summary.version) away" : nil

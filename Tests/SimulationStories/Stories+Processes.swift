@@ -51,7 +51,7 @@ extension Story {
             Story("images: killed supervisor", script(60) { $0.tearsFrame = 2000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
                 $0.makesImages()
                 $0.troubles = [
-                    RecurringTrouble(.supervisorKilled, every: .seconds(12)), RecurringTrouble(.agentKilled, every: .seconds(40)),
+                    RecurringTrouble(.supervisorKilled, every: .seconds(12)), RecurringTrouble(.agentKilled, every: .seconds(120)),
                     RecurringTrouble(.connectionLost, every: .seconds(40)),
                 ]
             },
