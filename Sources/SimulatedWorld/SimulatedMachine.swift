@@ -160,6 +160,8 @@ public final class SimulatedMachine {
         let from: UInt64? = if case .version(let version) = plan.origin { version.number } else { nil }
         var life = SimulatedLife(incarnation: plan.incarnation, from: from, began: step)
         (life.image, life.at) = (image, now)
+        // What was finished while nobody looked is done again, as far as it was rolled back.
+        if image != nil || !script.cooperative { finishedTasks = 0 }
         lives.append(life)
     }
     func ended(_ incarnation: UInt64, leaving memory: SimulatedAgent.Memory, stoppedByCriu: Bool) {

@@ -8,8 +8,10 @@ import SimulationStories
 ///     simulate long [SEEDS] [FIRST] [DAYS] slow agents, DAYS agent-days a story
 ///     simulate long-images [SEEDS] [FIRST] [DAYS]  the same with images
 ///     simulate sweep [EVERY] [FAULT…]      every named fault (or these) at every (EVERYth) place of the reference story
+///     simulate sweep-images [EVERY] [FAULT…]       the same of the reference story with images
 ///     simulate one NAME SEED               one story of the catalogue; prints what happened when it fails
 ///     simulate place FAULT PLACE           the reference story with one fault at one place; the same
+///     simulate place-images FAULT PLACE    of the one with images
 struct Teller {
     private let words: [String]
     private var total = Figures()
@@ -28,13 +30,13 @@ struct Teller {
             for seed in seeds(200) { tell(.long(days: number(3, 50)), seed) }
         case "long-images":
             for seed in seeds(50) { tell(.longWithImages(days: number(3, 50)), seed) }
-        case "sweep":
+        case "sweep", "sweep-images":
             let named = NamedFault.allCases.filter { words.dropFirst(2).contains($0.rawValue) }
             guard named.count == max(0, words.count - 2) else {
                 say("these are the faults: \(NamedFault.allCases.map(\.rawValue).joined(separator: ", "))")
                 return 64
             }
-            sweep(named.isEmpty ? NamedFault.allCases : named, every: max(1, number(1, 1)))
+            sweep(named.isEmpty ? NamedFault.allCases : named, every: max(1, number(1, 1)), images: words[0] == "sweep-images")
         case "one" where words.count >= 3:
             let known = Story.all + [.long(days: number(3, 50)), .longWithImages(days: number(3, 50))]
             guard let story = known.first(where: { $0.name == words[1] }) else {
@@ -42,16 +44,16 @@ struct Teller {
                 return 64
             }
             tell(story, UInt64(number(2, 1)), whole: true)
-        case "place" where words.count >= 3:
+        case "place" where words.count >= 3, "place-images" where words.count >= 3:
             guard let fault = NamedFault(rawValue: words[1]) else {
                 say("there is no fault '\(words[1])'. There are: \(NamedFault.allCases.map(\.rawValue).joined(separator: ", "))")
                 return 64
             }
-            do { try Sweep(fault).tell(at: number(2, 1)) } catch { fail(error, whole: true) }
+            do { try Sweep(fault, images: words[0] == "place-images").tell(at: number(2, 1)) } catch { fail(error, whole: true) }
         default:
             say(
-                "usage: simulate stories|images [SEEDS] [FIRST] | long|long-images [SEEDS] [FIRST] [DAYS] | sweep [EVERY] [FAULT…] | one NAME SEED | "
-                    + "place FAULT PLACE")
+                "usage: simulate stories|images [SEEDS] [FIRST] | long|long-images [SEEDS] [FIRST] [DAYS] | sweep|sweep-images [EVERY] [FAULT…] | one NAME SEED | "
+                    + "place|place-images FAULT PLACE")
             return 64
         }
         return conclude()
@@ -67,10 +69,10 @@ struct Teller {
         } catch { fail(error, whole: whole) }
     }
 
-    private mutating func sweep(_ faults: [NamedFault], every: Int) {
+    private mutating func sweep(_ faults: [NamedFault], every: Int, images: Bool) {
         for fault in faults {
             do {
-                let sweep = try Sweep(fault)
+                let sweep = try Sweep(fault, images: images)
                 var told = 0
                 for place in stride(from: 1, through: sweep.places, by: every) {
                     do { try sweep.tell(at: place) } catch { fail(error) }

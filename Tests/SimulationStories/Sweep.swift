@@ -74,24 +74,27 @@ public enum NamedFault: String, CaseIterable, Sendable {
 public struct Sweep: Sendable {
     public let fault: NamedFault
     public let places: Int
+    private let images: Bool
 
+    /// - Parameter images: the reference story of an agent whose processes are put into images.
     /// - Throws: when the reference story itself fails.
-    public init(_ fault: NamedFault) throws {
+    public init(_ fault: NamedFault, images: Bool = false) throws {
         self.fault = fault
-        let simulation = Self.reference(name: "reference")
+        self.images = images
+        let simulation = Self.reference(name: "reference", images)
         try Self.tell(simulation)
         places = fault.places(in: simulation.machine)
     }
 
     /// The reference story with the fault at one place, counted from 1.
     public func tell(at place: Int) throws {
-        let simulation = Self.reference(name: "\(fault.rawValue) at \(place)")
+        let simulation = Self.reference(name: "\(fault.rawValue) at \(place)", images)
         fault.plan(at: place, in: simulation)
         try Self.tell(simulation, losesNothing: fault != .storeBroken)
     }
 
     /// Checkpoints by schedule, by the agent's wish and by an operator's; two deaths, each followed by a restore that rolls files back.
-    private static func reference(name: String) -> Simulation {
+    private static func reference(name: String, _ images: Bool) -> Simulation {
         var script = AgentScript(steps: 12)
         script.savesEvery = 5
         script.beatsEvery = 3000...4000
@@ -103,12 +106,23 @@ public struct Sweep: Sendable {
         simulation.machine.plan(after: .milliseconds(6500)) { $0.killAgent() }
         simulation.machine.plan(after: .seconds(12)) { $0.killAgent(outOfMemory: true) }
         simulation.asks(.checkpoint(wait: true), after: .seconds(9))
+        if images { addImages(to: simulation) }
         return simulation
+    }
+
+    /// Every version is rehearsed; restored are the first with its memory following, and one in which the agent was suspended.
+    private static func addImages(to simulation: Simulation) {
+        simulation.hasCriu = true
+        simulation.spec.checkpoint.rehearsal.when = .always
+        simulation.spec.restore.memory = .lazy
+        simulation.desk.patience = .seconds(400)
+        simulation.asks(.checkpoint(wait: true, mode: .process), after: .seconds(10))
+        simulation.asks(.suspend(until: WallTime(nanoseconds: simulation.machine.now) + .seconds(18)), after: .seconds(14))
     }
 
     /// - Parameter losesNothing: false: a version that could not be read is passed over, and what only it held is done again.
     private static func tell(_ simulation: Simulation, losesNothing: Bool = true) throws {
-        guard try simulation.run(for: .seconds(86_400)) else { throw simulation.failure("the task was not finished in a day") }
+        guard try simulation.run(for: .seconds(2 * 86_400)) else { throw simulation.failure("the task was not finished in two days") }
         try simulation.checkEnd(finished: true)
         if losesNothing { try simulation.checkNothingLost() }
     }

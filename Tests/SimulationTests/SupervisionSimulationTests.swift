@@ -19,6 +19,12 @@ import Testing
         ("roll-back cut off", 7),  // started from somewhere while its end was decided and not yet seen: it was waited for for ever
         ("restart never", 19),  // the oracle took two moments of two supervisors for one long one
         ("troubled disk", 5), ("everything at once", 4),  // two troubles of one moment were one incident
+        // restored from an image in which it hung, it was not watched; and what was cut of it meanwhile was preferred to all else
+        ("images: hanging agent", 3),
+        // what went down while nobody looked was taken to have lived until somebody did, and its version for proven
+        ("images: killed in a cut", 6), ("images: troubled disk", 5),
+        ("images: suspended while CRIU fails", 12), ("images: suspended while CRIU fails", 19),  // finished unseen, and rolled back
+        ("images: power cut", 30),  // the oracle took a plain program's torn file for the runner's doing
     ]
 
     static var tellings: [Telling] {
@@ -33,6 +39,17 @@ import Testing
 
     @Test(arguments: 1...UInt64(2))
     func slowAgentsLiveThroughEverything(seed: UInt64) throws { try Story.long(days: 4).tell(seed: seed) }
+
+    @Test(arguments: 1...UInt64(2))
+    func slowAgentsWithImagesLiveThroughEverything(seed: UInt64) throws { try Story.longWithImages(days: 3).tell(seed: seed) }
+
+    /// The same of an agent whose processes are put into images.
+    @Test(arguments: NamedFault.allCases)
+    func aFaultAtAnyPlaceChangesNothingForImages(_ fault: NamedFault) throws {
+        let sweep = try Sweep(fault, images: true)
+        #expect(sweep.places > 20)
+        for sample in 0..<8 { try sweep.tell(at: 1 + (sample * sweep.places + sample * sample) / 8 % sweep.places) }
+    }
 
     /// Every named fault alone, at places spread over the reference story. All of them: `simulate sweep`.
     @Test(arguments: NamedFault.allCases)
