@@ -1,5 +1,6 @@
 import AgentModel
 import AgentSpecs
+import ControlSocket
 import OutsideWorld
 import SimulatedWorld
 
@@ -9,6 +10,10 @@ extension Simulation {
     /// Nothing is launched into a workspace that is between two versions, nor before the decision is written down: there are at least as
     /// many decisions to launch as launches, of which the first few tell.
     func look(beforeLaunch number: UInt64) {
+        if cutsAtOnce {
+            asks(.checkpoint(wait: true, mode: .process), after: .milliseconds(5 + random.number(below: 20)))
+            asks(.checkpoint(wait: true, mode: .process), after: .milliseconds(40 + random.number(below: 160)))
+        }
         guard !storeMayFail, !hadRefusal else { return }
         if machine.store.peek(home / "restoring") != nil { complaints.append("an agent is launched into a workspace half rolled back") }
         // Images are tried twice, and with all their memory first, for one decision.

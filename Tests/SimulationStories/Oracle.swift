@@ -19,8 +19,10 @@ struct Oracle {
         var forced: Bool
         var incarnation: UInt64
         var process: Process?
+        /// Why it has files only, where there was more to be had.
+        var lacksMemory: String?
         /// It holds nothing of what the agent was doing.
-        var isOnlyFiles: Bool { forced && process == nil }
+        var isOnlyFiles: Bool { forced && process == nil || lacksMemory != nil }
     }
     private struct Standing: Decodable { var standing: String }
     private struct Status: Decodable {

@@ -41,6 +41,8 @@ public final class Simulation {
     public var startsCleanAgain = false
     /// There is a CRIU, and images of the agent's processes are made.
     public var hasCriu = false
+    /// Images are wished for at each launch, some of them before the agent has said a word.
+    public var cutsAtOnce = false
     /// An operator who restores takes one of so many newest good versions. nil: any version at all, broken ones and old ones included.
     public var goesBackAtMost: Int?
 

@@ -64,6 +64,11 @@ extension Story {
                     RecurringTrouble(.supervisorKilled, every: .seconds(9)), RecurringTrouble(.agentKilled, every: .seconds(20)),
                 ]
             },
+            Story("images: cut before it speaks", script(60), quickSpec(), within: .seconds(86_400), losesNothing: true) {
+                $0.makesImages()
+                $0.cutsAtOnce = true
+                $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(15))]
+            },
             Story("images: plain program", script(80) { $0.cooperative = false }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
                 $0.makesImages()
                 $0.troubles = [
