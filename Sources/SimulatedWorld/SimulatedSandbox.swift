@@ -92,7 +92,8 @@ final class SimulatedSandbox {
         let hasBegun = memory.welcomedAs != nil || !machine.script.cooperative
         if hasBegun, machine.images[memory.image] == memory, machine.resultsInWorkspace != memory.step {
             machine.wrongs.append(
-                "incarnation \(plan.incarnation) goes on at step \(memory.step), and its workspace holds \(machine.resultsInWorkspace) steps")
+                "incarnation \(plan.incarnation) goes on at step \(memory.step), and its workspace holds \(machine.resultsInWorkspace) steps"
+            )
         }
     }
 

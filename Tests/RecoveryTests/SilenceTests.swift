@@ -30,7 +30,9 @@ import Testing
 
 /// What was stored while it was silent is no progress of it, so that the version it came from is blamed.
 @Test func aVersionOfASilentAgentIsNoProgress() {
-    var scene = Scene([version(1, .rehearsed, cooperative: false, process: true), version(2, .rehearsed, cooperative: false, process: true)])
+    var scene = Scene([
+        version(1, .rehearsed, cooperative: false, process: true), version(2, .rehearsed, cooperative: false, process: true),
+    ])
     scene.take(.wantedRunning(from: nil))
     scene.comeUp()
     scene.store(version(3, .rehearsed, cooperative: false, process: true), after: 20)

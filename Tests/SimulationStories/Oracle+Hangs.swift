@@ -10,7 +10,8 @@ extension Simulation {
         let wasHeard = machine.lives.last.map { $0.progressHeard || $0.image != nil && machine.script.beatsEvery != nil } ?? false
         guard let since = machine.hangingSince, wasHeard, !storeMayFail, !hadRefusal else { return nil }
         // While it is asked for a checkpoint and to stop, the time for that comes first.
-        let patience = (spec.health.heartbeat ?? .zero) + spec.checkpoint.deadline + spec.stop.deadline + .seconds(15)
+        let patience =
+            (spec.health.heartbeat ?? .zero) + spec.checkpoint.deadline + spec.stop.deadline + .seconds(15)
             + (hasCriu ? .seconds(180) : .zero)  // a dump that hangs is given up first
         let unseen = machine.now - max(since, supervisedSince)
         guard spec.health.heartbeat != nil, unseen > patience.nanoseconds else { return nil }

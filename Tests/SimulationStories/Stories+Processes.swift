@@ -48,7 +48,9 @@ extension Story {
                 $0.makesImages()
                 $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(30))]
             }.ending(setAside),
-            Story("images: killed supervisor", script(60) { $0.tearsFrame = 2000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
+            Story(
+                "images: killed supervisor", script(60) { $0.tearsFrame = 2000 }, quickSpec(), within: .seconds(86_400), losesNothing: true
+            ) {
                 $0.makesImages()
                 $0.troubles = [
                     RecurringTrouble(.supervisorKilled, every: .seconds(12)), RecurringTrouble(.agentKilled, every: .seconds(120)),
@@ -69,7 +71,8 @@ extension Story {
                 $0.cutsAtOnce = true
                 $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(15))]
             },
-            Story("images: plain program", script(80) { $0.cooperative = false }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
+            Story("images: plain program", script(80) { $0.cooperative = false }, quickSpec(), within: .seconds(86_400), losesNothing: true)
+            {
                 $0.makesImages()
                 $0.troubles = [
                     RecurringTrouble(.agentKilled, every: .seconds(60)), RecurringTrouble(.supervisorKilled, every: .seconds(30)),
@@ -79,7 +82,8 @@ extension Story {
                 $0.makesImages(plainAsWell: true)
                 $0.troubles = [RecurringTrouble(.powerCut, every: .seconds(30)), RecurringTrouble(.agentKilled, every: .seconds(60))]
             },
-            Story("images: news late and twice", script(60) { $0.dies = 20_000 }, quickSpec(), within: .seconds(86_400), losesNothing: true) {
+            Story("images: news late and twice", script(60) { $0.dies = 20_000 }, quickSpec(), within: .seconds(86_400), losesNothing: true)
+            {
                 $0.makesImages()
                 $0.machine.repeatsNews = 300_000
                 $0.troubles = [RecurringTrouble(.agentKilled, every: .seconds(40)), RecurringTrouble(.connectionLost, every: .seconds(40))]
@@ -106,7 +110,8 @@ extension Story {
     private static var imagesOfDoubts: [Story] {
         [
             Story(
-                "images: CRIU fails", script(80) { $0.savesEvery = 9 }, spec { $0.recovery.whenExhausted = .retry }, within: .seconds(43_200)
+                "images: CRIU fails", script(80) { $0.savesEvery = 9 }, spec { $0.recovery.whenExhausted = .retry },
+                within: .seconds(43_200)
             ) {
                 $0.makesImages(plainAsWell: true)
                 $0.criuFails(300_000)
