@@ -51,7 +51,7 @@ extension Draft {
     mutating func launch(_ origin: Origin, because why: String) -> String {
         passOver(origin, through: versions.map(\.version).max())
         if state.troubleSince == nil, case .version(let version) = origin { raiseSound(to: version) }
-        state.watched = []
+        (state.watched, state.images) = ([], [])
         state.lastEnd = nil
         state.followsCheckpoint = false
         state.phase = .launching(from: origin, since: now)

@@ -55,6 +55,9 @@ extension Draft {
     mutating func stored(_ version: VersionNumber, _ life: Incarnation, starting: Bool) -> Answer {
         let summary = summary(of: version)
         if summary?.isKnownGood ?? true { watch(version) }
+        if summary?.isImageOnly ?? false {
+            state.images = Array((state.images + [StoredVersion(version: version, at: now)]).suffix(Bound.watched))
+        }
         // A forced cut is our doing, and so is one without the agent's own state while we still wait for its first word.
         let shown = !(summary?.forced ?? false) && (!starting || (summary?.parts.cooperative ?? true))
         guard shown, life.healthySince == nil else { return .act("version \(version) is stored") }
@@ -121,7 +124,7 @@ extension Draft {
 
     /// What was being ended is gone. `end` nil: it never came up.
     mutating func gone(_ end: ProcessEnd?, done: Bool, cause: EndingCause) -> Answer {
-        state.watched = []
+        (state.watched, state.images) = ([], [])
         if let end { state.lastEnd = end }
         switch cause {
         case .operatorSuspend(let version, let until):

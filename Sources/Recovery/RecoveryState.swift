@@ -123,6 +123,9 @@ public struct RecoveryState: Hashable, Sendable, Codable {
     public var lastEnd: ProcessEnd?
     /// Versions of the living incarnation that are not yet a probation old, oldest first, thinned out, bounded.
     public var watched: [StoredVersion] = []
+    /// Versions of the living incarnation that hold its processes and no state, oldest first, bounded: what they are worth is known only when
+    /// it is heard again.
+    public var images: [StoredVersion] = []
     /// The newest version that existed when health was last certain. What is newer may have been taken after the trouble began.
     public var soundUpTo: VersionNumber?
     /// Futures that were left, lowest first, bounded: the ladder does not jump back into them.
@@ -152,6 +155,7 @@ extension RecoveryState {
         followsCheckpoint = try values.decodeIfPresent(Bool.self, forKey: .followsCheckpoint) ?? followsCheckpoint
         lastEnd = try values.decodeIfPresent(ProcessEnd.self, forKey: .lastEnd)
         watched = try values.decodeIfPresent([StoredVersion].self, forKey: .watched) ?? watched
+        images = try values.decodeIfPresent([StoredVersion].self, forKey: .images) ?? images
         soundUpTo = try values.decodeIfPresent(VersionNumber.self, forKey: .soundUpTo)
         passedOver = try values.decodeIfPresent([VersionSpan].self, forKey: .passedOver) ?? passedOver
         passedOverBefore = try values.decodeIfPresent([VersionSpan].self, forKey: .passedOverBefore)

@@ -32,10 +32,9 @@ extension Draft {
         let fault = fault.clipped
         openTrouble(fault)
         raiseSound(to: state.watched.last { $0.at <= healthyUntil }?.version)
-        if case .missedHeartbeat = fault { suspectImages(of: healthyUntil) }
-        state.watched = []
-        // A version that is cut of a silent agent is our doing. (A beat is noted a little before what is decided about it.)
-        let afterProgress = life.healthySince.map { $0 <= healthyUntil + .seconds(1) } ?? false
+        if case .missedHeartbeat = fault { suspectImages(of: life, since: healthyUntil) }
+        (state.watched, state.images) = ([], [])
+        let afterProgress = hasProgressed(life, fault, healthyUntil: healthyUntil)
         if afterProgress, now - life.since >= settings.backOffResetAfter { state.cleanStarts = 0 }
         let isFirstOfItsKind = !state.deaths.contains {
             $0.fault == fault && $0.origin == life.origin && now - $0.at < settings.flappingWithin
@@ -61,10 +60,22 @@ extension Draft {
 
     // MARK: Parts
 
+    /// Of a silent agent a version that is cut of it is no progress, and a probation in which nothing was heard of it is none. (A beat is noted
+    /// a little before what is decided about it.)
+    private func hasProgressed(_ life: Incarnation, _ fault: Fault, healthyUntil: Moment) -> Bool {
+        guard let healthySince = life.healthySince else { return false }
+        guard case .missedHeartbeat = fault else { return true }
+        guard healthySince <= healthyUntil + .seconds(1) else { return false }
+        return healthySince > life.since || healthyUntil - life.since >= settings.probation
+    }
+
     /// An image of an agent that was silent already would go on being so. What it handed over itself it was well enough for.
-    private mutating func suspectImages(of healthyUntil: Moment) {
-        guard let first = state.watched.first(where: { $0.at > healthyUntil })?.version else { return }
-        for version in versions where version.version >= first && version.kind == .checkpoint && version.isImageOnly {
+    private mutating func suspectImages(of life: Incarnation, since healthyUntil: Moment) {
+        guard let first = state.images.firstIndex(where: { $0.at > healthyUntil }) else { return }
+        var oldest = state.images[first].version
+        // Older ones may have been forgotten.
+        if first == 0, state.images.count == Bound.watched, case .version(let origin) = life.origin { oldest = origin }
+        for version in versions where version.version >= oldest && version.kind == .checkpoint && version.isImageOnly {
             suspect(version.version, because: "its processes were cut after they had fallen silent")
         }
     }
@@ -82,7 +93,7 @@ extension Draft {
 }
 
 extension CheckpointSummary {
-    fileprivate var isImageOnly: Bool { parts.process && !parts.cooperative }
+    var isImageOnly: Bool { parts.process && !parts.cooperative }
 }
 
 extension Fault {
