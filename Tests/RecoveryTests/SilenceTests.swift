@@ -41,3 +41,18 @@ import Testing
             == "ending(v2 +0 ms hang) | open(hang) suspect(v3) suspect(v2) kill timer(-)")
     #expect(scene.take(killed).hasPrefix("launching(v1 +0 ms)"))
 }
+
+/// Where a silence may be longer than a probation, what was proven in it is suspect all the same.
+@Test func aProbationInSilenceIsNone() {
+    let image = { (number: UInt64) in version(number, .rehearsed, cooperative: false, process: true) }
+    var scene = Scene([image(1), image(2)])
+    scene.take(.wantedRunning(from: nil))
+    scene.comeUp()
+    scene.store(image(3), after: 20)
+    scene.take(.timerFired, after: 200)
+    #expect(scene.versions.map(\.standing) == [.rehearsed, .proven, .proven])
+    #expect(
+        scene.take(.missedHeartbeat(silentFor: .seconds(1820)), after: 1600)
+            == "ending(v2 +0 ms hang) | open(hang) suspect(v3) suspect(v2) kill timer(-)")
+    #expect(scene.take(killed).hasPrefix("launching(v1 +0 ms)"))
+}
