@@ -18,6 +18,8 @@ struct Life {
     var cutStep: UInt64?
     /// State to hand over with `welcome`; dropped after the first sign of life.
     var restored: StoredState?
+    /// When its program was welcomed with that, or as one that has it.
+    var welcomedAt: Moment?
     var end: ProcessEnd?
     var couldNotStart: LaunchFault?
     var saidDone = false

@@ -191,6 +191,7 @@ extension Supervisor {
     }
 
     private func welcome(_ id: ConnectionID, _ message: Welcome) {
+        life?.welcomedAt = world.now()
         send(.welcome(message), to: id)
         askAgain(id)
     }

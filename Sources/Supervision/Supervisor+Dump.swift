@@ -16,6 +16,9 @@ extension Supervisor {
     /// For a CRIU that nobody listens to any more.
     private static var patience: Duration { .seconds(60) }
 
+    /// An agent that was handed its state has it after this.
+    private static var takingIn: Duration { .seconds(5) }
+
     // MARK: Beginning
 
     /// - Returns: false: this cut is taken without images.
@@ -59,7 +62,17 @@ extension Supervisor {
     /// Why there can be no images of this agent, as far as that is known before CRIU is asked.
     private func imageObstacle(_ point: SafePoint?) -> Obstacle? {
         if let why = criuMissing { return Obstacle(why) }
-        return point == nil ? openEffect : nil
+        return point == nil ? openEffect ?? stateOnItsWay : nil
+    }
+
+    /// An image of an agent that has not taken in yet what it is to go on from would never be handed it again.
+    private var stateOnItsWay: Obstacle? {
+        guard let life, !life.isFromImages, !life.signOfLife, restoresState, case .version(let origin) = life.origin,
+            versions.first(where: { $0.version == origin })?.parts.cooperative ?? false
+        else { return nil }
+        // Not every agent says something.
+        if let welcomedAt = life.welcomedAt, world.now() - welcomedAt >= Self.takingIn { return nil }
+        return Obstacle("the agent has not yet taken in the state of version \(origin), from which it goes on", passes: true)
     }
 
     /// An image of an agent in the middle of an effect would do it a second time: that it may is in its memory already.
