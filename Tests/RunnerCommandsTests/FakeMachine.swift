@@ -33,6 +33,8 @@ final class FakeMachine: Machine {
     var outputLoss: OutputLoss?
     /// Called at every wait for a change, before time passes.
     var onWait: (() -> Void)?
+    /// Called whenever a name is drawn by lot.
+    var onRandomNumber: (() -> Void)?
     var namespaces = HostFacts.Availability.missing("only root may make them")
     var sandboxInit = HostFacts.Availability.available
     var controlGroups = HostFacts.ControlGroups.none("no control group is delegated to this user")
@@ -61,7 +63,10 @@ final class FakeMachine: Machine {
 
     func now() -> Moment { Moment(nanoseconds: moment) }
     func wallTime() -> WallTime { WallTime(nanoseconds: moment) }
-    func randomNumber() -> UInt64 { 0x0123_4567_89ab_cdef }
+    func randomNumber() -> UInt64 {
+        onRandomNumber?()
+        return 0x0123_4567_89ab_cdef
+    }
     func pass(_ span: Duration) { moment += span.nanoseconds }
 
     // MARK: Terminal
