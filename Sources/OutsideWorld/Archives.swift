@@ -29,8 +29,9 @@ public struct ArchiveMember: Hashable, Sendable {
 
 /// What an archive of a stranger may hold.
 public struct ArchiveLimits: Hashable, Sendable {
-    /// All members together, unpacked, also those that nobody wants.
+    /// All members together, unpacked, also those that nobody wants; each that is written counts a block of 4096 bytes more.
     public var bytes: ByteCount
+    /// Directories that are made for them count, too.
     public var members: Int
     public init(bytes: ByteCount, members: Int) {
         self.bytes = bytes

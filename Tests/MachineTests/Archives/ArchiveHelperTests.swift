@@ -177,6 +177,34 @@ import Testing
         ),
     ]
 
+    /// Directories that nobody names are made too, and take their place on the disk.
+    @Test func directoriesThatAreOnlyImpliedCount() throws {
+        func deep(_ members: Int) -> TarBytes {
+            (0..<members).reduce(plainArchive) { tar, number in
+                tar + Self.longName("\(number)/" + Array(repeating: "d", count: 100).joined(separator: "/"))
+            } + .end
+        }
+        for (members, limits, kind) in [
+            (1, ArchiveLimits(bytes: .mebibytes(4), members: 200), nil), (3, ArchiveLimits(bytes: .mebibytes(4), members: 200), .many),
+            (1, ArchiveLimits(bytes: .kibibytes(300), members: 1_000_000), .size),
+            (20, ArchiveLimits(bytes: .mebibytes(4), members: 1_000_000), .size),
+        ] as [(Int, ArchiveLimits, ArchiveFault.Kind?)] {
+            var told: ArchiveFault.Kind?
+            do { _ = try unpack(deep(members).bytes, limits) } catch let fault as ArchiveFault { told = fault.kind }
+            #expect(told == kind, "\(members) members of \(limits)")
+            try Shell.output("rm -rf \"$0\"/*", scratch.path)
+        }
+    }
+
+    /// An empty file takes a block as well.
+    @Test func emptyFilesCount() throws {
+        let empty = (0..<100).reduce(plainArchive) { tar, number in tar + .member("checkpoint/\(number)") } + .end
+        #expect(try unpack(empty.bytes).count == 103)
+        try Shell.output("rm -rf \"$0\"/*", scratch.path)
+        let fault = #expect(throws: ArchiveFault.self) { try unpack(empty.bytes, ArchiveLimits(bytes: .kibibytes(256), members: 200)) }
+        #expect(fault?.kind == .size)
+    }
+
     private static func longName(_ name: String) -> TarBytes {
         .member("././@LongLink", "checkpoint/" + name + "\u{0}", kind: "L") + .member("checkpoint/x", "x")
     }
