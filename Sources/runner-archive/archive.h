@@ -28,6 +28,9 @@ noreturn void finish(uint64_t members, uint64_t bytes);
 /// Gives up what neither way needs. `writes`: whether files are made below the directory, or only read. `most_bytes`: of one file.
 void confine(bool writes, uint64_t most_bytes);
 
+/// `given` without "./" before it and "/" behind it; in `clean`, of LONGEST_NAME bytes. Refuses what no archive of ours or podman's has.
+void check_name(const char *given, char *clean);
+
 /// openat2(2) below the directory: no link is followed, nothing above is reached. - Returns: a descriptor or -errno.
 int open_beneath(const char *path, int flags, unsigned mode);
 

@@ -131,6 +131,28 @@ import Testing
         }
     }
 
+    /// What no import would take is refused at once, and not after all that comes before it was packed.
+    @Test func aNameTooDeepIsToldAtOnce() throws {
+        for (directories, status) in [(126, 0), (127, 73)] as [(Int, Int32)] {
+            let stage = try Stage(["export", "agent-7@1", "-f", "archive", "-o", "/out/a.tar"])
+            let workspace = SimulatedDisk(seed: 9, rootName: "/work")
+            let name = Array(repeating: "d", count: directories).joined(separator: "/")
+            try workspace.makeDirectories(try #require(DiskPath(name)))
+            workspace.plant(try #require(DiskPath(name + "/file")), [1])
+            let request = CutRequest(
+                agent: stage.agent, kind: .checkpoint, reason: .operator, takenAt: stage.machine.wallTime(), workspace: workspace,
+                incarnation: 1)
+            _ = try stage.store.commit(stage.store.cut(request, stagingID: "deep"))
+            stage.makeOutside()
+            #expect(stage.run() == status, "\(stage.machine.errors)")
+            #expect(stage.machine.archives.isEmpty == (status != 0))
+            if status != 0 {
+                #expect(stage.machine.errors.contains("no archive takes the name 'runner/workspace/d/d"))
+                #expect(try stage.machine.disks["/out"]?.names(in: nil).isEmpty == true)
+            }
+        }
+    }
+
     @Test func theOutputIsNamedAfterTheVersion() throws {
         for (words, name) in [
             (["-f", "archive"], "agent-7@1.tar.zst"), (["-f", "archive", "-c", "gzip"], "agent-7@1.tar.gz"),

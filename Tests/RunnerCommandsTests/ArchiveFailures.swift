@@ -71,6 +71,10 @@ private let exportFailures: [Failure] = [
         "export agent-7@1 --format archive -o /out/a.tar", 74, "E-FILE-IO",
         "could not export 'agent-7@1' to '/out/a.tar': a file of the version changed ('runner/state'). Look at the disk, and at 'runner verify'",
         answer(.changed, "runner/state")),
+    Failure(
+        "export agent-7@1 --format archive -o /out/a.tar", 73, "E-EXPORT-NAME",
+        "could not export 'agent-7@1' to '/out/a.tar': no archive takes the name 'runner/x' in, which is too long or too deep. Export its processes with '--format criu', or move the file up in the workspace and export a later version",
+        answer(.name, "runner/x")),
 ]
 
 private let importFailures: [Failure] = [

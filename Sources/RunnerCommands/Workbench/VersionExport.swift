@@ -101,6 +101,9 @@ struct VersionExport {
 
     func writeArchive(_ compression: ArchiveCompression) throws(CommandFault) {
         let members = try members()
+        if let member = members.first(where: { !ArchiveNames.takes($0.name.text) }) {
+            throw CommandFault(ArchiveFault(.name, member: member.name.text), exporting: title, to: path)
+        }
         do throws(ArchiveFault) {
             try bench.machine.pack(members, below: bench.places.store, to: "\(parent.rootName)/\(unfinished)", compression)
         } catch { throw CommandFault(error, exporting: title, to: path) }

@@ -95,6 +95,25 @@ import Testing
         #expect(access(scratch.path + "/archive", F_OK) != 0)
     }
 
+    /// What would be refused when it comes back is not packed.
+    @Test(arguments: [127, 128]) func aNameThatNobodyTakesIsNotPacked(directories: Int) throws {
+        _ = try disk("source")
+        let name = "checkpoint/" + Array(repeating: "d", count: directories).joined(separator: "/") + "/file"
+        let member = ArchiveMember(try #require(DiskPath(name)), .bytes([1]), modifiedAt: WallTime(seconds: 1))
+        let archive = scratch.path + "/archive"
+        if directories == 127 {
+            try helper.pack([member], below: scratch.path + "/source", to: archive, .none)
+            _ = try disk("out")
+            try helper.unpack(archive, into: scratch.path + "/out", wanted: Self.wanted, limits: Self.limits)
+            #expect(try files() == [name: 1])
+        } else {
+            #expect(throws: ArchiveFault(.name, member: name)) {
+                try helper.pack([member], below: scratch.path + "/source", to: archive, .none)
+            }
+            #expect(access(archive, F_OK) != 0)
+        }
+    }
+
     @Test func aLinkIsNotPacked() throws {
         let source = try disk("source")
         try source.makeSymbolicLink("link", to: "/etc")
