@@ -33,9 +33,13 @@ public struct ArchiveLimits: Hashable, Sendable {
     public var bytes: ByteCount
     /// Directories that are made for them count, too.
     public var members: Int
-    public init(bytes: ByteCount, members: Int) {
+    /// What may be written of it.
+    public var room: ByteCount
+    /// - Parameter room: nil: as much as all members together.
+    public init(bytes: ByteCount, members: Int, room: ByteCount? = nil) {
         self.bytes = bytes
         self.members = members
+        self.room = room ?? bytes
     }
 }
 

@@ -2,7 +2,9 @@
 // parses hostile bytes holds nothing but one directory and one stream, and so that nobody else carries the libraries. One thread.
 //
 //   runner-archive pack zstd|gzip|none            < ORDERS > ARCHIVE    sources below descriptor 3
-//   runner-archive unpack BYTES MEMBERS WANTED…   < ARCHIVE             members below descriptor 3
+//   runner-archive unpack BYTES MEMBERS ROOM WANTED…   < ARCHIVE        members below descriptor 3
+//
+// BYTES and MEMBERS count all that is in the archive and every directory that is made for it, ROOM what is written.
 //
 // It says one line on descriptor 2, and ends with status 0 when that begins with "done".
 #pragma once
@@ -35,4 +37,4 @@ void check_name(const char *given, char *clean);
 int open_beneath(const char *path, int flags, unsigned mode);
 
 void pack(const char *compression);
-void unpack(uint64_t most_bytes, uint64_t most_members, char *const *wanted);
+void unpack(uint64_t most_bytes, uint64_t most_members, uint64_t most_room, char *const *wanted);

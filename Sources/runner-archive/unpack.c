@@ -7,7 +7,8 @@
 
 struct job {
     struct archive *archive;
-    uint64_t bytes_left, members_left, members, bytes;
+    // `room_left`: for what is written.
+    uint64_t bytes_left, room_left, members_left, members, bytes;
     char *const *wanted;
 };
 
@@ -19,9 +20,10 @@ static void count_member(struct job *job, const char *name) {
     job->members_left--;
 }
 
-static void count_bytes(struct job *job, uint64_t size, const char *name) {
-    if (size > job->bytes_left) refuse("size", name, NULL);
-    job->bytes_left -= size;
+static void count_bytes(struct job *job, uint64_t announced, uint64_t written, const char *name) {
+    if (announced > job->bytes_left || written > job->room_left) refuse("size", name, NULL);
+    job->bytes_left -= announced;
+    job->room_left -= written;
 }
 
 // MARK: What is wanted
@@ -65,7 +67,7 @@ static void make_directories(struct job *job, char *name, bool last_too) {
             refuse_errno(result, name);
         } else {
             if (slash) count_member(job, name);
-            count_bytes(job, BLOCK, name);
+            count_bytes(job, BLOCK, BLOCK, name);
         }
         if (!slash) return;
         *slash = '/';
@@ -127,7 +129,7 @@ static void take(struct job *job, struct archive_entry *entry) {
     // Before a byte is written, and of what is passed over as well: unpacking it takes time, too.
     uint64_t size = kind == AE_IFREG && archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0 ? (uint64_t)archive_entry_size(entry) : 0;
     if (kind == AE_IFREG && archive_entry_size(entry) < 0) refuse("size", given, NULL);
-    count_bytes(job, size, given);
+    count_bytes(job, size, 0, given);
     if (!*name) return;  // "./"
     if (!is_wanted(job, name)) return;
     job->members++;
@@ -135,16 +137,18 @@ static void take(struct job *job, struct archive_entry *entry) {
     if (kind == AE_IFDIR) {
         make_directories(job, name, true);
     } else {
-        count_bytes(job, BLOCK, name);
+        count_bytes(job, BLOCK, BLOCK, name);
+        count_bytes(job, 0, size, name);
         write_file(job, name, size);
     }
 }
 
 // MARK: The whole
 
-void unpack(uint64_t most_bytes, uint64_t most_members, char *const *wanted) {
-    confine(true, most_bytes);
-    struct job job = {.archive = archive_read_new(), .bytes_left = most_bytes, .members_left = most_members, .wanted = wanted};
+void unpack(uint64_t most_bytes, uint64_t most_members, uint64_t most_room, char *const *wanted) {
+    confine(true, most_room);
+    struct job job = {
+        .archive = archive_read_new(), .bytes_left = most_bytes, .room_left = most_room, .members_left = most_members, .wanted = wanted};
     if (!job.archive) refuse("memory", NULL, NULL);
     archive_read_support_format_tar(job.archive);
     archive_read_support_filter_gzip(job.archive);

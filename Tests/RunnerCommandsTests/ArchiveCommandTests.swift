@@ -243,6 +243,22 @@ import Testing
         #expect(try stage.store.images(named("web"), VersionNumber(1)).map(\.path).contains("stats-dump"))
     }
 
+    /// To know its name little of it is written; and whoever was killed while he looked left something that the next one removes.
+    @Test func aLookTakesLittleRoomAndNoneForLong() throws {
+        let stage = try Stage(["import", "/out/podman.tar", "--size-limit", "1GiB"])
+        try stage.plantArchive()
+        try stage.disk.makeDirectories("staging/@dead/content/runner")
+        stage.disk.plant("staging/@dead/content/runner/manifest.json", [1])
+        try stage.disk.makeDirectories("staging/@held")
+        let lock = try stage.disk.lock("staging/@held/lock", holder: "another import")
+        #expect(stage.run() == 0, "\(stage.machine.errors)")
+        let gibibyte = ByteCount.mebibytes(1024)
+        #expect(stage.machine.archiveLimits.map(\.bytes) == [gibibyte, gibibyte])
+        #expect(stage.machine.archiveLimits.map(\.room) == [.mebibytes(8), gibibyte])
+        #expect(try stage.disk.names(in: "staging") == ["@held"])
+        lock.release()
+    }
+
     /// It can be looked at; the ladder never takes it.
     @Test func whatCannotBeRestoredHereIsSuspect() throws {
         let stage = try Stage(["import", "/out/podman.tar"])

@@ -181,6 +181,10 @@ private let archiveHelperFailures: [Failure] = [
         "could not import '/out/podman.tar': with its member 'checkpoint/pages-1.img' it unpacks to more than the 1.0 MB it may, or than it says. Raise '--size-limit' or free space",
         answer(.size, "checkpoint/pages-1.img")),
     Failure(
+        "import /out/podman.tar", 65, "E-ARCHIVE-DAMAGED",
+        "could not import '/out/podman.tar': its 'config.dump' is longer than any that was exported. Nothing was imported; copy or export it once more",
+        answer(.size, "config.dump")),
+    Failure(
         "import /out/podman.tar", 65, "E-ARCHIVE-TOO-LARGE",
         "could not import '/out/podman.tar': it has more than 1000000 members. Nothing was imported", answer(.many, "x")),
     Failure(

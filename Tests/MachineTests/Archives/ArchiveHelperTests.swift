@@ -224,6 +224,18 @@ import Testing
         #expect(fault?.kind == .size)
     }
 
+    /// What is written has a limit of its own, and what is passed over does not count.
+    @Test func whatIsWrittenHasItsOwnLimit() throws {
+        let tar = plainArchive + .member(Array("rootfs".utf8), [UInt8](repeating: 0, count: 1 << 20))
+        let limits = ArchiveLimits(bytes: .mebibytes(4), members: 200, room: .kibibytes(64))
+        #expect(try unpack((tar + .end).bytes, limits).count == 3)
+        try Shell.output("rm -rf \"$0\"/*", scratch.path)
+        let large = tar + .member(Array("runner/manifest.json".utf8), [UInt8](repeating: 0, count: 64 << 10)) + .end
+        let fault = #expect(throws: ArchiveFault.self) { try unpack(large.bytes, limits) }
+        #expect(fault?.kind == .size && fault?.member == "runner/manifest.json")
+        #expect(try files()["runner/manifest.json"] == nil)
+    }
+
     private static func longName(_ name: String) -> TarBytes {
         .member("././@LongLink", "checkpoint/" + name + "\u{0}", kind: "L") + .member("checkpoint/x", "x")
     }
