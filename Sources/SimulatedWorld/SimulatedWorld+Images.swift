@@ -23,7 +23,7 @@ extension SimulatedWorld {
 
     public func goOn(in id: SandboxID) {
         guard machine.alive("let go on") else { return }
-        machine.sandboxes[id]?.agent?.thaw()
+        machine.sandboxes[id]?.agent?.goOn()
     }
 
     public func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool {
@@ -120,7 +120,7 @@ extension SimulatedMachine {
     /// CRIUs are children of the supervisor and live in the sandbox: they end with the first of both.
     func endCrius(of sandbox: SandboxID?) {
         for criu in Array(crius.values) where sandbox == nil || criu.start.sandbox == sandbox {
-            if sandbox == nil { criu.hungUp() } else { criu.sandboxEnded() }
+            if sandbox == nil { criu.supervisorEnded() } else { criu.sandboxEnded() }
         }
     }
 }

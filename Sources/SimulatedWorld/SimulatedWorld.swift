@@ -159,7 +159,7 @@ public final class SimulatedWorld: World {
 
     public func startWork(_ id: WorkID, _ body: @escaping @Sendable () -> Void) {
         guard machine.alive("start work") else { return }
-        machine.after(machine.delay(1...40), epoch: epoch) { [weak self] in
+        machine.after(machine.delay(1...40) + machine.workTakes, epoch: epoch) { [weak self] in
             body()
             self?.post(.workDone(id))
         }

@@ -57,6 +57,7 @@ extension Supervisor {
     private func letGoOn(stoodSince moment: Moment) {
         guard let life, life.end == nil else { return }
         world.goOn(in: life.sandbox)
+        memoryIsBehind = true
         forgiveSilence(since: moment)
     }
 

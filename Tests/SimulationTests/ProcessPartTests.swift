@@ -148,7 +148,6 @@ import Testing
         #expect(try scene.versions().map(\.standing) == [.stored])
     }
 
-    /// What the agent handed over at the same cut is the next best.
     /// An agent that speaks before all its memory is there, and whose restore fails after that, is restored all the same.
     @Test(arguments: SimulatedPageTrouble.allCases, UInt64(1)...10)
     func whatSpokeTooEarlyIsNotTakenForUp(trouble: SimulatedPageTrouble, seed: UInt64) throws {
@@ -201,6 +200,7 @@ import Testing
         #expect(scene.machine.timesRunning == lives + 1)
     }
 
+    /// What the agent handed over at the same cut is the next best.
     @Test func stateIsTheNextPart() throws {
         let scene = try plain()
         let program = try scene.program()
@@ -243,6 +243,7 @@ import Testing
         let pid = scene.machine.livingPID
         let version = try scene.checkpoint()
         #expect(version.parts == VersionParts(workspace: true))
+        #expect(version.standing == .stored)
         #expect(scene.machine.livingPID == pid)
         #expect(scene.supervisor.incarnations == 1)
     }
