@@ -14,6 +14,10 @@ extension Supervisor {
     func keepFirst(_ id: ConnectionID, _ origin: Origin?, workspace: Bool = true, then proceed: @escaping () -> Void) {
         let wish = wishesTaken
         versionAskedFor = origin?.version
+        let proceed = { [self] in
+            versionAskedFor = nil
+            proceed()
+        }
         switch origin {
         case nil: takeLastVersion(id, wish, proceed)
         case .version(let version) where workspace: lookAhead(id, wish, to: version, proceed)

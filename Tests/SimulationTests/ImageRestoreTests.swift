@@ -37,7 +37,7 @@ import Testing
         #expect(try scene.versions().count { $0.kind == .aside } == 1)
     }
 
-    enum Moment: CaseIterable { case aThirdIsBeingStored, theFirstIsBeingRemoved }
+    enum Moment: CaseIterable { case aThirdIsBeingStored, aThirdTakesItsTime, theFirstIsBeingRemoved }
 
     /// The checkpoint that was just being stored when an operator wished for another version makes no room at its cost. What is being removed
     /// already is gone: nothing is ended for it.
@@ -50,12 +50,16 @@ import Testing
         try scene.checkpoint()
         let third = try scene.ask(.checkpoint(wait: true))
         switch moment {
-        case .aThirdIsBeingStored: try scene.run(until: "it is") { scene.supervisor.checkpointRun?.stage == .committing }
+        case .aThirdIsBeingStored, .aThirdTakesItsTime:
+            try scene.run(until: "all is copied") { scene.supervisor.checkpointRun?.stage == .thawing }
+            if moment == .aThirdTakesItsTime { scene.machine.workTakes = .seconds(100) }
+            try scene.run(until: "it is being stored") { scene.supervisor.checkpointRun?.stage == .committing }
+            scene.machine.workTakes = .zero
         case .theFirstIsBeingRemoved: _ = try scene.answer(on: third)
         }
         let answer = try scene.answer(to: byARestart ? .restart(from: .version(first)) : .restore(first, workspace: true, state: true))
         switch moment {
-        case .aThirdIsBeingStored:
+        case .aThirdIsBeingStored, .aThirdTakesItsTime:
             #expect(answer == .done("'sim' runs (incarnation 2, from version 1)"))
             #expect(try scene.versions().filter { $0.kind == .checkpoint }.map(\.version.description) == ["1", "2", "3"])
             #expect(scene.file == "first" && scene.supervisor.life?.isFromImages == true)

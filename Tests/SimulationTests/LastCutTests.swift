@@ -90,7 +90,7 @@ import Testing
         #expect(scene.machine.isLivingAgentFrozen && scene.supervisor.incarnations == 1)
     }
 
-    enum Refused: CaseIterable { case beforeItStands, whileItStands }
+    enum Refused: CaseIterable { case beforeItStands, whileItStands, whileItIsCopied }
 
     /// The state that the agent hands over at the same cut is no good: its images are not kept either, and take no room.
     @Test(arguments: Refused.allCases, [false, true]) func imagesOfARefusedCutAreDiscarded(refused: Refused, stops: Bool) throws {
@@ -99,9 +99,15 @@ import Testing
         scene.file = "first"
         let program = try scene.program()
         scene.machine.staging.plant("state", Array("other".utf8))
+        let place = scene.supervisor.request.place.doors + "/staging"
         let size = refused == .beforeItStands ? scene.spec.checkpoint.stateLimit.bytes + 1 : 5
         program.state = .file(name: "state", size: size, sha256: [UInt8](repeating: 0, count: 32))
-        guard case .failed = try scene.answer(to: .checkpoint(wait: true, stop: stops)) else {
+        let asked = try scene.ask(.checkpoint(wait: true, stop: stops))
+        if refused == .whileItStands {
+            try scene.run(until: "it stands, or is about to") { scene.supervisor.checkpointRun?.stage == .dumping }
+            scene.machine.isMissing = [place]
+        }
+        guard case .failed = try scene.answer(on: asked) else {
             Issue.record("a version")
             return
         }
@@ -109,6 +115,7 @@ import Testing
         #expect(scene.staging.isEmpty)
         #expect(try scene.versions().isEmpty)
         #expect(!scene.machine.isLivingAgentFrozen)
+        scene.machine.isMissing = []
         program.state = nil
         #expect(try scene.checkpoint().parts.process)
     }
@@ -132,5 +139,23 @@ import Testing
         #expect(scene.file == "first")
         #expect(try scene.versions().filter { $0.kind == .checkpoint }.map(\.standing) == [.stored])
         #expect(scene.staging.isEmpty)
+    }
+    /// One agent in four does not survive that CRIU is killed. What lies in its workspace then is newer than its last version, and less.
+    @Test(arguments: UInt64(1)...20) func whatDiesWithCriuLeavesNoVersion(seed: UInt64) throws {
+        let scene = try Scene(seed: seed, criu: true)
+        try scene.runUntilUp()
+        scene.file = "first"
+        let version = try scene.checkpoint()
+        scene.file = "later"
+        scene.machine.plan(criu: .diesInDump)
+        let answer = try scene.answer(to: .checkpoint(wait: true))
+        try scene.run(for: .seconds(5))
+        switch answer {
+        case .stored(let newer): #expect(!newer.parts.process && scene.supervisor.incarnations == 1 && scene.file == "later")
+        case .failed("E-CHECKPOINT-ABORTED", _):
+            #expect(scene.supervisor.life?.origin == .version(version.version) && scene.supervisor.life?.isFromImages == true)
+            #expect(scene.file == "first")
+        default: Issue.record("\(answer)")
+        }
     }
 }
