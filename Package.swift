@@ -62,6 +62,7 @@ let targets: [Target] = [
     // C that only computes.
     system("CYAML", "yaml-0.1", "libyaml-dev"),
     system("CGcrypt", "libgcrypt", "libgcrypt20-dev"),
+    system("CXxhash", "libxxhash", "libxxhash-dev"),
     system("CProtobufC", "libprotobuf-c", "libprotobuf-c-dev"),
     .target(name: "CAgentMessages", dependencies: ["CProtobufC"]),
     .target(name: "CCriuMessages", dependencies: ["CProtobufC"]),
@@ -69,7 +70,7 @@ let targets: [Target] = [
 
     // Pure: decide, compute, parse, render.
     library("AgentModel"),
-    library("Digests", ["CGcrypt"]),
+    library("Digests", ["CGcrypt", "CXxhash"]),
     library("LaunchPlans", ["AgentModel"]),
     library("Recovery", ["AgentModel"]),
     library("Retention", ["AgentModel"]),
@@ -124,6 +125,7 @@ let targets: [Target] = [
 
     // Tests.
     tests("AgentModelTests", ["AgentModel"]),
+    tests("DigestsTests", ["Digests"]),
     tests("LaunchPlansTests", ["LaunchPlans", "AgentModel", "AgentSpecs"]),
     tests("RecoveryTests", ["Recovery", "AgentModel"]),
     tests("RetentionTests", ["Retention", "AgentModel"]),

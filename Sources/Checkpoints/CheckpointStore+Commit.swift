@@ -37,7 +37,7 @@ extension CheckpointStore {
             let tree = Tree.encode(staged.entries)
             let measure = Measure.of(tree)
             manifest.workspace?.size = measure.size
-            manifest.workspace?.sha256 = measure.sha256
+            manifest.workspace?.sha256 = measure.digest
             guard ByteCount(measure.size) <= Manifest.treeLimit else {
                 throw errand.fault(.refused("its workspace holds \(staged.entries.count) files, too many to list in \(Manifest.treeLimit)"))
             }
@@ -47,7 +47,7 @@ extension CheckpointStore {
             let list = Tree.encode(images)
             let measure = Measure.of(list)
             manifest.process = Manifest.Process(
-                size: measure.size, sha256: measure.sha256, entries: images.count,
+                size: measure.size, sha256: measure.digest, entries: images.count,
                 contentSize: images.reduce(0) { saturatingSum($0, $1.size ?? 0) }, made: made)
             try create(layout.images, list, errand)
         }

@@ -172,7 +172,7 @@ struct CutJob {
         case .file(let disk, let path, let size, let sha256):
             measure = try copy(path, of: disk, to: layout.state, limit: size, called: "its state file '\(path)'")
             if measure.isCutOff { throw errand.fault(.refused("its state file '\(path)' is larger than the \(size) bytes it said")) }
-            let claimed = Measure(size: size, sha256: hexadecimal(sha256))
+            let claimed = Measure(size: size, digest: hexadecimal(sha256))
             guard measure == claimed else {
                 let how =
                     measure.size == size ? "has another SHA-256 than it said" : "holds \(measure.size) bytes and not the \(size) it said"
@@ -180,7 +180,7 @@ struct CutJob {
             }
         }
         taken = saturatingSum(taken, measure.size)
-        draft.state = Manifest.State(size: measure.size, sha256: measure.sha256, schema: cooperative.schema)
+        draft.state = Manifest.State(size: measure.size, sha256: measure.digest, schema: cooperative.schema)
     }
 
     // MARK: Workspace
@@ -224,7 +224,7 @@ struct CutJob {
         taken = saturatingSum(taken, measure.size)
         var entry = TreeEntry(path: path, kind: .file, from: before)
         entry.size = measure.size
-        entry.sha256 = measure.sha256
+        entry.sha256 = measure.digest
         entries.append(entry)
     }
 
@@ -246,7 +246,8 @@ struct CutJob {
     ) throws(StoreFault) -> Measure {
         let file = MeasuredFile(try reading(name) { () throws(FileFault) in try source.open(path, .read) }, limit: limit)
         let copy = try errand.inStore { () throws(FileFault) in try store.open(target, .createNew(mode: 0o600)) }
-        while let piece = try reading(name, { () throws(FileFault) in try file.next() }) {
+        var piece: [UInt8] = []
+        while try reading(name, { () throws(FileFault) in try file.next(&piece) }) {
             try errand.inStore { () throws(FileFault) in try copy.write(piece) }
         }
         return file.finish()

@@ -62,10 +62,14 @@ extension CheckpointStore {
                 let image = layout.image(path)
                 guard let entry = try disk.entry(at: image), entry.kind == .file else { return }
                 try disk.open(image, .read).beginSync()
-                let measure = try disk.measure(image, limit: .max)
+                let hash = FileHash(image: path)
+                let measure = try disk.measure(image, hash, limit: .max)
                 var listed = TreeEntry(path: path, kind: .file, from: entry)
                 listed.size = measure.size
-                listed.sha256 = measure.sha256
+                switch hash {
+                case .sha256: listed.sha256 = measure.digest
+                case .xxh3: listed.xxh3 = measure.digest
+                }
                 found.append(listed)
                 total = saturatingSum(total, measure.size)
             }
@@ -98,7 +102,7 @@ extension CheckpointStore {
     private func sealedImages(_ process: Manifest.Process, _ layout: VersionLayout, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
         let limit = ByteCount(min(process.size, Manifest.treeLimit.bytes))
         let bytes = try errand.reading("images") { () throws(FileFault) in try disk.read(layout.images, limit: limit) }
-        try expect(Measure.of(bytes), Measure(size: process.size, sha256: process.sha256), of: "images", errand)
+        try expect(Measure.of(bytes), Measure(size: process.size, digest: process.sha256), of: "images", errand)
         switch Tree.decode(bytes) {
         case .entries(let entries): return entries
         case .damaged(let how): throw errand.fault(.broken(part: "images", how: how))
@@ -116,10 +120,10 @@ extension CheckpointStore {
             throw errand.fault(.broken(part: "process/\(stranger)", how: "it is not part of what was stored"))
         }
         for entry in entries where content.holds(entry) {
-            let stored = Measure(size: entry.size ?? 0, sha256: entry.sha256 ?? "")
+            let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? entry.xxh3 ?? "")
             let part = "process/\(entry.path)"
             let measured = try errand.reading(part) { () throws(FileFault) in
-                try disk.measure(layout.image(entry.path), limit: stored.size)
+                try disk.measure(layout.image(entry.path), entry.sha256 == nil ? .xxh3 : .sha256, limit: stored.size)
             }
             try expect(measured, stored, of: part, errand)
         }

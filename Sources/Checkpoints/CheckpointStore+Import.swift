@@ -36,7 +36,7 @@ extension CheckpointStore {
             let layout = VersionLayout(directory: opened.directory)
             if let state = stranger.state {
                 let found = try errand.reading("state") { () throws(FileFault) in try disk.measure(layout.state, limit: state.size) }
-                try expect(found, Measure(size: state.size, sha256: state.sha256), of: "state", errand)
+                try expect(found, Measure(size: state.size, digest: state.sha256), of: "state", errand)
             }
             let entries = try stageWorkspace(stranger, layout, errand)
             try stageImages(stranger, layout, errand)
@@ -99,7 +99,7 @@ extension CheckpointStore {
         guard let workspace = stranger.workspace else { return [] }
         let limit = ByteCount(min(workspace.size, Manifest.treeLimit.bytes))
         let bytes = try errand.reading("tree") { () throws(FileFault) in try disk.read(layout.tree, limit: limit) }
-        try expect(Measure.of(bytes), Measure(size: workspace.size, sha256: workspace.sha256), of: "tree", errand)
+        try expect(Measure.of(bytes), Measure(size: workspace.size, digest: workspace.sha256), of: "tree", errand)
         let entries: [TreeEntry]
         switch Tree.decode(bytes) {
         case .entries(let decoded): entries = decoded

@@ -43,7 +43,7 @@ extension CheckpointStore {
         try verifyNames(layout, manifest, errand)
         if let state = manifest.state {
             let found = try errand.reading("state") { () throws(FileFault) in try disk.measure(layout.state, limit: state.size) }
-            try expect(found, Measure(size: state.size, sha256: state.sha256), of: "state", errand)
+            try expect(found, Measure(size: state.size, digest: state.sha256), of: "state", errand)
         }
         if images != .none { try verifyImages(layout, manifest, images, errand) }
         if manifest.workspace != nil { try verifyWorkspace(layout, entries, errand) }
@@ -85,7 +85,7 @@ extension CheckpointStore {
                 throw errand.fault(.broken(part: part, how: "the link leads elsewhere"))
             }
         case (.file, .file):
-            let stored = Measure(size: entry.size ?? 0, sha256: entry.sha256 ?? "")
+            let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")
             let measured = try errand.reading(part) { () throws(FileFault) in
                 try disk.measure(layout.content(entry.path), limit: stored.size)
             }

@@ -40,7 +40,7 @@ extension CheckpointStore {
         guard let state = manifest.state else { throw errand.fault(.noSuchPart("state")) }
         let path = VersionLayout(directory: StoreLayout.version(agent, version)).state
         let bytes = try errand.reading("state") { () throws(FileFault) in try disk.read(path, limit: ByteCount(state.size)) }
-        try expect(Measure.of(bytes), Measure(size: state.size, sha256: state.sha256), of: "state", errand)
+        try expect(Measure.of(bytes), Measure(size: state.size, digest: state.sha256), of: "state", errand)
         return StoredState(
             bytes: bytes, schema: state.schema, takenAt: manifest.takenAt, step: manifest.step, specDigest: manifest.specDigest)
     }
@@ -152,7 +152,7 @@ extension CheckpointStore {
         let layout = VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version))
         let limit = ByteCount(min(workspace.size, Manifest.treeLimit.bytes))
         let bytes = try errand.reading("tree") { () throws(FileFault) in try disk.read(layout.tree, limit: limit) }
-        try expect(Measure.of(bytes), Measure(size: workspace.size, sha256: workspace.sha256), of: "tree", errand)
+        try expect(Measure.of(bytes), Measure(size: workspace.size, digest: workspace.sha256), of: "tree", errand)
         switch Tree.decode(bytes) {
         case .entries(let entries): return entries
         case .damaged(let how): throw errand.fault(.broken(part: "tree", how: how))
@@ -167,7 +167,7 @@ extension CheckpointStore {
 }
 
 extension Manifest {
-    static func seal(_ bytes: [UInt8]) -> [UInt8] { Array((Measure.of(bytes).sha256 + "\n").utf8) }
+    static func seal(_ bytes: [UInt8]) -> [UInt8] { Array((Measure.of(bytes).digest + "\n").utf8) }
 
     /// As a row, with the standing it began with.
     var summary: CheckpointSummary {

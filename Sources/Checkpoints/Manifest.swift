@@ -101,6 +101,8 @@ public struct TreeEntry: Hashable, Sendable, Codable {
     public var size: UInt64?
     /// Of files, hexadecimal.
     public var sha256: String?
+    /// Of memory pages in its place, hexadecimal.
+    public var xxh3: String?
     /// Of links.
     public var target: String?
 

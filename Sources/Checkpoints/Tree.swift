@@ -38,9 +38,9 @@ enum Tree {
     private static func isComplete(_ entry: TreeEntry) -> Bool {
         guard (entry.user == nil) == (entry.group == nil) else { return false }
         return switch entry.kind {
-        case .file: entry.size != nil && entry.sha256 != nil && entry.target == nil
-        case .directory: entry.size == nil && entry.sha256 == nil && entry.target == nil
-        case .link: entry.size == nil && entry.sha256 == nil && !(entry.target ?? "").isEmpty
+        case .file: entry.size != nil && (entry.sha256 == nil) != (entry.xxh3 == nil) && entry.target == nil
+        case .directory: entry.size == nil && entry.sha256 == nil && entry.xxh3 == nil && entry.target == nil
+        case .link: entry.size == nil && entry.sha256 == nil && entry.xxh3 == nil && !(entry.target ?? "").isEmpty
         }
     }
 }

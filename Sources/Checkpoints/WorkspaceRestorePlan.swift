@@ -160,7 +160,7 @@ struct RestorePlanner {
         case .directory, .other: return true
         case .symbolicLink(let target): return target.utf8.elementsEqual((entry.target ?? "").utf8)
         case .file:
-            let stored = Measure(size: entry.size ?? 0, sha256: entry.sha256 ?? "")
+            let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")
             guard there.size == stored.size else { return false }
             // Equal size and time prove nothing: times can be set.
             do throws(FileFault) { return try workspace.measure(entry.path, limit: stored.size) == stored } catch {

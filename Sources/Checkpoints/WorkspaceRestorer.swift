@@ -129,10 +129,11 @@ struct WorkspaceRestorer {
         let opened = try errand.reading(part) { () throws(FileFault) in try store.open(layout.content(entry.path), .read) }
         let source = MeasuredFile(opened, limit: entry.size ?? 0)
         let target = try errand.outside { () throws(FileFault) in try workspace.open(temporary, .createNew(mode: 0o600)) }
-        while let piece = try errand.reading(part, { () throws(FileFault) in try source.next() }) {
+        var piece: [UInt8] = []
+        while try errand.reading(part, { () throws(FileFault) in try source.next(&piece) }) {
             try errand.outside { () throws(FileFault) in try target.write(piece) }
         }
-        guard source.finish() == Measure(size: entry.size ?? 0, sha256: entry.sha256 ?? "") else {
+        guard source.finish() == Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "") else {
             try? workspace.removeFile(temporary)  // the next restore would
             throw errand.fault(.broken(part: part, how: "its bytes are not what was stored"))
         }

@@ -21,6 +21,16 @@ final class LinuxFile: DiskFile {
         }
     }
 
+    func read(_ count: Int, into piece: inout [UInt8]) throws(FileFault) {
+        guard piece.count == count else {
+            piece = try read(count)
+            return
+        }
+        let result = piece.withUnsafeMutableBytes { buffer in uninterrupted { Glibc.read(descriptor, buffer.baseAddress, count) } }
+        if result < 0 { throw fault(Int32(-result), "read") }
+        piece.removeLast(count - result)
+    }
+
     func read(_ count: Int, at offset: UInt64) throws(FileFault) -> [UInt8] {
         guard let offset = Int(exactly: offset) else { return [] }
         var failure: Int32 = 0
@@ -57,7 +67,20 @@ final class LinuxFile: DiskFile {
     }
 
     /// See sync_file_range(2): it finds the bytes their place and starts to write them, so that the first fsync commits the places of all.
-    func beginSync() { _ = sync_file_range(descriptor, 0, 0, UInt32(SYNC_FILE_RANGE_WRITE)) }
+    /// It waits when the device's queue is full, so a large file has a thread of its own for it, and a descriptor.
+    func beginSync() {
+        guard let size = try? status("sync").st_size, size > Self.muchToSync else { return startWriting(descriptor) }
+        let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+        var thread = pthread_t()
+        guard own >= 0, pthread_create(&thread, nil, writeInOwnThread, UnsafeMutableRawPointer(bitPattern: Int(own))) == 0 else {
+            if own >= 0 { close(own) }
+            return startWriting(descriptor)
+        }
+        pthread_detach(thread)
+    }
+
+    /// Bytes that a device's queue takes at once.
+    private static let muchToSync = 8 << 20
 
     // MARK: For LinuxDisk
 
@@ -82,4 +105,17 @@ final class LinuxFile: DiskFile {
     }
 
     private func fault(_ error: Int32, _ doing: String) -> FileFault { FileFault(errno: error, doing: doing, what: name) }
+}
+
+private func startWriting(_ descriptor: Int32) { _ = sync_file_range(descriptor, 0, 0, UInt32(SYNC_FILE_RANGE_WRITE)) }
+
+/// A thread's body: a free function, because a closure would belong to the actor of whoever wrote it down and trap here.
+private func writeInOwnThread(_ descriptor: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
+    var every = sigset_t()
+    sigfillset(&every)
+    pthread_sigmask(SIG_SETMASK, &every, nil)
+    let descriptor = Int32(Int(bitPattern: descriptor))
+    startWriting(descriptor)
+    close(descriptor)
+    return nil
 }

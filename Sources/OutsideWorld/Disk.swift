@@ -135,6 +135,8 @@ public struct FileFault: Error, Hashable, Sendable {
 public protocol DiskFile: AnyObject {
     /// Reads on from where the last read or write ended, at most `count` bytes; empty at the end of the file.
     func read(_ count: Int) throws(FileFault) -> [UInt8]
+    /// As `read` of so many bytes, in place of what `piece` holds: a whole piece gives its memory to the next one.
+    func read(_ count: Int, into piece: inout [UInt8]) throws(FileFault)
     /// Reads from `offset` on, at most `count` bytes; empty at the end of the file. Where `read` goes on does not change.
     func read(_ count: Int, at offset: UInt64) throws(FileFault) -> [UInt8]
     /// Writes all of `bytes` where the last read or write ended, or at the end in append mode; on a fault some may have been written.
@@ -149,6 +151,7 @@ public protocol DiskFile: AnyObject {
 }
 
 extension DiskFile {
+    public func read(_ count: Int, into piece: inout [UInt8]) throws(FileFault) { piece = try read(count) }
     public func skip(_ count: UInt64) throws(FileFault) {
         var left = count
         while left > 0 {

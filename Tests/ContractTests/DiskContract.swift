@@ -88,6 +88,26 @@ private let filePromises: [DiskPromise] = [
         #expect(try file.read(4) == [])
         #expect(try file.read(4) == [])
     },
+    DiskPromise("a piece that was read gives its place to the next, of whatever length") { disk in
+        try disk.make("a", "abcdefghi")
+        let file = try disk.open("a", .read)
+        var piece = bytes("of before")
+        for expected in ["abcd", "efgh", "i", "", ""] {
+            try file.read(4, into: &piece)
+            #expect(piece == bytes(expected))
+        }
+    },
+    DiskPromise("a large file that is on its way to the disk can be read, closed and removed") { disk in
+        let content = [UInt8](repeating: 7, count: 9 << 20)
+        do {
+            let file = try disk.open("a", .createNew(mode: 0o600))
+            try file.write(content)
+            file.beginSync()
+        }
+        #expect(try disk.read("a", limit: .mebibytes(16)) == content)
+        try disk.removeFile("a")
+        #expect(try disk.entry(at: "a") == nil)
+    },
     DiskPromise("a file made anew can be read on from where it was written") { disk in
         let file = try disk.open("a", .createNew(mode: 0o600))
         try file.write(bytes("abc"))

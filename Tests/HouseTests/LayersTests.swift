@@ -25,7 +25,8 @@ private let standalone = ["AgentKit"]
 
 /// C that only computes; allowed in pure modules.
 private let computing = [
-    "CYAML", "CGcrypt", "CProtobufC", "CAgentMessages", "CCriuMessages", "CCriuRequests", "FoundationEssentials", "Synchronization",
+    "CYAML", "CGcrypt", "CXxhash", "CProtobufC", "CAgentMessages", "CCriuMessages", "CCriuRequests", "FoundationEssentials",
+    "Synchronization",
 ]
 
 private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

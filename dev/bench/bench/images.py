@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import select
 import shutil
 import signal
 import subprocess
@@ -25,7 +26,7 @@ SETTINGS = ("checkpoint.mode=process", "checkpoint.keep=2", "checkpoint.rehearse
 
 
 def rounds(stage, size):
-    return max(3, stage.rounds // (2 if size < 1000 else 6))
+    return max(3, stage.rounds // (2 if size < 1000 else 4))
 
 
 def criu():
@@ -63,6 +64,17 @@ class Stamps:
 
     def first_after(self, begin):
         return wait_until(lambda: next((at for at in self.since(begin) if at > begin), None), "the first instruction")
+
+    def first_after_killing(self, pid):
+        """Nanoseconds from the kill to the first stamp of whoever comes after."""
+        process = os.pidfd_open(pid)
+        began = time.time_ns()
+        os.kill(pid, signal.SIGKILL)
+        # Until it is gone it may still have written one.
+        select.select([process], [], [])
+        gone = time.time_ns()
+        os.close(process)
+        return self.first_after(gone) - began
 
     def wait_for_work(self):
         begin = time.time_ns()
@@ -109,7 +121,7 @@ class Bare:
     """A hog that only CRIU alone looks after. What was restored once is dumped from then on, as with ours: its pages are small ones then."""
 
     def __init__(self, stage, name, size):
-        self.stage, self.folder = stage, stage.folder / f"{name}.images"
+        self.stage, self.size, self.folder = stage, size, stage.folder / f"{name}.images"
         self.stamps = Stamps(stage, f"{name}.bare")
         self.sandbox = BareSandbox(stage.path("hog"), str(self.stamps.path), str(size))
         self.stamps.wait_for_work()
@@ -118,7 +130,7 @@ class Bare:
         """One dump and one restore. - Returns: (dump, frozen, restore) in milliseconds."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o700)
-        os.sync()  # what the other one left to be written is not ours to wait for
+        settle(self.stage, self.size)
         began = time.time_ns()
         begin, end = self.sandbox.criu(
             self.stage, "dump", "-t", self.sandbox.root()[1], "-D", str(self.folder), "-o", "dump.log", "--leave-running", *COMMON
@@ -131,6 +143,7 @@ class Bare:
         frozen = self.stamps.longest_gap(began)
         self.sandbox.end()
         self.sandbox = BareSandbox()
+        settle(self.stage, self.size)
         began = time.time_ns()
         self.sandbox.criu(self.stage, "restore", "-d", "-D", str(self.folder), "-o", "restore.log", *COMMON)
         restored = self.stamps.first_after(began) - began
@@ -142,6 +155,12 @@ class Bare:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def settle(stage, size):
+    """What the other one left to be written, or gave back to the host, is not ours to wait for."""
+    os.sync()
+    stage.call(stage.path("warm"), str(3 * size))
+
+
 def sync_files(folder):
     for path in (*folder.iterdir(), folder):
         descriptor = os.open(path, os.O_RDONLY)
@@ -150,34 +169,34 @@ def sync_files(folder):
 
 
 class Memory(threading.Thread):
-    """The most private memory a process has while this lasts."""
+    """The private memory of a process while this lasts."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
-        self.pid, self.most, self.over = pid, 0, threading.Event()
+        self.pid, self.samples, self.over = pid, [], threading.Event()
         self.start()
 
     def run(self):
         while not self.over.wait(0.005):
             with contextlib.suppress(OSError, KeyError):
-                self.most = max(self.most, private_bytes(self.pid))
+                self.samples.append(private_bytes(self.pid))
 
-    def end(self):
+    def growth(self):
+        """Ends it. - Returns: bytes between the least, which is at rest, and the most."""
         self.over.set()
         self.join()
-        return self.most
+        return max(self.samples) - min(self.samples)
 
 
-def our_round(stage, name, stamps):
-    os.sync()
+def our_round(stage, name, stamps, size):
+    settle(stage, size)
     began = time.time_ns()
     begin, end = stage.spawn(*stage.runner_words("checkpoint", name, "--mode", "process"))
     stamps.wait_for_work()
     frozen = stamps.longest_gap(began)
     status = stage.living(name)
-    began = time.time_ns()
-    os.kill(status["pid"], signal.SIGKILL)
-    restored = stamps.first_after(began) - began
+    settle(stage, size)
+    restored = stamps.first_after_killing(status["pid"])
     after = stage.living(name, after=status["incarnation"])
     if after["origin"] == "clean":
         raise LookupError(f"'{name}' was not restored: {after['reason']}")
@@ -194,14 +213,13 @@ def compare(stage, size):
     ) as process:
         stage.living(name)
         stamps.wait_for_work()
-        idle = private_bytes(process.pid)
         memory = Memory(process.pid)
         for number in range(rounds(stage, size) + 1):
-            samples = bare.round(), our_round(stage, name, stamps)
+            samples = bare.round(), our_round(stage, name, stamps, size)
             if number:  # the first round finds CRIU and warms the page cache
                 raw.append(samples[0])
                 ours.append(samples[1])
-        growth = memory.end() - idle
+        growth = memory.growth()
     dumps, frozen, restores = ([[sample[index] for sample in samples] for samples in (ours, raw)] for index in range(3))
     return {
         f"dump-{size}": allowed(*dumps, 1.1, 30), f"frozen-{size}": allowed(*frozen, 1.1, 0), f"resume-{size}": allowed(*restores, 1.2, 30),
@@ -253,9 +271,8 @@ def lazy(stage):
         for _ in range(4):
             stage.call(*stage.runner_words("checkpoint", name, "--mode", "process"))
             status = stage.living(name)
-            began = time.time_ns()
-            os.kill(status["pid"], signal.SIGKILL)
-            times.append(milliseconds(stamps.first_after(began) - began))
+            settle(stage, 600)
+            times.append(milliseconds(stamps.first_after_killing(status["pid"])))
             stage.living(name, after=status["incarnation"])
             stamps.wait_for_work()
     return {"lazy": {"value": median(times[1:]), "worst": max(times[1:]), "samples": len(times) - 1}}

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import time
 
-FLOORS = ("hello", "clock", "agent", "hog")
+FLOORS = ("hello", "clock", "agent", "hog", "warm")
 LOOK_EVERY = 0.005  # seconds; decides when a measure goes on, never what it finds
 PATIENCE = 60.0
 
