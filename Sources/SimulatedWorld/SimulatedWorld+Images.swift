@@ -117,6 +117,8 @@ extension SimulatedMachine {
         return DiskBelow(path, of: store)
     }
 
+    func hasCriu(in sandbox: SandboxID) -> Bool { crius.values.contains { $0.start.sandbox == sandbox } }
+
     /// CRIUs are children of the supervisor and live in the sandbox: they end with the first of both.
     func endCrius(of sandbox: SandboxID?) {
         for criu in Array(crius.values) where sandbox == nil || criu.start.sandbox == sandbox {

@@ -95,6 +95,7 @@ extension Supervisor {
         if dump.isHungUp, let life {
             // It neither ends nor lets the agent go on: a disk that does not answer, for one.
             tell("CRIU does not end: '\(agent)' is killed, and restored from its last version")
+            checkpointRun?.dump?.isKilled = true
             return world.kill(life.sandbox)
         }
         dump.job.timePassed()
@@ -154,7 +155,7 @@ extension Supervisor {
         if case .failure(let fault)? = checkpointRun?.dump?.copied { return checkpointFailed(fault) }
         checkpointRun?.dump = nil
         for line in fault.log.suffix(5) { note("criu", line) }
-        guard isThere else {
+        guard isThere, !dump.isKilled else {
             return abortCheckpoint("the agent ended meanwhile", next: "'runner status \(agent)' tells what comes next and when")
         }
         let obstacle = fault.kind == .declined ? openEffect : nil
