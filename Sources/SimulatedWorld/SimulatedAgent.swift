@@ -28,7 +28,10 @@ final class SimulatedAgent {
     private var turn: UInt64 = 0
     private var mustStop = false
     private var isDeaf = false
-    private(set) var frozen = false
+    /// It does nothing: it is frozen, or stopped.
+    var frozen: Bool { isFrozen || isStopped }
+    private var isFrozen = false
+    private var isStopped = false
     private var thawTasks: [() -> Void] = []
     private var isDead = false
     private var hangs = false
@@ -92,9 +95,22 @@ final class SimulatedAgent {
         }
     }
 
-    func freeze() { frozen = true }
+    func freeze() { isFrozen = true }
     func thaw() {
-        frozen = false
+        isFrozen = false
+        catchUp()
+    }
+
+    /// SIGSTOP. A thaw changes nothing about it.
+    func stop() { isStopped = true }
+    /// SIGCONT.
+    func goOn() {
+        isStopped = false
+        catchUp()
+    }
+
+    private func catchUp() {
+        guard !frozen else { return }
         let tasks = thawTasks
         thawTasks = []
         for task in tasks { task() }

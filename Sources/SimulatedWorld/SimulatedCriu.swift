@@ -12,6 +12,8 @@ public enum SimulatedCriuTrouble: String, Hashable, Sendable, CaseIterable {
     case diesInDump
     /// Never answers; the agent stands still until the connection is closed.
     case hangsInDump
+    /// The same, and it does not even end then: the disk it writes to does not answer.
+    case staysInDump
     case refusesRestore
     /// Something it needs is used up on this host just now.
     case findsDiskFull
@@ -72,6 +74,13 @@ final class SimulatedCriu {
 
     /// Nobody listens any more: a dump gives up, a restore goes on until it wants to say something.
     func hungUp() {
+        if trouble != .staysInDump { giveUp() }
+    }
+
+    /// It does not outlive its supervisor.
+    func supervisorEnded() { giveUp() }
+
+    private func giveUp() {
         if case .dump = doing { sandbox?.agent?.thaw() }
         end(.exited(1))
     }
@@ -94,7 +103,7 @@ final class SimulatedCriu {
         switch moment {
         case .preDump:
             agent.freeze()
-            if trouble == .hangsInDump { return }
+            if trouble == .hangsInDump || trouble == .staysInDump { return }
             reach(.queryExternalFiles) { .dump(dump, at: $0) }
         case .queryExternalFiles:
             if trouble == .refusesDump {
@@ -118,7 +127,8 @@ final class SimulatedCriu {
     private func finish(_ dump: CriuDump, _ agent: SimulatedAgent) {
         let statistics = DumpStatistics(freezing: .microseconds(200), frozen: machine.delay(5...80), pagesWritten: 1000)
         write(DumpStatistics.fileName, statistics.file(), in: start.scratch)
-        if dump.leavesRunning { agent.thaw() }
+        if !dump.leavesRunning { agent.stop() }
+        agent.thaw()
         say(.result(CriuResult(.dump, succeeded: true)))
         end(.exited(0))
     }

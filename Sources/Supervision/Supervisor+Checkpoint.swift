@@ -316,10 +316,13 @@ extension Supervisor {
         let plan = planRetention(versions, keep: spec.checkpoint.keep, keepAsides: spec.checkpoint.keepAsides)
         // What the ladder holds on to stays while the trouble lasts.
         let coming = [recovery.phase.coming, launchRun?.origin, restoreScope?.origin].map { $0?.version }
-        let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version]
+        let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version, versionAskedFor]
         let held = Set(recovery.tried + (coming + used).compactMap(\.self))
         let removed = plan.removed.filter { !held.contains($0) }
         guard !removed.isEmpty else { return }
+        // From now on nobody chooses them.
+        leaving.formUnion(removed)
+        versions.removeAll { leaving.contains($0.version) }
         let store = store
         let agent = agent
         aside {
@@ -330,6 +333,7 @@ extension Supervisor {
                 } catch { return error.sentence }
             }
         } then: { [self] faults in
+            leaving.subtract(removed)
             refreshVersions()
             if let first = faults.first { warn("tidy", first) } else { clearWarning("tidy") }
         }

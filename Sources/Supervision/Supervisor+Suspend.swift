@@ -55,6 +55,7 @@ extension Supervisor {
     func letGoOnUnlessOnDisk(stoodSince moment: Moment) {
         guard !isOnDisk, let life, life.end == nil else { return }
         world.goOn(in: life.sandbox)
+        memoryIsBehind = true
         forgiveSilence(since: moment)
     }
 

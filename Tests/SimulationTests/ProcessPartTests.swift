@@ -165,7 +165,6 @@ import Testing
         #expect(try scene.versions().map(\.standing) == [.stored])
     }
 
-    /// What the agent handed over at the same cut is the next best.
     /// An agent that speaks before all its memory is there, and whose restore fails after that, is restored all the same.
     @Test(arguments: SimulatedPageTrouble.allCases, UInt64(1)...10)
     func whatSpokeTooEarlyIsNotTakenForUp(trouble: SimulatedPageTrouble, seed: UInt64) throws {
@@ -286,6 +285,7 @@ import Testing
         try scene.run(until: "it is stopped") { scene.supervisor.life == nil }
     }
 
+    /// What the agent handed over at the same cut is the next best.
     @Test func stateIsTheNextPart() throws {
         let scene = try plain()
         let program = try scene.program()
@@ -328,6 +328,7 @@ import Testing
         let pid = scene.machine.livingPID
         let version = try scene.checkpoint()
         #expect(version.parts == VersionParts(workspace: true))
+        #expect(version.standing == .stored)
         #expect(scene.machine.livingPID == pid)
         #expect(scene.supervisor.incarnations == 1)
     }
