@@ -176,13 +176,13 @@ def test_a_version_is_rehearsed_beside_the_living_agent(stage):
 
 @pytest.mark.criu
 def test_a_version_that_is_whole_and_not_restorable_is_passed_over(stage):
-    """A file beside the workspace that is open to read, and grows, is not rolled back, and CRIU insists on its size."""
+    """A file beside the workspace that is mapped, and grows, is not rolled back, and CRIU insists on its size."""
     outside, order = stage.folder / "outside.txt", stage.folder / "hold"
     write_counter(stage, rehearse="always")
     script = stage.folder / "worker.py"
     more = f"open({str(outside)!r}, 'a').write('more')"
-    growing = f"    if not held and os.path.exists({str(order)!r}): {more}; held = open({str(outside)!r})\n    if held: {more}\n"
-    script.write_text("import os\nheld = None\n" + COUNTER.replace("    count += 1\n", "    count += 1\n" + growing))
+    growing = f"    if not held and os.path.exists({str(order)!r}): {more}; held = mmap.mmap(open({str(outside)!r}).fileno(), 0, prot=mmap.PROT_READ)\n    if held: {more}\n"
+    script.write_text("import mmap, os\nheld = None\n" + COUNTER.replace("    count += 1\n", "    count += 1\n" + growing))
     stage.run()
     stage.wait_until_running()
     wait_until(lambda: len(counted(stage.workspace)) > 5, "it counts")
