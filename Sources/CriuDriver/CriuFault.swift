@@ -72,10 +72,21 @@ public struct CriuFault: Error, Hashable, Sendable {
 
     private static func lastLine(of text: String) -> Substring { text.split(separator: "\n").last ?? "" }
 
-    /// Of a restore: whether the fault is one of the images, and not of the host or the moment.
+    /// Of a restore: whether the fault is one of the images, and not of the host or the moment. What CRIU says and nobody knows speaks of them, when it
+    /// says so again in a fresh sandbox.
     public var speaksOfImages: Bool {
         switch kind {
-        case .refused: true
+        case .refused(let cause?): !cause.mayPass
+        case .refused(nil): true
+        default: false
+        }
+    }
+
+    /// Of a restore: the host is slow or has no place for it just now, and the same images may do after a wait.
+    public var isOfTheMoment: Bool {
+        switch kind {
+        case .timedOut: true
+        case .refused(let cause?): cause.mayPass
         default: false
         }
     }

@@ -41,6 +41,8 @@ extension CriuCause {
         case .portTaken:
             "the port the agent listened on is in use, by another process or by old connections, which linger for a minute. Free it, or let the "
                 + "program set SO_REUSEADDR"
+        case .networkDiffers:
+            "an address the agent was bound to, or the way to one it was connected to, is not there. See to the network of this machine"
         case .fileSizeDiffers(let path, let found, let expected):
             "the file '\(path)' has \(found) bytes, and had \(expected) when the image was made. Roll the workspace back with it"
         case .fileModeDiffers(let path): "the file '\(path)' has another mode than when the image was made. Roll the workspace back with it"
@@ -68,7 +70,7 @@ extension CriuCause {
     /// Whether another try of the same, in a fresh sandbox or a little later, may go well.
     public var mayPass: Bool {
         switch self {
-        case .processNumberTaken, .couldNotStop, .portTaken, .diskFull, .declined: true
+        case .processNumberTaken, .couldNotStop, .portTaken, .networkDiffers, .diskFull, .declined: true
         default: false
         }
     }

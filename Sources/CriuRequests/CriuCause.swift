@@ -32,6 +32,8 @@ public enum CriuCause: Hashable, Sendable {
     case unacceptedConnection
     case tcpNotClosed
     case portTaken
+    /// An address that a socket was bound to, or a route to what it was connected to, is not there.
+    case networkDiffers
     case fileSizeDiffers(path: String, is: UInt64, was: UInt64)
     case fileModeDiffers(path: String)
     case fileMissing(path: String)
@@ -99,6 +101,8 @@ extension CriuCause {
         if line.has("FATAL: Peer "), line.has(" unresolved for ") { return .unacceptedConnection }
         if line.has("Need to set the --tcp-close") { return .tcpNotClosed }
         if line.has("Can't bind inet socket"), line.has("already in use") { return .portTaken }
+        if line.has("Can't bind inet socket"), line.has("Cannot assign requested address") { return .networkDiffers }
+        if line.has("Can't connect inet socket back"), line.has("unreachable") { return .networkDiffers }
         // The kernel still has the connection of the process that was killed, between the same two ends.
         if line.has("Can't connect inet socket back") { return .portTaken }
         if let path = line.text(between: "File ", and: " has bad size "), let found = line.number(after: " has bad size "),

@@ -28,11 +28,14 @@ public struct HostFacts: Hashable, Sendable, Codable {
     public var controlGroups: ControlGroups
     /// Where `runner-init` was found.
     public var sandboxInit: Availability
+    /// Where `runner-archive` was found.
+    public var archiveHelper: Availability
     public var bootID: String
 
     public init(
         userID: UInt32, groupID: UInt32, kernelRelease: String, hostName: String, processors: Int, memory: ByteCount,
-        namespaces: Availability, controlGroups: ControlGroups, sandboxInit: Availability, bootID: String
+        namespaces: Availability, controlGroups: ControlGroups, sandboxInit: Availability, archiveHelper: Availability = .available,
+        bootID: String
     ) {
         self.userID = userID
         self.groupID = groupID
@@ -43,6 +46,7 @@ public struct HostFacts: Hashable, Sendable, Codable {
         self.namespaces = namespaces
         self.controlGroups = controlGroups
         self.sandboxInit = sandboxInit
+        self.archiveHelper = archiveHelper
         self.bootID = bootID
     }
 }

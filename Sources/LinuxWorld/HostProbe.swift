@@ -12,7 +12,8 @@ package enum HostProbe {
         return HostFacts(
             userID: geteuid(), groupID: getegid(), kernelRelease: text(&names.release), hostName: text(&names.nodename),
             processors: max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))), memory: memory(), namespaces: namespaces(),
-            controlGroups: ControlGroupProbe.find(), sandboxInit: sandboxInit(initPath), bootID: bootID())
+            controlGroups: ControlGroupProbe.find(), sandboxInit: helper(initPath), archiveHelper: helper(ArchiveHelper.found()),
+            bootID: bootID())
     }
 
     /// Names the time since the machine came up; "" where the kernel does not tell.
@@ -37,8 +38,9 @@ package enum HostProbe {
         return .missing("cannot \(what): \(sentence(errno: -result)). \(cure) to isolate agents from the host")
     }
 
-    private static func sandboxInit(_ path: String) -> HostFacts.Availability {
+    private static func helper(_ path: String) -> HostFacts.Availability {
         if access(path, X_OK) == 0 { return .available }
-        return .missing("cannot execute '\(path)': \(sentence(errno: errno)). Install 'runner-init' beside 'runner'")
+        let name = path.split(separator: "/").last ?? ""
+        return .missing("cannot execute '\(path)': \(sentence(errno: errno)). Install '\(name)' beside 'runner'")
     }
 }

@@ -15,6 +15,8 @@ public enum SimulatedCriuTrouble: String, Hashable, Sendable, CaseIterable {
     /// The same, and it does not even end then: the disk it writes to does not answer.
     case staysInDump
     case refusesRestore
+    /// Something it needs is used up on this host just now.
+    case findsDiskFull
     case diesInRestore
     case hangsInRestore
     /// Says that all is well, and the process is dead.
@@ -147,6 +149,9 @@ final class SimulatedCriu {
             }
             if trouble == .refusesRestore {
                 return fail(.restore, log: "1000: Error (criu/files-reg.c:2192): File workspace/results has bad size 9 (expect 4)")
+            }
+            if trouble == .findsDiskFull {
+                return fail(.restore, log: "1000: Error (criu/files-reg.c:1): Can't create ghost file: No space left on device")
             }
             if trouble == .diesInRestore { return end(.signaled(9, outOfMemory: false)) }
             sandbox.restored = SimulatedSandbox.Restored(

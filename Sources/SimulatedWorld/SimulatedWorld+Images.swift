@@ -23,6 +23,7 @@ extension SimulatedWorld {
 
     public func goOn(in id: SandboxID) {
         guard machine.alive("let go on") else { return }
+        machine.say("what stands in sandbox \(id) is let go on")
         machine.sandboxes[id]?.agent?.goOn()
     }
 

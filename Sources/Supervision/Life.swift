@@ -66,6 +66,7 @@ struct CheckpointRun {
         case committing
     }
     let request: UInt64
+    let begun: Moment
     var reason: CheckpointReason
     var kind: CutKind
     var stage: Stage
@@ -92,7 +93,10 @@ struct CutKind: Hashable {
     var suspends = false
 
     /// One cut does for both who asked.
-    func serves(_ other: CutKind) -> Bool { self == other || (stops == other.stops && mode == .auto && other.mode == .cooperative) }
+    func serves(_ other: CutKind) -> Bool {
+        let isAsMuch = mode == other.mode || mode == .auto && other.mode == .cooperative
+        return isAsMuch && stops == other.stops && suspends == other.suspends
+    }
 }
 
 /// Images of the agent's processes in the making.

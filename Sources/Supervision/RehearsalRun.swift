@@ -78,6 +78,15 @@ struct RehearsalPreparation: Sendable {
             case .success(let directories): covered = directories
             case .failure(let conflict): return .impossible(conflict.why)
             }
+            if let pipe = shape.namedPipes.first {
+                return .impossible("what lay unread in the pipe '\(pipe)' would be put into it again, and be read by the living agent")
+            }
+            if let device = shape.boundDevices.first {
+                return .impossible("a socket is bound to '\(device)', which a rehearsal does not have")
+            }
+            if let address = shape.connectedTo.first {
+                return .impossible("a socket is connected to \(address), and a rehearsal has no network")
+            }
             if let missing = try notInTheCopy(shape) { return .impossible(missing) }
             if let obstacle = try obstacle() { return .impossible(obstacle) }
             let scratch = try store.openScratch(agent, stagingID: stagingID)
@@ -146,6 +155,10 @@ struct RehearsalPreparation: Sendable {
                 return .failure(Conflict(why: why + ". Keep the socket in the workspace"))
             }
             directories.insert(directory)
+        }
+        let inOthers = directories.filter { inner in directories.contains { $0 != inner && inner.isInside($0) } }
+        if let inner = inOthers.min() {
+            return .failure(Conflict(why: "the agent listens in '\(inner)' and above it. Keep sockets in the workspace"))
         }
         return .success(directories.sorted())
     }

@@ -26,7 +26,7 @@ extension Supervisor {
         }
         callOffRehearsal("a checkpoint is taken")
         let run = CheckpointRun(
-            request: nextRequest(), reason: reason, kind: kind, stage: .hook, waiting: operators,
+            request: nextRequest(), begun: world.now(), reason: reason, kind: kind, stage: .hook, waiting: operators,
             completion: completion.map { [$0] } ?? [])
         checkpointRun = run
         runHook("before-checkpoint", version: nil, reason: reason.rawValue) { [self] in
@@ -42,14 +42,17 @@ extension Supervisor {
         _ completion: ((MissedVersion?) -> Void)?
     ) -> UInt64 {
         let completions = completion.map { [$0] } ?? []
-        switch run.stage {
-        case .hook, .preparing:
-            guard run.kind.serves(kind) else { break }
+        let isBeforeCut =
+            switch run.stage {
+            case .hook, .preparing: true
+            case .dumping, .cutting, .thawing, .committing: false
+            }
+        // After a cut to disk it does nothing, so that one does for all who want it there.
+        if run.kind.serves(kind), isBeforeCut || run.kind.suspends {
             checkpointRun?.waiting += operators
             checkpointRun?.completion += completions
             if reason == .stop { checkpointRun?.reason = .stop }
             return run.request
-        case .dumping, .cutting, .thawing, .committing: break
         }
         let index = checkpointWishes.firstIndex { $0.kind.serves(kind) } ?? checkpointWishes.count
         if index == checkpointWishes.count {
@@ -104,7 +107,7 @@ extension Supervisor {
         } else {
             callOffRehearsal("a checkpoint is taken")
             var run = CheckpointRun(
-                request: nextRequest(), reason: .save, kind: agentsSpec.cut, stage: .hook, waiting: [], completion: [])
+                request: nextRequest(), begun: world.now(), reason: .save, kind: agentsSpec.cut, stage: .hook, waiting: [], completion: [])
             run.agentRequest = agentRequest
             checkpointRun = run
         }
@@ -269,6 +272,7 @@ extension Supervisor {
         statusChanged = true
         armSchedule()
         for completion in run.completion { completion(missed) }
+        if run.kind.suspends { letGoOnUnlessOnDisk(stoodSince: run.begun) }
         armHeartbeat()
         if endWaitsForCheckpoint { lifeIsOver() }
         beginWished()

@@ -274,8 +274,8 @@ extension Supervisor {
         }
         giveUp()
         failOwedRestore(of: version.version, why)
-        // That a host is slow says nothing of the version: it is passed over now, and may do another time.
         if fault.speaksOfImages { mark(version.version, .suspect, because: why) }
-        inbox.append(.launchFailed(.couldNotStart(why), version: version.version))
+        // Where the fault is the host's, the same version is tried again after a wait: another would lose what this one holds.
+        inbox.append(.launchFailed(.couldNotStart(why), version: fault.isOfTheMoment ? nil : version.version))
     }
 }

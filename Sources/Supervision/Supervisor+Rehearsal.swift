@@ -49,7 +49,7 @@ extension Supervisor {
             work.run()
         } then: { [self] outcome in
             guard rehearsal?.wish === run.wish else {
-                if case .ready(let prepared) = outcome { throwAway(prepared.scratch) }
+                if case .ready(let prepared) = outcome { scratchesLeft.append(prepared.scratch) }
                 return
             }
             switch outcome {
@@ -134,14 +134,18 @@ extension Supervisor {
         rehearsal = nil
         deadlines[.rehearsed] = nil
         statusChanged = true
-        if let scratch { throwAway(scratch) }
+        if let scratch { scratchesLeft.append(scratch) }
         then()
     }
 
-    private func throwAway(_ scratch: Scratch) {
-        let store = store
+    /// After every step. A copy of many files takes seconds to remove, and the worker is needed: by a cut, for which the agent stands still, and by
+    /// a restore.
+    func removeScratches() {
+        guard !scratchesLeft.isEmpty, checkpointRun == nil, launchRun == nil, imageRestore == nil else { return }
+        let (store, scratches) = (store, scratchesLeft)
+        scratchesLeft = []
         aside {
-            store.discard(scratch)
+            for scratch in scratches { store.discard(scratch) }
         } then: { _ in
         }
     }

@@ -34,11 +34,9 @@ extension Supervisor {
 
     private func keepForSuspension(_ id: ConnectionID, until: WallTime?) {
         let wish = wishesTaken
-        let asked = world.now()
         let runsOn = "It runs on"
         let kind = CutKind(mode: spec.checkpoint.mode, stops: true, suspends: true)
         let begun = beginCheckpoint(.stop, kind) { [self] missed in
-            defer { if !isOnDisk { letGoOn(stoodSince: asked) } }
             guard wish == wishesTaken else { return }  // answered with what was wished later
             if let missed { return refuseSuspension("what it is could not be kept: \(missed.why)", code: missed.code, next: runsOn) }
             guard let summary = versions.last(where: { $0.kind == .checkpoint }) else { return }
@@ -53,9 +51,9 @@ extension Supervisor {
         if begun == nil { refuseSuspension("it is not running", code: "E-AGENT-NOT-RUNNING", next: "Ask again when it runs") }
     }
 
-    /// It stands since its cut, and is not ended.
-    private func letGoOn(stoodSince moment: Moment) {
-        guard let life, life.end == nil else { return }
+    /// When all who asked have heard of the cut. Where it stands since then and is not ended, it goes on.
+    func letGoOnUnlessOnDisk(stoodSince moment: Moment) {
+        guard !isOnDisk, let life, life.end == nil else { return }
         world.goOn(in: life.sandbox)
         memoryIsBehind = true
         forgiveSilence(since: moment)

@@ -63,6 +63,8 @@ public final class Supervisor {
     var repliesAtEnd: [(ConnectionID, ControlReply)] = []
     var imageRestore: ImageRestore?
     var rehearsal: RehearsalRun?
+    /// Of rehearsals that are over.
+    var scratchesLeft: [Scratch] = []
     var lastRehearsal: RehearsalReport?
     /// When the last one began; nil: none in this life.
     var rehearsedAt: Moment?
@@ -196,6 +198,7 @@ public final class Supervisor {
             drainInbox()
             if memoryIsBehind { writeMemory() }
             writeStatusWhenDue()
+            removeScratches()
         }
         if finished != nil { leave() }
         return finished
@@ -215,7 +218,8 @@ public final class Supervisor {
         guard !hasLeft else { return }
         note(Journal.endNote, "supervisor \(request.processID) ended")
         hasLeft = true
-        if let scratch = rehearsal?.prepared?.scratch { store.discard(scratch) }  // its sandbox ends with us
+        if let scratch = rehearsal?.prepared?.scratch { scratchesLeft.append(scratch) }  // its sandbox ends with us
+        for scratch in scratchesLeft { store.discard(scratch) }
         lock.release()
         answerAtEnd()
         answerAllOwed()

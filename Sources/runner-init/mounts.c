@@ -26,11 +26,11 @@ static int make_directories(const char *path) {
     return mkdir(part, 0755) != 0 && errno != EEXIST ? -1 : 0;
 }
 
-/// Covers the hidden directories by empty ones. One that is not there needs no cover.
+/// Covers the hidden directories by empty ones; a rehearsal makes its sockets there. One that is not there needs no cover.
 static struct fault hide(const struct plan *plan) {
     const char *path = plan->hidden;
     for (uint32_t i = 0; i < plan->head.hidden_count; i++, path = plan_next(path)) {
-        if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=16,mode=0555") != 0 && errno != ENOENT)
+        if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=4096,mode=0555") != 0 && errno != ENOENT)
             return FAULT(SANDBOX_STEP_HIDE, i);
     }
     return (struct fault){0};

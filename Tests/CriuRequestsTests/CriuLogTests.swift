@@ -103,6 +103,9 @@ func aCauseIsToldWithItsRemedy(cause: CriuCause, sentence: String) { #expect(cau
             .other("A word nobody knows")
         ),
         ("Error (broken", nil), ("(0) Error (a:1): ", .other("")),
+        ("(0) Error (criu/sk-inet.c:1): inet: Can't connect inet socket back: Network is unreachable", .networkDiffers),
+        ("(0) Error (criu/sk-inet.c:1): inet: Can't connect inet socket back: Cannot assign requested address", .portTaken),
+        ("(0) Error (criu/sk-inet.c:1): inet: Can't bind inet socket (id 3): Cannot assign requested address", .networkDiffers),
         // What is known counts, also behind what is not.
         ("(0) Error (a:1): odd\n(0) Error (b:2): No space left on device", .diskFull),
     ] as [(String, CriuCause?)])

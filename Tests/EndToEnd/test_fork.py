@@ -173,3 +173,42 @@ def test_a_version_that_is_whole_and_not_restorable_is_passed_over(stage):
     wait_until(lambda: len(counted(stage.workspace)) > before + 5, "it counts on")
     lines = [line[:2] for line in counted(stage.workspace)]
     assert lines == [(lines[0][0], number + 1) for number in range(len(lines))]
+
+
+
+# Takes its orders from a pipe beside its workspace, when it is told to look.
+ORDERED = """
+import os, sys, time
+place = sys.argv[1]
+pipe = os.open(place, os.O_RDWR | os.O_NONBLOCK)
+while True:
+    if os.path.exists(place + ".look"):
+        try:
+            print("order", os.read(pipe, 100).decode(), flush=True)
+        except BlockingIOError:
+            print("no order", flush=True)
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.criu
+def test_what_lay_in_a_named_pipe_is_read_once(stage, fork):
+    """A restore puts what lay unread at the cut into the pipe, whoever reads there: the living agent would have its orders twice."""
+    pipe, script = stage.folder / "pipe", stage.folder / "worker.py"
+    os.mkfifo(pipe)
+    script.write_text(ORDERED)
+    stage.write_spec(
+        [str(stage.user.python), str(script), str(pipe)], workdir=str(stage.workspace), checkpoint={"every": "1h", "rehearse": "always"}
+    )
+    stage.run()
+    stage.wait_until_running()
+    with open(pipe, "w", encoding="ascii") as orders:
+        orders.write("deploy")
+    version = stage.json("checkpoint", stage.name)["version"]
+    why = f"version {version} is not rehearsed: what lay unread in the pipe '{pipe}' would be put into it again"
+    wait_until(lambda: why in (stage.home / "journal" / "current.jsonl").read_text(), "it is not rehearsed")
+    (stage.folder / "pipe.look").write_text("")
+    stage.wait_for_log("no order")
+    assert re.findall(r"out (order .*)", stage.log()) == ["order deploy"]
+    _, answer = fork(f"{stage.name}@{version}")
+    assert f"its processes are started anew: they hold the pipe '{pipe}' open" in answer.stderr, answer.stderr

@@ -17,8 +17,8 @@ struct HostProbeTests {
         #expect((facts.namespaces == .available) == canIsolate)
         #expect(facts.controlGroups == hostGroups)
         let missing = HostFacts.Availability.missing(
-            "cannot execute '/no/init': no such file or directory. Install 'runner-init' beside 'runner'")
-        #expect(HostProbe.facts(initPath: "/no/init").sandboxInit == missing)
+            "cannot execute '/no/runner-init': no such file or directory. Install 'runner-init' beside 'runner'")
+        #expect(HostProbe.facts(initPath: "/no/runner-init").sandboxInit == missing)
     }
 
     private static let one = """

@@ -18,7 +18,7 @@ private func stage(_ arguments: [String]) throws -> Stage {
 private let expected = """
     agent-7@1 -> agent-7@2
       taken  2026-11-21T08:28:00.000Z -> 2026-11-21T08:38:00.000Z
-      size   237.5 kB -> 237.6 kB (+5 B)
+      size   237.4 kB -> 237.4 kB (+5 B)
       step   7 -> 8
       spec   the same
       state  1 B, SHA-256 7902699be42c… -> 2 B, SHA-256 017db63921b2…

@@ -24,6 +24,15 @@ import Testing
             """))
 }
 
+@Test func doctorTellsThatArchivesCannotBeMade() throws {
+    let stage = try Stage(["doctor"])
+    stage.machine.archiveHelper = .missing(
+        "cannot execute '/usr/bin/runner-archive': no such file or directory. Install 'runner-archive' beside 'runner'")
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output.contains("limited  archives      no export into an archive, no import: cannot execute"))
+    #expect(stage.machine.output.contains("Install 'runner-archive' beside 'runner' ('make install' does it), where"))
+}
+
 /// With nothing missing there is nothing to install, and that is said.
 @Test func doctorSaysThatAgentsRunWithoutRoot() throws {
     let stage = try Stage(["doctor"])

@@ -35,6 +35,7 @@ final class FakeMachine: Machine {
     var onWait: (() -> Void)?
     var namespaces = HostFacts.Availability.missing("only root may make them")
     var sandboxInit = HostFacts.Availability.available
+    var archiveHelper = HostFacts.Availability.available
     var controlGroups = HostFacts.ControlGroups.none("no control group is delegated to this user")
 
     /// Locks that others hold.
@@ -54,7 +55,7 @@ final class FakeMachine: Machine {
     var facts: HostFacts {
         HostFacts(
             userID: userID, groupID: userID, kernelRelease: "6.18.0", hostName: "host", processors: 2, memory: ByteCount(4_000_000_000),
-            namespaces: namespaces, controlGroups: controlGroups, sandboxInit: sandboxInit, bootID: "boot")
+            namespaces: namespaces, controlGroups: controlGroups, sandboxInit: sandboxInit, archiveHelper: archiveHelper, bootID: "boot")
     }
 
     // MARK: Clock, randomness

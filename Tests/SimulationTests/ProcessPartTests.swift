@@ -119,7 +119,7 @@ import Testing
     }
 
     /// Of a plain program there is no other part of the version: an older one is taken.
-    @Test(arguments: [(SimulatedCriuTrouble.refusesRestore, 1), (.diesInRestore, 2), (.hangsInRestore, 2), (.missing, 1)])
+    @Test(arguments: [(SimulatedCriuTrouble.refusesRestore, 1), (.diesInRestore, 2), (.missing, 1)])
     func imagesThatCannotBeRestoredLeadToAnOlderVersion(trouble: SimulatedCriuTrouble, tries: Int) throws {
         let scene = try plain()
         let older = try scene.checkpoint()
@@ -134,6 +134,23 @@ import Testing
         #expect(scene.file == "first")
         // That nothing answered says nothing of the images.
         #expect(try scene.versions().first { $0.version == newer.version }?.standing == (trouble == .refusesRestore ? .suspect : .stored))
+    }
+
+    /// What a host cannot do now it may do after a wait. An older version would lose work for nothing.
+    @Test(arguments: [SimulatedCriuTrouble.hangsInRestore, .findsDiskFull], [2, 5])
+    func aSlowOrFullHostLosesNoWork(trouble: SimulatedCriuTrouble, tries: Int) throws {
+        let scene = try plain()
+        _ = try scene.checkpoint()
+        scene.file = "second"
+        let newer = try scene.checkpoint()
+        for _ in 1...tries { scene.machine.plan(criu: trouble) }
+        scene.machine.killAgent()
+        try scene.run(until: "it is restored", within: .seconds(1200)) {
+            scene.supervisor.life?.pid != nil && scene.supervisor.incarnations > 1
+        }
+        #expect(scene.supervisor.life?.origin == .version(newer.version) && scene.supervisor.life?.isFromImages == true)
+        #expect(scene.file == "second")
+        #expect(try scene.versions().map(\.standing) == [.stored, .stored])
     }
 
     @Test func aFaultThatPassesCostsNothing() throws {

@@ -73,7 +73,8 @@ import Testing
     /// A slow host, or one that ends CRIU, says nothing of the version, however often.
     @Test(
         arguments: [
-            (.hangsInRestore, "CRIU did not finish within 30 s"), (.diesInRestore, "CRIU ended without an answer (signal 9)"),
+            (.hangsInRestore, "CRIU did not finish within 30 s"), (.findsDiskFull, "the disk is full. Free space, or run 'runner prune'"),
+            (.diesInRestore, "CRIU ended without an answer (signal 9)"),
         ] as [(SimulatedCriuTrouble, String)])
     func aFaultThatStaysIsNotTheVersions(trouble: SimulatedCriuTrouble, why: String) throws {
         let scene = try scene()
@@ -81,6 +82,18 @@ import Testing
         try scene.run(until: "it is given up") { scene.noted("version \(version.version) is not rehearsed: \(why)") }
         #expect(try scene.standing(version) == .stored)
         #expect(scene.supervisor.warnings["rehearsal"] == nil)
+    }
+
+    /// The copy of a workspace may take seconds to remove, and the agent would stand still for so long.
+    @Test func aCutWaitsForNoRemoval() throws {
+        let scene = try scene()
+        _ = try scene.checkpoint { scene.machine.plan(criu: .hangsInRestore) }
+        try scene.run(until: "it is rehearsed") { scene.machine.rehearsals == 1 }
+        let asked = try scene.ask(.checkpoint(wait: true))
+        try scene.run(until: "the cut") { scene.supervisor.checkpointRun?.stage == .committing }
+        #expect(scene.supervisor.rehearsal == nil && scene.staging.count == 2)
+        guard case .stored = try scene.answer(on: asked) else { throw Scene.Lost(what: "a version", trace: scene.machine.trace) }
+        try scene.run(until: "its scratch is gone") { scene.staging == [] }
     }
 
     /// It is there when the version is restored, and not in a copy of what the version holds.

@@ -194,6 +194,28 @@ import Testing
         #expect(agent?.frozen == false && scene.supervisor.life?.incarnation == 1)
     }
 
+    /// Wished twice it is done once, from the one cut after which it did nothing.
+    @Test(arguments: UInt64(1)...10, [false, true]) func wishedTwiceItStandsFromTheCutOn(seed: UInt64, isAsked: Bool) throws {
+        let scene = try Scene(seed: seed, criu: true)
+        try scene.runUntilUp()
+        scene.file = "first"
+        // One that does not answer: the second wish comes before the cut.
+        if isAsked { _ = try scene.program() }
+        scene.programs = []
+        let until = scene.world.wallTime() + .seconds(200)
+        let first = try scene.ask(.suspend(until: nil))
+        let second = try scene.ask(.suspend(until: until))
+        try scene.run(until: "its images are whole") { scene.supervisor.checkpointRun?.stage == .committing }
+        try scene.run(until: "it is on disk") { scene.supervisor.life == nil }
+        #expect(!scene.machine.trace.contains { $0.hasSuffix("is let go on") })
+        for asked in [first, second] {
+            #expect(
+                try scene.answer(on: asked)
+                    == .done("'sim' is suspended in version 1 until \(words(until)); 'runner resume sim' brings it back"))
+        }
+        #expect(try scene.versions().count == 1)
+    }
+
     // MARK: Before it matters
 
     /// What the next version would hold is told while there is time to do something about it; nothing is done for it.

@@ -53,6 +53,13 @@ enum FileWords {
         return socket.number("proto") == 6 ? text + " (\(SocketWords.states[state] ?? "\(state)"))" : text
     }
 
+    /// What a socket without a stream is connected to, beyond this machine: "8.8.8.8:53". nil: it is not.
+    static func farEnd(_ socket: ImageMessage) -> String? {
+        guard socket.number("proto") != 6, socket.number("state") == 1 else { return nil }
+        let end = end(socket, "dst_addr", "dst_port")
+        return ["127.", "[::1]", "[::ffff:127."].contains { end.hasPrefix($0) } ? nil : end
+    }
+
     private static func end(_ socket: ImageMessage, _ address: String, _ port: String) -> String {
         let text = Addresses.text(of: socket.values(address)) ?? "?"
         return (text.contains(":") ? "[\(text)]" : text) + ":\(socket.number(port) ?? 0)"

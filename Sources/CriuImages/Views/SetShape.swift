@@ -35,6 +35,12 @@ public struct SetShape: Hashable, Sendable {
     public var processes: [Process]
     /// Paths that its UNIX sockets are bound to. A restore binds them anew, whoever is there.
     public var boundSockets: [String]
+    /// Paths of the pipes it holds open that are files. A restore puts what lay unread in one into it, whoever reads there.
+    public var namedPipes: [String]
+    /// Network devices that its sockets are bound to.
+    public var boundDevices: [String]
+    /// Addresses that its UDP sockets are connected to, but for loopback: a restore needs a route to each.
+    public var connectedTo: [String]
     /// Paths of all it holds open, has mapped or works in.
     public var paths: Set<String>
     /// Those of them that must be there for a restore: all but the deleted ones, whose content is in the images.
@@ -49,6 +55,10 @@ public struct SetShape: Hashable, Sendable {
         processes = facts.tasks.map { Self.process($0, facts) }
         unreadable = facts.faults.filter { $0.value.kind == .unreadable }.keys.sorted()
         boundSockets = Set(facts.files.values.compactMap { $0.message("usk").flatMap(Self.place) }).sorted()
+        let pipes = facts.files.values.compactMap { $0.message("fifo")?.number("regf_id") }
+        namedPipes = Set(pipes.compactMap { facts.files[$0]?.message("reg")?.text("name") }).sorted()
+        boundDevices = Set(facts.files.values.flatMap(Self.devices)).sorted()
+        connectedTo = Set(facts.files.values.compactMap { $0.message("isk").flatMap(FileWords.farEnd) }).sorted()
         paths = Set(facts.files.values.compactMap { $0.message("reg")?.text("name") })
         let deleted = Set(facts.remaps.compactMap { $0.number("orig_id") })
         neededPaths = Set(facts.files.filter { !deleted.contains($0.key) }.values.compactMap { $0.message("reg")?.text("name") })
@@ -73,6 +83,13 @@ public struct SetShape: Hashable, Sendable {
         guard let name = socket.bytes("name")?.prefix(while: { $0 != 0 }), !name.isEmpty else { return nil }
         let text = String(decoding: name, as: UTF8.self)
         return text.hasPrefix("/") ? text : (socket.text("name_dir") ?? "") + "/" + text
+    }
+
+    private static func devices(of file: ImageMessage) -> [String] {
+        let options = ["isk", "usk", "psk", "nlsk"].compactMap { file.message($0)?.message("opts")?.text("so_bound_dev") }
+        let name = file.message("isk")?.text("ifname") ?? ""
+        let interface = file.message("psk")?.number("ifindex").flatMap { $0 == 0 ? nil : "interface \($0)" }
+        return (options + [name]).filter { !$0.isEmpty } + (interface.map { [$0] } ?? [])
     }
 
     private static func pages(_ map: PageMap?, _ areas: [SetFacts.Area]) -> UInt64 {

@@ -30,7 +30,7 @@ struct DoctorReport: Encodable {
             Self.limits(facts, hasSystemd: hasSystemd), Self.criu(images.criu, userID: facts.userID),
         ]
         if let more = Self.images(images) { findings.append(more) }
-        findings += [store, sockets]
+        findings += [Self.archives(facts), store, sockets]
     }
 
     var canRun: Bool { !findings.contains { $0.verdict == .missing } }
@@ -90,6 +90,17 @@ struct DoctorReport: Encodable {
             Finding(
                 "runner-init", .missing, why,
                 remedy: "Install 'runner-init' beside 'runner' ('make install' does it): no agent starts without it.")
+        }
+    }
+
+    private static func archives(_ facts: HostFacts) -> Finding {
+        switch facts.archiveHelper {
+        case .available: Finding("archives", .works, "runner-archive found: versions can be exported and imported")
+        case .missing(let why):
+            Finding(
+                "archives", .limited, "no export into an archive, no import: \(why)",
+                remedy: "Install 'runner-archive' beside 'runner' ('make install' does it), where versions are to be exported and imported."
+            )
         }
     }
 

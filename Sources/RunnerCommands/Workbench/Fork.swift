@@ -49,7 +49,7 @@ struct Fork {
         let place = workspace.map { Places.absolute($0, from: bench.machine.workingDirectory) } ?? "\(outside).\(name)"
         let spec = spec(in: place, seenAt: inside, network: network, effects: effects)
         try plan(spec)
-        let obstacle = try obstacleToImages(inside)
+        let obstacle = try obstacleToImages(inside, network: network)
         guard (try? bench.machine.disk(at: place, create: false)) == nil else {
             throw CommandFault(.forkExists, "could not fork \(what): '\(place)' is there already. Choose another with '--workspace'")
         }
@@ -159,12 +159,19 @@ struct Fork {
     }
 
     /// Why its processes cannot be restored beside the agent's; nil: nothing is against it.
-    private func obstacleToImages(_ inside: String) throws(CommandFault) -> String? {
+    private func obstacleToImages(_ inside: String, network: Bool) throws(CommandFault) -> String? {
         guard version.parts.process else { return nil }
         if let why = version.imagesUnusable { return "its images cannot be restored (\(why))" }
         do throws(FileFault) {
             let disk = try bench.machine.disk(at: store.imagesDirectory(agent, version.version), create: false)
-            let sockets = SetShape(of: try ImageDirectory(on: disk)).boundSockets.filter { !$0.hasPrefix(inside + "/") }
+            let shape = SetShape(of: try ImageDirectory(on: disk))
+            if let pipe = shape.namedPipes.first {
+                return "they hold the pipe '\(pipe)' open, and a restore would put what lay unread in it before '\(agent)' again"
+            }
+            if !network, let address = shape.connectedTo.first {
+                return "a socket of theirs is connected to \(address), and without '--network' no way leads there"
+            }
+            let sockets = shape.boundSockets.filter { !$0.hasPrefix(inside + "/") }
             guard let taken = sockets.first else { return nil }
             return "they listen at '\(taken)' beside the workspace, and a restore would take that socket from '\(agent)'"
         } catch { throw CommandFault(inStore: error) }

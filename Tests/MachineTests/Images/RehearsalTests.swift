@@ -254,4 +254,33 @@ struct RehearsalTests {
             try cut.stage.crash(cut.agent.id)
         }
     }
+
+    /// What a restore would reach beside the sandbox, read from images of a program that has it open.
+    @Test func whatReachesOutsideIsSeenInTheImages() throws {
+        let program = """
+            import os, socket, sys, time
+            place = os.environ["OUTSIDE"]
+            os.makedirs(place, exist_ok=True); os.mkfifo(place + "/orders")
+            pipe = os.open(place + "/orders", os.O_RDWR)
+            def datagram(address):
+                made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                made.connect((address, 53))
+                return made
+            held = [datagram("127.0.0.1")]
+            try: held.append(datagram("192.0.2.9"))
+            except OSError: print("no way out", flush=True)
+            held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+            n = 0
+            while True: n += 1; print(n, flush=True); time.sleep(.01)
+            """
+        try onOwnThread {
+            let cut = try Cut(["python3", "-c", program])
+            let shape = try cut.stage.shape(of: cut.images)
+            #expect(shape.namedPipes == [cut.stage.fixture.root + "/outside/orders"])
+            #expect(shape.boundDevices == ["lo"])
+            #expect(shape.connectedTo == ["192.0.2.9:53"] || cut.stage.lines.contains("no way out"))
+            try cut.stage.crash(cut.agent.id)
+        }
+    }
 }
