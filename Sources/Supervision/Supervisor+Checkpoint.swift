@@ -147,10 +147,12 @@ extension Supervisor {
         let stoodStillFrom = world.now()
         checkpointRun?.stage = .cutting
         deadlines[.heartbeat] = nil
-        let request: CutRequest
+        var made: CutRequest
         do {
-            request = try cutRequest(point, forced: forced, notes: because.map { ["no process part: \($0)"] } ?? [])
+            made = try cutRequest(point, forced: forced, notes: because.map { ["no process part: \($0)"] } ?? [])
+            if point == nil { made.lacksMemory = whatMemoryItLacks(because) }
         } catch { return checkpointFailed(error) }
+        let request = made
         _ = world.freeze(life.sandbox)
         let store = store
         let id = stagingID()
@@ -227,7 +229,13 @@ extension Supervisor {
         endRun(run, nil)
         tellAgent(run) { .committed(request: $0, version: summary.version) }
         if run.kind.stops, !run.kind.suspends, life?.end == nil {
-            stopAfterCut(run, summary)
+            if let why = whyNotStopped(by: run, summary) {
+                fail(
+                    run.waiting, code: "E-CHECKPOINT-PROCESS",
+                    "could not stop '\(agent)': \(why). It runs on; 'runner stop \(agent)' ends it all the same")
+            } else {
+                stopAfterCut(run, summary)
+            }
         } else {
             for id in run.waiting { reply(.stored(summary), to: id) }
         }

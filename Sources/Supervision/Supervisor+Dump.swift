@@ -185,7 +185,10 @@ extension Supervisor {
 
     /// A version is stored. Said once, until one has images again.
     func tellMissingImages(_ run: CheckpointRun, _ summary: CheckpointSummary) {
-        if summary.parts.process { return clearWarning("process") }
+        if summary.parts.process {
+            clearWarning("images")
+            return clearWarning("process")
+        }
         if let why = run.missesImages { warn("process", "checkpoints of '\(agent)' hold no image of its processes: \(why)") }
     }
 
@@ -198,6 +201,12 @@ extension Supervisor {
         inbox.append(.wantedStopped)
         drainInbox()
         if summary.parts.process, let life { world.kill(life.sandbox) }
+    }
+
+    /// It was to go on at the very instruction. nil: it will, or that was not asked for, or there is no CRIU here.
+    func whyNotStopped(by run: CheckpointRun, _ summary: CheckpointSummary) -> String? {
+        guard run.kind.mode != .cooperative, criuDriver != nil, criuMissing == nil else { return nil }
+        return lack(of: summary)
     }
 
     func answerAtEnd() {

@@ -113,6 +113,7 @@ extension Supervisor {
 
     private func launch(_ run: LaunchRun, restored: StoredState?) {
         livingIsFromImages = false
+        beginLineage()
         guard let plan = planLaunch(run) else { return }
         start(plan, restored: restored)
     }

@@ -60,7 +60,7 @@ extension Supervisor {
     }
 
     /// Why the agent would not come back from this version as it is. nil: it would.
-    private func lack(of summary: CheckpointSummary) -> String? {
+    func lack(of summary: CheckpointSummary) -> String? {
         if summary.parts.process || summary.parts.cooperative && !summary.forced { return nil }
         let what = "version \(summary.version) holds its files and not what it is doing"
         if summary.forced { return "\(what), for it reached no safe point in time" }

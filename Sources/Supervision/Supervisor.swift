@@ -110,6 +110,7 @@ public final class Supervisor {
     var restoresState = true
     /// What a former supervisor noted: the living agent's processes were restored from images.
     var livingIsFromImages = false
+    var lineage: Lineage?
     /// The same: the living agent was to stand after a cut that was to be its last.
     var wasLeftStanding = false
     /// Its memory pages were not yet compared with what was stored when it began to run.
