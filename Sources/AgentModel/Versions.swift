@@ -81,6 +81,8 @@ public struct CheckpointSummary: Hashable, Sendable, Codable {
     public var incarnation: UInt64?
     /// Why it has this standing, when that needs words ("died 3 s after a restore").
     public var note: String?
+    /// Why it has files only, while an older version has the agent's memory, and to lose that would lose more. nil: it is not so.
+    public var lacksMemory: String?
     /// Why its images cannot be restored, while its other parts can; nil: nothing is known against them.
     public var imagesUnusable: String?
 
@@ -104,9 +106,9 @@ public struct CheckpointSummary: Hashable, Sendable, Codable {
         self.incarnation = incarnation
     }
 
-    /// May be restored by the ladder. A cut the agent did not answer holds its files but not its state: it is kept to look at, and never
-    /// preferred to an older version with state.
-    public var isKnownGood: Bool { kind == .checkpoint && standing.isKnownGood && (!forced || parts.process) }
+    /// May be restored by the ladder. A cut the agent did not answer, or whose images failed, holds its files but not its state or memory: it is
+    /// kept to look at, and not preferred to an older version with them.
+    public var isKnownGood: Bool { kind == .checkpoint && standing.isKnownGood && (!forced || parts.process) && lacksMemory == nil }
 }
 
 /// What an incarnation of the agent began from.

@@ -137,7 +137,8 @@ public struct LaunchPlanner: Sendable {
     private var needs: [(what: String, path: String)] {
         var needs = [("its working directory", spec.workdir)]
         if let workspace = spec.workspace { needs.append(("its workspace", workspace)) }
-        if let file = place.specFile { needs.append(("its spec", file)) }
+        // A fork's spec lies in the store, and is ours and not the agent's.
+        if let file = place.specFile, !PathResolver.isInside(file, place.storeDirectory + "/agents") { needs.append(("its spec", file)) }
         if let program = spec.command.first, program.hasPrefix("/") { needs.append(("its program", program)) }
         return needs.map { (what: $0.0, path: $0.1) }
     }

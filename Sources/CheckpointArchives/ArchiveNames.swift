@@ -22,6 +22,11 @@ public enum ArchiveNames {
     /// The effective spec of the agent.
     public static let agentSpec = "runner/spec.json"
 
+    /// Directories above one another that a member may lie in. See `DEEPEST` of runner-archive.
+    public static let deepest = 128
+    /// Whether a member of that name is taken out of an archive again: it is not too deep.
+    public static func takes(_ name: String) -> Bool { name.utf8.count { $0 == UInt8(ascii: "/") } <= deepest }
+
     /// What is taken out of an archive. All else (changes of a container's root file system, volumes, logs) is the engine's own.
     public static let wanted = [checkpoint + "/", config, spec, network, statistics, ours + "/"]
 }

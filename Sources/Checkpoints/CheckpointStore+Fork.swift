@@ -1,9 +1,11 @@
 public import AgentModel
+internal import CriuRequests
 internal import OutsideWorld
 
 /// A version of one agent becomes the first of another.
 extension CheckpointStore {
-    /// Copies a version, verified byte by byte, as the next of `new`, whose lock the caller holds. It says where it came from.
+    /// Copies a version, verified byte by byte, as the next of `new`, whose lock the caller holds. It says where it came from, and
+    /// has none of the agent's TCP connections.
     /// - Parameter images: whether its images of processes are part of it.
     /// - Returns: the version, which is then on stable storage.
     public func fork(
@@ -43,7 +45,8 @@ extension CheckpointStore {
         }
         var staged = StagedCheckpoint(
             agent: new, directory: target.directory, size: manifest.size, draft: draft, entries: entries, sizeLimit: ByteCount(.max))
-        if images { staged.images = manifest.process?.made }
+        staged.images = images ? manifest.process?.made : nil
+        staged.images?.tree.tcp = .close  // they are the agent's, who may be suspended and want them back
         return try commit(staged)
     }
 

@@ -145,8 +145,15 @@ extension CheckpointStore {
     /// Takes an agent back that was added for nothing: it has no version. The caller holds its lock.
     public func takeBack(_ agent: AgentName) throws(StoreFault) {
         let errand = Errand("take back the agent", agent.text)
+        guard try errand.inStore({ () throws(FileFault) in try disk.names(in: StoreLayout.versions(agent)).isEmpty }) else { return }
+        try putAway(agent, errand)
+    }
+
+    /// Takes an agent back that was made by a fork which failed, with whatever it has. The caller has held its lock since it was nothing.
+    public func takeBackFork(_ agent: AgentName) throws(StoreFault) { try putAway(agent, Errand("take back the fork", agent.text)) }
+
+    private func putAway(_ agent: AgentName, _ errand: Errand) throws(StoreFault) {
         try errand.inStore { () throws(FileFault) in
-            guard try disk.names(in: StoreLayout.versions(agent)).isEmpty else { return }
             let trash = StoreLayout.trash / (StoreLayout.prefix(agent) + StoreLayout.newAgent)
             try disk.removeTree(trash)
             try disk.rename(StoreLayout.agent(agent), to: trash)

@@ -11,6 +11,7 @@ extension CheckpointStore {
         try keepWhatIsSeen(of: agent, errand)
         var found: [String] = []
         found += try removeLeftovers(agent, in: StoreLayout.staging, "an unfinished checkpoint", errand)
+        found += try removeLooks(errand)
         found += try removeLeftovers(agent, in: StoreLayout.trash, "the rest of a removed version", errand)
         found += try removeTemporaryFiles(agent, errand)
         if try recordedNumber(agent, errand) == nil {
@@ -51,6 +52,18 @@ extension CheckpointStore {
                 }
                 try disk.removeTree(path)
                 removed.append("\(what) ('\(path)') was removed")
+            }
+            return removed
+        }
+    }
+
+    /// Of no agent, so whoever comes first removes them.
+    private func removeLooks(_ errand: Errand) throws(StoreFault) -> [String] {
+        try errand.inStore { () throws(FileFault) in
+            var removed: [String] = []
+            for name in try disk.names(in: StoreLayout.staging).sorted() {
+                guard let path = removeAbandonedLook(name) else { continue }
+                removed.append("an unfinished look at an import ('\(path)') was removed")
             }
             return removed
         }

@@ -171,8 +171,10 @@ extension Manifest {
 
     /// As a row, with the standing it began with.
     var summary: CheckpointSummary {
-        CheckpointSummary(
+        var summary = CheckpointSummary(
             version: version, kind: kind, parts: parts, reason: reason, takenAt: takenAt, step: step, forced: forced, size: size,
             frozenMicroseconds: process?.made.frozen, incarnation: incarnation)
+        summary.lacksMemory = lacksMemory
+        return summary
     }
 }

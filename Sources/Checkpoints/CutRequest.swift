@@ -44,6 +44,8 @@ public struct CutRequest: Sendable {
     public var sizeLimit: ByteCount
     /// Sentences for whoever looks at the version: "no process part: …".
     public var notes: [String] = []
+    /// See `CheckpointSummary.lacksMemory`.
+    public var lacksMemory: String?
 
     public init(
         agent: AgentName, kind: VersionKind, reason: CheckpointReason, takenAt: WallTime, forced: Bool = false, step: UInt64? = nil,

@@ -52,6 +52,8 @@ public struct Manifest: Hashable, Sendable, Codable {
     public var state: State?
     public var workspace: Workspace?
     public var process: Process?
+    /// Why it has files only, while an older version has the agent's memory, and to lose that would lose more.
+    public var lacksMemory: String?
     /// The version of another agent that it is a copy of: "agent-7@41"; nil: it was cut.
     public var forkedFrom: String?
     /// Sentences: what was skipped, or moved while it was copied.
@@ -72,6 +74,7 @@ public struct Manifest: Hashable, Sendable, Codable {
         effectPosition = request.effectPosition
         specDigest = request.specDigest
         notes = request.notes
+        lacksMemory = request.lacksMemory
     }
 
     public var parts: VersionParts { VersionParts(cooperative: state != nil, workspace: workspace != nil, process: process != nil) }

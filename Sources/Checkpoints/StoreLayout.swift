@@ -23,6 +23,9 @@ enum StoreLayout {
     /// What the agent owns in `staging` and `trash` begins with this: '@' is in no agent's name.
     static func prefix(_ agent: AgentName) -> String { agent.text + "@" }
 
+    /// Begins, in `staging`, what is of no agent yet.
+    static let look = "@"
+
     /// Begins what is behind the prefix while the agent itself is made.
     static let newAgent = "new"
 

@@ -174,7 +174,7 @@ public final class DumpJob {
     private func finish(_ end: ProcessEnd, _ output: String) -> DumpNews {
         // It may have been done in the very moment it was called off. Its own record is written last, so it alone tells that all is there.
         if let result, result.succeeded, let statistics = readStatistics() {
-            guard mendTimers() else { return .failed(CriuFault(.dump, .refused(.damagedImage("the table of open files cannot be read")))) }
+            guard mendFiles() else { return .failed(CriuFault(.dump, .refused(.damagedImage("the table of open files cannot be read")))) }
             return .dumped(Dump(tree: tree, statistics: statistics, took: world.now() - began))
         }
         let log = world.criuLog(CriuLogName.dump, in: request.images)
@@ -184,14 +184,23 @@ public final class DumpJob {
         return .failed(CriuFault(.dump, .refused(log?.cause ?? CriuCause(options: output)), log: lines))
     }
 
-    /// What CRIU wrote wrong: see `TimerMending`. The tree is gone on meanwhile.
-    private func mendTimers() -> Bool {
+    /// What CRIU wrote wrong, or would refuse for no reason: see `TimerMending` and `SizeMending`. The tree is gone on meanwhile.
+    private func mendFiles() -> Bool {
         let path: DiskPath = "files.img"
         guard let disk = try? world.disk(at: request.images) else { return false }
         do throws(FileFault) {
-            let bytes = try disk.read(path, limit: .mebibytes(256))
+            var file = ImageFile(name: path.text, bytes: try disk.read(path, limit: .mebibytes(256)))
+            let users = try disk.names(in: nil).filter { $0.hasPrefix("fdinfo-") || $0.hasPrefix("mm-") }.sorted()
+            var used: [ImageFile] = []
+            for name in users {
+                guard let user = DiskPath(name) else { continue }
+                used.append(ImageFile(name: name, bytes: try disk.read(user, limit: .mebibytes(256))))
+            }
             // One that cannot be read is found by whoever checks the images, before a restore.
-            guard let mended = try? TimerMending.mended(ImageFile(name: path.text, bytes: bytes)) else { return true }
+            let timed = try? TimerMending.mended(file)
+            if let timed { file = ImageFile(name: path.text, bytes: timed) }
+            let sized = try? SizeMending.mended(file, used: used) { kept.place(of: $0) == .outside }
+            guard let mended = sized ?? timed else { return true }
             try disk.replace(path, with: mended)
             return true
         } catch { return error.kind == .missing }

@@ -70,7 +70,8 @@ struct ArchiveHelper {
         let target = try Self.directory(directory)
         let nowhere = Descriptor(uninterrupted { open("/dev/null", O_WRONLY | O_CLOEXEC) })
         try run(
-            ["unpack", "\(limits.bytes.bytes)", "\(limits.members)"] + wanted, input: file.raw, output: nowhere.raw, directory: target.raw)
+            ["unpack", "\(limits.bytes.bytes)", "\(limits.members)", "\(limits.room.bytes)"] + wanted, input: file.raw,
+            output: nowhere.raw, directory: target.raw)
     }
 
     private static func directory(_ path: String) throws(ArchiveFault) -> Descriptor {

@@ -67,6 +67,39 @@ public final class LinuxDisk: Disk {
         }
     }
 
+    public func renameNew(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
+        let parent = try directory(of: target, doing: "rename")
+        defer { letGo(parent) }
+        do throws(FileFault) {
+            try call("rename", source) { directory, name in
+                FileNames.withBytes(of: target.name) { renameat2(directory, name, parent, $0, UInt32(RENAME_NOREPLACE)) }
+            }
+        } catch {
+            // File systems that do not know how, mostly those of a network. See rename(2).
+            guard error.kind == .system(EINVAL) || error.kind == .system(ENOSYS) else { throw error }
+            try renameByHand(source, to: target)
+        }
+    }
+
+    /// What `rename` replaces is ours then: an empty directory that nobody made before. A file gets a second name and loses the first.
+    func renameByHand(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
+        guard let entry = try entry(at: source) else { throw FileFault(.missing, doing: "rename", what: full(source)) }
+        if entry.kind == .directory {
+            try makeDirectory(target, mode: 0o700)
+            do throws(FileFault) { try rename(source, to: target) } catch {
+                try? removeDirectory(target)  // it is empty
+                throw error
+            }
+            return
+        }
+        let parent = try directory(of: target, doing: "rename")
+        defer { letGo(parent) }
+        try call("rename", source) { directory, name in
+            FileNames.withBytes(of: target.name) { linkat(directory, name, parent, $0, 0) }
+        }
+        try removeFile(source)
+    }
+
     // MARK: What is there
 
     public func entry(at path: DiskPath) throws(FileFault) -> DiskEntry? {

@@ -29,12 +29,17 @@ public struct ArchiveMember: Hashable, Sendable {
 
 /// What an archive of a stranger may hold.
 public struct ArchiveLimits: Hashable, Sendable {
-    /// All members together, unpacked, also those that nobody wants.
+    /// All members together, unpacked, also those that nobody wants; each that is written counts a block of 4096 bytes more.
     public var bytes: ByteCount
+    /// Directories that are made for them count, too.
     public var members: Int
-    public init(bytes: ByteCount, members: Int) {
+    /// What may be written of it.
+    public var room: ByteCount
+    /// - Parameter room: nil: as much as all members together.
+    public init(bytes: ByteCount, members: Int, room: ByteCount? = nil) {
         self.bytes = bytes
         self.members = members
+        self.room = room ?? bytes
     }
 }
 

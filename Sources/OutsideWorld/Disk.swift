@@ -212,6 +212,8 @@ public protocol Disk: AnyObject, Sendable {
     func makeSymbolicLink(_ path: DiskPath, to target: String) throws(FileFault)
     /// Replaces what is at `target`, atomically. See rename(2).
     func rename(_ source: DiskPath, to target: DiskPath) throws(FileFault)
+    /// As `rename`, but `exists` when something is at `target`; of links and directories, too.
+    func renameNew(_ source: DiskPath, to target: DiskPath) throws(FileFault)
     /// Removes a file or a link.
     func removeFile(_ path: DiskPath) throws(FileFault)
     /// The directory must be empty.

@@ -84,6 +84,7 @@ extension Draft {
     private func whyNot(_ version: CheckpointSummary) -> String {
         if version.standing == .broken { return "broken" }
         if version.standing == .suspect || actions.contains(where: { $0.suspects(version.version) }) { return "suspect" }
+        if version.lacksMemory != nil { return "without memory" }
         if !version.isKnownGood { return "forced" }
         if state.tried.contains(version.version) { return "tried" }
         if !usable(version) { return "passed over" }

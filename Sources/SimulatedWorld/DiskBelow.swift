@@ -26,6 +26,7 @@ final class DiskBelow: Disk {
         try disk.makeSymbolicLink(full(path), to: target)
     }
     func rename(_ source: DiskPath, to target: DiskPath) throws(FileFault) { try disk.rename(full(source), to: full(target)) }
+    func renameNew(_ source: DiskPath, to target: DiskPath) throws(FileFault) { try disk.renameNew(full(source), to: full(target)) }
     func removeFile(_ path: DiskPath) throws(FileFault) { try disk.removeFile(full(path)) }
     func removeDirectory(_ path: DiskPath) throws(FileFault) { try disk.removeDirectory(full(path)) }
     func setMode(_ path: DiskPath, _ mode: UInt32) throws(FileFault) { try disk.setMode(full(path), mode) }

@@ -29,10 +29,10 @@ final class SimulatedAgent {
     private var turn: UInt64 = 0
     private var mustStop = false
     private var isDeaf = false
-    /// In the freezer of its control group.
-    private var inFreezer = false
-    /// Stopped by CRIU, after whose dump it was not to go on: no thaw helps.
-    private(set) var isLeftStopped = false
+    /// It does nothing: it is frozen, or stopped.
+    var frozen: Bool { isFrozen || isStopped }
+    private var isFrozen = false
+    private(set) var isStopped = false
     private var thawTasks: [() -> Void] = []
     private var isDead = false
     private var hangs = false
@@ -110,21 +110,21 @@ final class SimulatedAgent {
         }
     }
 
-    /// It stands still: in its freezer, or stopped.
-    var frozen: Bool { inFreezer || isLeftStopped }
-
-    func freeze() { inFreezer = true }
+    func freeze() { isFrozen = true }
     func thaw() {
-        inFreezer = false
-        goOnIfItMay()
-    }
-    func leaveStopped() { (inFreezer, isLeftStopped) = (false, true) }
-    func letGoOn() {
-        isLeftStopped = false
-        goOnIfItMay()
+        isFrozen = false
+        catchUp()
     }
 
-    private func goOnIfItMay() {
+    /// SIGSTOP. A thaw changes nothing about it.
+    func stop() { isStopped = true }
+    /// SIGCONT.
+    func goOn() {
+        isStopped = false
+        catchUp()
+    }
+
+    private func catchUp() {
         guard !frozen else { return }
         let tasks = thawTasks
         thawTasks = []

@@ -12,6 +12,8 @@ public enum SimulatedCriuTrouble: String, Hashable, Sendable, CaseIterable {
     case diesInDump
     /// Never answers; the agent stands still until the connection is closed.
     case hangsInDump
+    /// The same, and it does not even end then: the disk it writes to does not answer.
+    case staysInDump
     case refusesRestore
     /// Something it needs is used up on this host just now.
     case findsDiskFull
@@ -76,6 +78,13 @@ final class SimulatedCriu {
     /// Nobody listens any more: a dump gives up, a restore goes on until it wants to say something. A dump that had its last answer may be
     /// brought to its end all the same.
     func hungUp() {
+        if trouble != .staysInDump { giveUp() }
+    }
+
+    /// It does not outlive its supervisor.
+    func supervisorEnded() { giveUp() }
+
+    private func giveUp() {
         if case .dump(let dump, .postDump) = doing, hasLastAnswer, machine.random.coin(), let agent = sandbox?.agent {
             leave(agent, dump)
         } else if case .dump = doing {
@@ -102,7 +111,7 @@ final class SimulatedCriu {
         switch moment {
         case .preDump:
             agent.freeze()
-            if trouble == .hangsInDump { return }
+            if trouble == .hangsInDump || trouble == .staysInDump { return }
             reach(.queryExternalFiles) { .dump(dump, at: $0) }
         case .queryExternalFiles:
             if trouble == .refusesDump {
@@ -131,7 +140,10 @@ final class SimulatedCriu {
         end(.exited(0))
     }
 
-    private func leave(_ agent: SimulatedAgent, _ dump: CriuDump) { if dump.leavesRunning { agent.thaw() } else { agent.leaveStopped() } }
+    private func leave(_ agent: SimulatedAgent, _ dump: CriuDump) {
+        if !dump.leavesRunning { agent.stop() }
+        agent.thaw()
+    }
 
     // MARK: Restore
 

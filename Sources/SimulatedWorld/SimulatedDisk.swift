@@ -186,6 +186,14 @@ public final class SimulatedDisk: Disk {
         try perform("rename", source) { state throws(Refusal) in try state.tree.rename(source, to: target, at: state.time) }
     }
 
+    public func renameNew(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
+        try perform("rename", source) { state throws(Refusal) in
+            guard try state.tree.find(source) != nil else { throw .missing }
+            guard try state.tree.find(target) == nil else { throw .exists }
+            try state.tree.rename(source, to: target, at: state.time)
+        }
+    }
+
     public func removeFile(_ path: DiskPath) throws(FileFault) {
         try perform("unlink", path) { state throws(Refusal) in try state.tree.remove(path, directory: false, at: state.time) }
     }

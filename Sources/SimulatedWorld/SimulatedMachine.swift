@@ -60,6 +60,8 @@ public final class SimulatedMachine {
     public var failsStart = 0
     /// Every launch is refused with this.
     public var cannotStart: LaunchFault?
+    /// What work beside the loop takes longer, as on a slow disk.
+    public var workTakes = Duration.zero
     /// Executables in the hooks' directory, and every start of one with its environment.
     public var hooks: [String] = []
     public internal(set) var hookRuns: [SimulatedHookRun] = []
@@ -297,6 +299,9 @@ public final class SimulatedMachine {
 
     /// The sandbox of the living agent, if there is one.
     public var livingSandbox: SandboxID? { sandboxes.values.first { $0.isRunning }?.id }
+
+    /// Stops the agent's processes from outside, as an operator's `kill -STOP` does.
+    public func stopAgent() { for sandbox in sandboxes.values { sandbox.agent?.stop() } }
 
     /// Kills the agent's main process from outside, as an operator's `kill -9` or the out-of-memory killer does.
     public func killAgent(outOfMemory: Bool = false) {

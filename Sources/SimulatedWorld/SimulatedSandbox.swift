@@ -120,7 +120,7 @@ final class SimulatedSandbox {
         guard !isGone, endSeen == nil else { return }
         machine.say("\(id) ends: \(end)")
         machine.endCrius(of: id)
-        if let agent { machine.ended(plan.incarnation, leaving: agent.memory, stoppedByCriu: agent.isLeftStopped) }
+        if let agent { machine.ended(plan.incarnation, leaving: agent.memory, stoppedByCriu: agent.isStopped) }
         agent?.die()
         agent = nil
         stopped = nil
@@ -129,8 +129,12 @@ final class SimulatedSandbox {
         machine.after(machine.delay(4...10)) { [self] in vanish() }
     }
 
+    /// Whoever of it is killed first: a CRIU in it may be gone while the agent still is to be seen.
     func kill() {
-        if endSeen == nil { end(.signaled(9, outOfMemory: false)) }
+        guard endSeen == nil else { return }
+        guard machine.hasCriu(in: id) else { return end(.signaled(9, outOfMemory: false)) }
+        machine.endCrius(of: id)
+        machine.after(machine.delay(0...3)) { [self] in end(.signaled(9, outOfMemory: false)) }
     }
 
     private func vanish() {
@@ -145,7 +149,7 @@ final class SimulatedSandbox {
     }
 
     func vanishSilently() {
-        if let agent { machine.ended(plan.incarnation, leaving: agent.memory, stoppedByCriu: agent.isLeftStopped) }
+        if let agent { machine.ended(plan.incarnation, leaving: agent.memory, stoppedByCriu: agent.isStopped) }
         agent?.die()
         agent = nil
         isGone = true

@@ -24,7 +24,7 @@ extension SimulatedWorld {
     public func goOn(in id: SandboxID) {
         guard machine.alive("let go on") else { return }
         machine.say("what stands in sandbox \(id) is let go on")
-        machine.sandboxes[id]?.agent?.letGoOn()
+        machine.sandboxes[id]?.agent?.goOn()
     }
 
     public func raiseProcessNumbers(in id: SandboxID, above pid: Int32) -> Bool {
@@ -118,10 +118,12 @@ extension SimulatedMachine {
         return DiskBelow(path, of: store)
     }
 
+    func hasCriu(in sandbox: SandboxID) -> Bool { crius.values.contains { $0.start.sandbox == sandbox } }
+
     /// CRIUs are children of the supervisor and live in the sandbox: they end with the first of both.
     func endCrius(of sandbox: SandboxID?) {
         for criu in Array(crius.values) where sandbox == nil || criu.start.sandbox == sandbox {
-            if sandbox == nil { criu.hungUp() } else { criu.sandboxEnded() }
+            if sandbox == nil { criu.supervisorEnded() } else { criu.sandboxEnded() }
         }
     }
 }

@@ -159,7 +159,7 @@ public final class SimulatedWorld: World {
 
     public func startWork(_ id: WorkID, _ body: @escaping @Sendable () -> Void) {
         guard machine.alive("start work") else { return }
-        machine.after(machine.delay(1...40), epoch: epoch) { [weak self] in
+        machine.after(machine.delay(1...40) + machine.workTakes, epoch: epoch) { [weak self] in
             body()
             self?.post(.workDone(id))
         }
@@ -180,6 +180,7 @@ public final class SimulatedWorld: World {
     // MARK: Rest
 
     public func disk(at absolutePath: String) throws(FileFault) -> any Disk {
+        if machine.isMissing.contains(absolutePath) { throw FileFault(.missing, doing: "open the directory", what: absolutePath) }
         if absolutePath.hasSuffix("/staging") { return machine.staging }
         let inStore = machine.store.rootName + "/"
         if absolutePath.hasPrefix(inStore), let path = DiskPath(String(absolutePath.dropFirst(inStore.count))) {
@@ -189,7 +190,6 @@ public final class SimulatedWorld: World {
             return DiskBelow(path, of: store)
         }
         if absolutePath.hasPrefix("/run/") { return machine.runtime }
-        if machine.isMissing.contains(absolutePath) { throw FileFault(.missing, doing: "open the directory", what: absolutePath) }
         return SupervisedDisk(machine.elsewhere[absolutePath] ?? machine.workspace, machine, epoch: epoch)
     }
     public var terminalSize: LaunchPlan.TerminalSize? { nil }

@@ -49,6 +49,10 @@ final class SupervisedDisk: Disk, @unchecked Sendable {
         try check("rename", source)
         try disk.rename(source, to: target)
     }
+    func renameNew(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
+        try check("rename", source)
+        try disk.renameNew(source, to: target)
+    }
     func removeFile(_ path: DiskPath) throws(FileFault) {
         try check("remove", path)
         try disk.removeFile(path)

@@ -68,7 +68,7 @@ extension VersionRow: Listable {
     private var links: String {
         let marks = [
             isSuspended ? "suspended" : nil, isLatest ? "latest" : nil, isKnownGood ? "known-good" : nil, summary.pinned ? "pinned" : nil,
-            summary.forced ? "forced" : nil,
+            summary.forced ? "forced" : nil, summary.lacksMemory == nil ? nil : "without memory",
         ]
         return marks.compactMap(\.self).joined(separator: ",")
     }

@@ -111,6 +111,8 @@ struct Dumping {
     let began: Moment
     /// CRIU was told that nobody listens any more.
     var isHungUp = false
+    /// It did not end even then, and was killed with the agent.
+    var isKilled = false
     /// The rest of the cut, once it was copied.
     var copied: Result<StagedCheckpoint, StoreFault>?
 }

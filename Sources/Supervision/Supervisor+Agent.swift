@@ -285,7 +285,8 @@ extension Supervisor {
         case .dumping, .cutting, .thawing: return deadlines[.heartbeat] = nil
         case .hook, .preparing, .committing, nil: break
         }
-        guard deadlines[.stopped] == nil else { return deadlines[.heartbeat] = nil }
+        // A beat that was under way when it was stopped comes later.
+        guard deadlines[.stopped] == nil, checkpointRun?.standsSince == nil else { return deadlines[.heartbeat] = nil }
         deadlines[.heartbeat] = max(last.at + limit, life.silenceAllowedUntil ?? last.at)
     }
 

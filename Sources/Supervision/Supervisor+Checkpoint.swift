@@ -147,10 +147,12 @@ extension Supervisor {
         let stoodStillFrom = world.now()
         checkpointRun?.stage = .cutting
         deadlines[.heartbeat] = nil
-        let request: CutRequest
+        var made: CutRequest
         do {
-            request = try cutRequest(point, forced: forced, notes: because.map { ["no process part: \($0)"] } ?? [])
+            made = try cutRequest(point, forced: forced, notes: because.map { ["no process part: \($0)"] } ?? [])
+            if point == nil { made.lacksMemory = whatMemoryItLacks(because) }
         } catch { return checkpointFailed(error) }
+        let request = made
         _ = world.freeze(life.sandbox)
         let store = store
         let id = stagingID()
@@ -227,7 +229,13 @@ extension Supervisor {
         endRun(run, nil)
         tellAgent(run) { .committed(request: $0, version: summary.version) }
         if run.kind.stops, !run.kind.suspends, life?.end == nil {
-            stopAfterCut(run, summary)
+            if let why = whyNotStopped(by: run, summary) {
+                fail(
+                    run.waiting, code: "E-CHECKPOINT-PROCESS",
+                    "could not stop '\(agent)': \(why). It runs on; 'runner stop \(agent)' ends it all the same")
+            } else {
+                stopAfterCut(run, summary)
+            }
         } else {
             for id in run.waiting { reply(.stored(summary), to: id) }
         }
@@ -308,10 +316,13 @@ extension Supervisor {
         let plan = planRetention(versions, keep: spec.checkpoint.keep, keepAsides: spec.checkpoint.keepAsides)
         // What the ladder holds on to stays while the trouble lasts.
         let coming = [recovery.phase.coming, launchRun?.origin, restoreScope?.origin].map { $0?.version }
-        let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version]
+        let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version, versionAskedFor]
         let held = Set(recovery.tried + (coming + used).compactMap(\.self))
         let removed = plan.removed.filter { !held.contains($0) }
         guard !removed.isEmpty else { return }
+        // From now on nobody chooses them.
+        leaving.formUnion(removed)
+        versions.removeAll { leaving.contains($0.version) }
         let store = store
         let agent = agent
         aside {
@@ -322,6 +333,7 @@ extension Supervisor {
                 } catch { return error.sentence }
             }
         } then: { [self] faults in
+            leaving.subtract(removed)
             refreshVersions()
             if let first = faults.first { warn("tidy", first) } else { clearWarning("tidy") }
         }

@@ -92,6 +92,7 @@ extension Supervisor {
             if !checkpoint { skipCheckpointOnStop = true }
             inbox.append(.wantedStopped)
         case .restart(let origin):
+            if let version = origin?.version, summary(of: version, for: id) == nil { return }
             keepFirst(id, origin) { [self] in
                 couldNotStart = nil
                 restoreScope = nil  // of a restore that is overruled by this
@@ -128,11 +129,7 @@ extension Supervisor {
     }
 
     private func operatorRestore(_ id: ConnectionID, _ version: VersionNumber, workspace: Bool, state: Bool) {
-        guard let summary = versions.first(where: { $0.version == version }) else {
-            let sentence =
-                "could not restore '\(agent)@\(version)': there is no such version. 'runner versions \(agent)' lists those there are"
-            return reply(.failed(code: "E-VERSION-MISSING", sentence: sentence), to: id)
-        }
+        guard let summary = summary(of: version, for: id) else { return }
         guard summary.standing != .broken else {
             let sentence =
                 "could not restore '\(agent)@\(version)': it is broken (\(summary.note ?? "its bytes are not what was stored")). "
@@ -144,6 +141,14 @@ extension Supervisor {
             writeMemory()  // the launch it is said of may be the next supervisor's
             inbox.append(.wantedRestart(from: .version(version)))
         }
+    }
+
+    /// nil: there is none, and whoever asked was told.
+    private func summary(of version: VersionNumber, for id: ConnectionID) -> CheckpointSummary? {
+        if let summary = versions.first(where: { $0.version == version }) { return summary }
+        let sentence = "could not restore '\(agent)@\(version)': there is no such version. 'runner versions \(agent)' lists those there are"
+        reply(.failed(code: "E-VERSION-MISSING", sentence: sentence), to: id)
+        return nil
     }
 
     private func change(_ id: ConnectionID, _ done: String, _ body: () throws(StoreFault) -> Void) {

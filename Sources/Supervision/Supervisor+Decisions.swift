@@ -79,6 +79,7 @@ extension Supervisor {
         if !isOnDisk {
             world.thaw(adopted.id)
             if wasLeftStanding { world.goOn(in: adopted.id) }
+            memoryIsBehind = memoryIsBehind || wasLeftStanding  // if it is stopped again it was somebody else
         }
         if let version = uncheckedPages { comparePages(of: version, in: adopted.id) }
         say("took over the running agent (incarnation \(adopted.incarnation))")

@@ -108,6 +108,7 @@ extension Supervisor {
         if dump.isHungUp, let life {
             // It neither ends nor lets the agent go on: a disk that does not answer, for one.
             tell("CRIU does not end: '\(agent)' is killed, and restored from its last version")
+            checkpointRun?.dump?.isKilled = true
             return world.kill(life.sandbox)
         }
         dump.job.timePassed()
@@ -166,12 +167,18 @@ extension Supervisor {
         store.discard(dump.opened)
         if case .failure(let fault)? = checkpointRun?.dump?.copied { return checkpointFailed(fault) }
         checkpointRun?.dump = nil
-        guard life?.end == nil else {
+        for line in fault.log.suffix(5) { note("criu", line) }
+        guard isThere, !dump.isKilled else {
             return abortCheckpoint("the agent ended meanwhile", next: "'runner status \(agent)' tells what comes next and when")
         }
-        for line in fault.log.suffix(5) { note("criu", line) }
         let obstacle = fault.kind == .declined ? openEffect : nil
         withoutImages(dump.point, forced: dump.forced, obstacle ?? Obstacle(fault))
+    }
+
+    /// The news of its end may still be on its way. What a dead agent left is no version: it would be newer than the last with its images.
+    private var isThere: Bool {
+        guard let life, life.end == nil, let pid = life.pid else { return false }
+        return world.look(into: life.sandbox, for: .connections)?.processes.contains { $0.hostPid == pid && $0.state != "Z" } ?? false
     }
 
     /// What stands for a cut that was to be its last, and cannot be kept, goes on as if nothing had been.
@@ -191,7 +198,10 @@ extension Supervisor {
 
     /// A version is stored. Said once, until one has images again.
     func tellMissingImages(_ run: CheckpointRun, _ summary: CheckpointSummary) {
-        if summary.parts.process { return clearWarning("process") }
+        if summary.parts.process {
+            clearWarning("images")
+            return clearWarning("process")
+        }
         if let why = run.missesImages { warn("process", "checkpoints of '\(agent)' hold no image of its processes: \(why)") }
     }
 
@@ -204,6 +214,12 @@ extension Supervisor {
         inbox.append(.wantedStopped)
         drainInbox()
         if summary.parts.process, let life { world.kill(life.sandbox) }
+    }
+
+    /// It was to go on at the very instruction. nil: it will, or that was not asked for, or there is no CRIU here.
+    func whyNotStopped(by run: CheckpointRun, _ summary: CheckpointSummary) -> String? {
+        guard run.kind.mode != .cooperative, criuDriver != nil, criuMissing == nil else { return nil }
+        return lack(of: summary)
     }
 
     func answerAtEnd() {

@@ -64,10 +64,10 @@ extension Supervisor {
         if let obstacle { warn("images", "the processes of version \(version.version) cannot go on where they were: \(obstacle)") }
         // Of images that came from elsewhere nobody knows it.
         if obstacle == nil, !images.startedWith.isEmpty, images.startedWith != digest(ofStartOf: spec) {
-            // Whoever changed that wants another process: nothing to be warned of.
+            // Whoever changed that may want another process, or mistyped it.
             obstacle = "command, environment, user or directories of '\(agent)' were changed since"
-            clearWarning("images")
-            note("start", "the processes of version \(version.version) are not restored: \(obstacle ?? "")")
+            let next = "Change them back and 'runner restore \(agent)@\(version.version)' for what it had in memory"
+            warn("images", "'\(agent)' begins anew on the files of version \(version.version), for \(obstacle ?? ""). \(next)")
         }
         guard obstacle != nil else { return restore(run, images, of: version) }
         var plain = run
@@ -88,6 +88,7 @@ extension Supervisor {
 
     private func restore(_ run: LaunchRun, _ images: MadeImages, of version: CheckpointSummary) {
         livingIsFromImages = true
+        resumeLineage(of: version)
         guard let driver = criuDriver, let plan = planLaunch(run) else { return }
         let scratch: Scratch
         do { scratch = try store.openScratch(agent, stagingID: stagingID()) } catch {

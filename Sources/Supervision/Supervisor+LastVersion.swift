@@ -13,6 +13,11 @@ extension Supervisor {
     ///   - workspace: the workspace is rolled back, so it must be possible to set the present one aside.
     func keepFirst(_ id: ConnectionID, _ origin: Origin?, workspace: Bool = true, then proceed: @escaping () -> Void) {
         let wish = wishesTaken
+        versionAskedFor = origin?.version
+        let proceed = { [self] in
+            versionAskedFor = nil
+            proceed()
+        }
         switch origin {
         case nil: takeLastVersion(id, wish, proceed)
         case .version(let version) where workspace: lookAhead(id, wish, to: version, proceed)
@@ -60,6 +65,7 @@ extension Supervisor {
     /// Who was overruled by this wish is refused with it.
     private func refuse(_ id: ConnectionID, _ wish: UInt64, _ why: String, code: String, next: String) {
         if wish == wishesTaken {
+            versionAskedFor = nil
             failOwedLaunch(why, code: code, next: next)
         } else if let owed = repliesOwed[id] {
             fail(id, owed, why, code: code, next: next)

@@ -19,6 +19,7 @@ extension Supervisor {
         let wished = restoreScope.flatMap { $0.origin == origin ? $0 : nil }
         let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
         restoreScope = nil
+        versionAskedFor = nil
         timesAskedToStop = 0
         skipCheckpointOnStop = false
         lastVersionMissed = nil
@@ -112,6 +113,7 @@ extension Supervisor {
 
     private func launch(_ run: LaunchRun, restored: StoredState?) {
         livingIsFromImages = false
+        beginLineage()
         guard let plan = planLaunch(run) else { return }
         start(plan, restored: restored)
     }

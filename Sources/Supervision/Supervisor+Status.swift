@@ -148,6 +148,7 @@ extension Supervisor {
         var restoreScope: RestoreScope?
         var restoresState: Bool?
         var isFromImages: Bool?
+        var lineage: Lineage?
         var isLeftStanding: Bool?
         var uncheckedPages: VersionNumber?
     }
@@ -166,6 +167,7 @@ extension Supervisor {
         restoreScope = counters.restoreScope
         restoresState = counters.restoresState ?? true
         livingIsFromImages = counters.isFromImages ?? false
+        lineage = counters.lineage
         wasLeftStanding = counters.isLeftStanding ?? false
         uncheckedPages = counters.uncheckedPages
         if let id = counters.incident { readIncident(id) }
@@ -178,7 +180,8 @@ extension Supervisor {
         let counters = Counters(
             incarnations: incarnations, restarts: restarts, lastEnd: lastEnd, stagnantLives: stagnantLives, highestStep: highestStep,
             incident: incident?.value.id, beatingIncarnation: beatingIncarnation, speaker: speaker, restoreScope: scope,
-            restoresState: restoresState, isFromImages: livingIsFromImages, isLeftStanding: checkpointRun?.standsSince == nil ? nil : true,
+            restoresState: restoresState, isFromImages: livingIsFromImages, lineage: lineage,
+            isLeftStanding: checkpointRun?.standsSince == nil ? nil : true,
             uncheckedPages: uncheckedPages)
         guard let bytes = try? JSONText.encode(counters) else { return }
         do throws(FileFault) { try world.store.replace(home / "counters.json", with: bytes) } catch {

@@ -55,11 +55,12 @@ extension Supervisor {
     func letGoOnUnlessOnDisk(stoodSince moment: Moment) {
         guard !isOnDisk, let life, life.end == nil else { return }
         world.goOn(in: life.sandbox)
+        memoryIsBehind = true
         forgiveSilence(since: moment)
     }
 
     /// Why the agent would not come back from this version as it is. nil: it would.
-    private func lack(of summary: CheckpointSummary) -> String? {
+    func lack(of summary: CheckpointSummary) -> String? {
         if summary.parts.process || summary.parts.cooperative && !summary.forced { return nil }
         let what = "version \(summary.version) holds its files and not what it is doing"
         if summary.forced { return "\(what), for it reached no safe point in time" }

@@ -38,7 +38,10 @@ public final class Supervisor {
     // Decided and remembered.
     var recovery = RecoveryState()
     var reason = "starting"
+    /// Without those that are `leaving`.
     var versions: [CheckpointSummary] = []
+    /// Being removed by retention, beside the loop.
+    var leaving: Set<VersionNumber> = []
     var versionsAreStale = false
     var versionMemory = VersionMemory()
     var incarnations: UInt64 = 0
@@ -97,6 +100,8 @@ public final class Supervisor {
     var isKeptBeforeEnd = false
     /// Why what is being stopped is stopped without a last version.
     var lastVersionMissed: String?
+    /// An operator wished to go back to it, and it is looked at whether that can be done.
+    var versionAskedFor: VersionNumber?
     /// Counts what operators wish of the ladder: the last word holds.
     var wishesTaken: UInt64 = 0
     /// An operator's `restore --only`, until the next launch. nil: all parts.
@@ -105,6 +110,7 @@ public final class Supervisor {
     var restoresState = true
     /// What a former supervisor noted: the living agent's processes were restored from images.
     var livingIsFromImages = false
+    var lineage: Lineage?
     /// The same: the living agent was to stand after a cut that was to be its last.
     var wasLeftStanding = false
     /// Its memory pages were not yet compared with what was stored when it began to run.
@@ -380,7 +386,7 @@ public final class Supervisor {
     func refreshVersions() {
         let fresh = try? store.versions(of: agent, remembering: &versionMemory)
         versionsAreStale = fresh == nil
-        if let fresh { versions = fresh }
+        if let fresh { versions = fresh.filter { !leaving.contains($0.version) } }
         statusChanged = true
     }
 }

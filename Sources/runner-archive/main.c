@@ -74,6 +74,7 @@ int main(int count, char **arguments) {
     // Names are bytes. In a locale of bytes libarchive would lose those that are no ASCII.
     if (!setlocale(LC_CTYPE, "C.UTF-8")) setlocale(LC_CTYPE, "C");
     if (count == 3 && strcmp(arguments[1], "pack") == 0) pack(arguments[2]);
-    if (count >= 4 && strcmp(arguments[1], "unpack") == 0) unpack(number(arguments[2]), number(arguments[3]), arguments + 4);
+    if (count >= 5 && strcmp(arguments[1], "unpack") == 0)
+        unpack(number(arguments[2]), number(arguments[3]), number(arguments[4]), arguments + 5);
     refuse("usage", "", NULL);
 }

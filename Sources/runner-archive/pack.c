@@ -121,8 +121,9 @@ void pack(const char *compression) {
     check(archive, archive_write_open_fd(archive, OUTPUT), NULL);
     uint64_t members = 0, bytes = 0;
     struct order order;
-    char name[LONGEST_NAME], source[LONGEST_NAME];
+    char name[LONGEST_NAME], source[LONGEST_NAME], clean[LONGEST_NAME];
     while (next_order(&order, name, source)) {
+        check_name(name, clean);  // what would be refused when it comes back
         switch (order.kind) {
         case 'F': add_file(archive, &order, name, source, &bytes); break;
         case 'B': add_bytes(archive, &order, name, &bytes); break;

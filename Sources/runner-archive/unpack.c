@@ -7,34 +7,26 @@
 
 struct job {
     struct archive *archive;
-    uint64_t bytes_left, members_left, members, bytes;
+    // `room_left`: for what is written.
+    uint64_t bytes_left, room_left, members_left, members, bytes;
     char *const *wanted;
 };
 
-// MARK: Names
+/// What a file or directory takes on a disk beside its content, at least: neither is free because it is empty.
+enum { BLOCK = 4096 };
 
-/// Without "./" before it and "/" behind it; in `clean`. Refuses what no archive of ours or podman's has.
-static void check_name(const char *given, char *clean) {
-    if (!given || !*given) refuse("name", given, NULL);
-    if (*given == '/') refuse("absolute", given, NULL);
-    size_t length = 0;
-    int depth = 0;
-    for (const char *part = given; *part;) {
-        size_t size = strcspn(part, "/");
-        bool is_dot = size == 1 && part[0] == '.';
-        if (size == 2 && part[0] == '.' && part[1] == '.') refuse("above", given, NULL);
-        if (size > LONGEST_COMPONENT || length + size + 2 > LONGEST_NAME || depth > DEEPEST) refuse("name", given, NULL);
-        if (size > 0 && !is_dot) {
-            if (length > 0) clean[length++] = '/';
-            memcpy(clean + length, part, size);
-            length += size;
-            depth++;
-        }
-        part += size;
-        part += *part == '/';
-    }
-    clean[length] = 0;
+static void count_member(struct job *job, const char *name) {
+    if (job->members_left == 0) refuse("many", name, NULL);
+    job->members_left--;
 }
+
+static void count_bytes(struct job *job, uint64_t announced, uint64_t written, const char *name) {
+    if (announced > job->bytes_left || written > job->room_left) refuse("size", name, NULL);
+    job->bytes_left -= announced;
+    job->room_left -= written;
+}
+
+// MARK: What is wanted
 
 /// `WANTED` is a name, or a directory with "/" behind it.
 static bool is_wanted(const struct job *job, const char *name) {
@@ -49,8 +41,8 @@ static bool is_wanted(const struct job *job, const char *name) {
 
 // MARK: What becomes of a member
 
-/// Directories are made when they are named and when something lies in them.
-static void make_directories(char *name, bool last_too) {
+/// Directories are made when they are named and when something lies in them. Those that nobody names count as members.
+static void make_directories(struct job *job, char *name, bool last_too) {
     for (char *slash = strchr(name, '/');; slash = strchr(slash + 1, '/')) {
         if (!slash && !last_too) return;
         if (slash) *slash = 0;
@@ -73,6 +65,9 @@ static void make_directories(char *name, bool last_too) {
             if (!is_directory) refuse("twice", name, NULL);
         } else if (result != 0) {
             refuse_errno(result, name);
+        } else {
+            if (slash) count_member(job, name);
+            count_bytes(job, BLOCK, BLOCK, name);
         }
         if (!slash) return;
         *slash = '/';
@@ -101,7 +96,7 @@ static void write_all(int file, const char *bytes, size_t size, int64_t offset, 
 static void write_file(struct job *job, char *name, uint64_t size) {
     char whole[LONGEST_NAME];
     strcpy(whole, name);
-    make_directories(name, false);
+    make_directories(job, name, false);
     int file = open_beneath(whole, O_WRONLY | O_CREAT | O_EXCL, 0600);
     if (file == -EEXIST) refuse("twice", whole, NULL);
     if (file == -EISDIR) refuse("twice", whole, NULL);
@@ -126,7 +121,7 @@ static void take(struct job *job, struct archive_entry *entry) {
     char name[LONGEST_NAME];
     const char *given = archive_entry_pathname(entry);
     check_name(given, name);
-    if (job->members_left-- == 0) refuse("many", name, NULL);
+    count_member(job, name);
     if (archive_entry_hardlink(entry)) refuse("link", given, NULL);
     mode_t kind = archive_entry_filetype(entry);
     if (kind == AE_IFLNK) refuse("link", given, NULL);
@@ -134,21 +129,26 @@ static void take(struct job *job, struct archive_entry *entry) {
     // Before a byte is written, and of what is passed over as well: unpacking it takes time, too.
     uint64_t size = kind == AE_IFREG && archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0 ? (uint64_t)archive_entry_size(entry) : 0;
     if (kind == AE_IFREG && archive_entry_size(entry) < 0) refuse("size", given, NULL);
-    if (size > job->bytes_left) refuse("size", given, NULL);
-    job->bytes_left -= size;
+    count_bytes(job, size, 0, given);
     if (!*name) return;  // "./"
     if (!is_wanted(job, name)) return;
     job->members++;
     job->bytes += size;
-    if (kind == AE_IFDIR) make_directories(name, true);
-    else write_file(job, name, size);
+    if (kind == AE_IFDIR) {
+        make_directories(job, name, true);
+    } else {
+        count_bytes(job, BLOCK, BLOCK, name);
+        count_bytes(job, 0, size, name);
+        write_file(job, name, size);
+    }
 }
 
 // MARK: The whole
 
-void unpack(uint64_t most_bytes, uint64_t most_members, char *const *wanted) {
-    confine(true, most_bytes);
-    struct job job = {.archive = archive_read_new(), .bytes_left = most_bytes, .members_left = most_members, .wanted = wanted};
+void unpack(uint64_t most_bytes, uint64_t most_members, uint64_t most_room, char *const *wanted) {
+    confine(true, most_room);
+    struct job job = {
+        .archive = archive_read_new(), .bytes_left = most_bytes, .room_left = most_room, .members_left = most_members, .wanted = wanted};
     if (!job.archive) refuse("memory", NULL, NULL);
     archive_read_support_format_tar(job.archive);
     archive_read_support_filter_gzip(job.archive);

@@ -198,6 +198,7 @@ final class MeddledDisk: Disk {
     func makeDirectory(_ path: DiskPath, mode: UInt32) throws(FileFault) { try disk.makeDirectory(path, mode: mode) }
     func makeSymbolicLink(_ path: DiskPath, to target: String) throws(FileFault) { try disk.makeSymbolicLink(path, to: target) }
     func rename(_ source: DiskPath, to target: DiskPath) throws(FileFault) { try disk.rename(source, to: target) }
+    func renameNew(_ source: DiskPath, to target: DiskPath) throws(FileFault) { try disk.renameNew(source, to: target) }
     func removeFile(_ path: DiskPath) throws(FileFault) { try disk.removeFile(path) }
     func removeDirectory(_ path: DiskPath) throws(FileFault) { try disk.removeDirectory(path) }
     func setMode(_ path: DiskPath, _ mode: UInt32) throws(FileFault) { try disk.setMode(path, mode) }

@@ -13,7 +13,9 @@ import Testing
         frozen: 1000, kernel: "6.18", startedWith: "start")
 
     /// A version with state, workspace and images.
-    private func version(in bench: Bench, _ store: CheckpointStore) throws -> CheckpointSummary {
+    private func version(in bench: Bench, _ store: CheckpointStore, tcp: TCPHandling = .close) throws -> CheckpointSummary {
+        var images = images
+        images.tree.tcp = tcp
         try bench.work(3)
         let opened = try store.openCut(agent, stagingID: "made")
         try bench.storeDisk.replace(opened.directory / "process" / "inventory.img", with: bytes("inventory"))
@@ -44,6 +46,18 @@ import Testing
         // Each goes without the other.
         try store.remove(agent, cut.version)
         try store.verify(other, forked.version)
+    }
+
+    /// A connection has two ends and no room for a third: it stays the agent's, who may be suspended and want it back.
+    @Test func connectionsStayWithTheAgent() throws {
+        let bench = try Bench(seed: 1)
+        let store = try bench.open()
+        let cut = try version(in: bench, store, tcp: .keep)
+        let other = named("other")
+        try store.addAgent(other)
+        let forked = try store.fork(agent, cut.version, as: other, images: true, stagingID: "fork")
+        #expect(try store.manifest(other, forked.version).process?.made.tree.tcp == .close)
+        #expect(try store.manifest(agent, cut.version).process?.made.tree.tcp == .keep)
     }
 
     @Test func whatIsDamagedIsNotForked() throws {

@@ -5,6 +5,25 @@ import OutsideWorld
 import SimulatedWorld
 import Testing
 
+/// A look at an import belongs to no agent. Whoever recovers any agent removes those that were left, and none that is still held.
+@Test func looksThatWereLeftAreRemoved() throws {
+    let bench = try Bench(seed: 1)
+    let store = try bench.open()
+    var drawn = ["one", "two"]
+    let looks = try (0..<2).map { _ in try store.openLook { drawn.removeFirst() } }
+    #expect(try looks.map { try store.disk.names(in: $0.directory) } == [[], []])
+    #expect(try store.disk.names(in: "staging").sorted() == ["@one", "@two"])
+    try store.disk.makeDirectories("staging/@left/content/runner")
+    let found = try store.recover(agent)
+    #expect(found == ["an unfinished look at an import ('staging/@left') was removed"])
+    store.close(looks[0])
+    #expect(try store.disk.names(in: "staging") == ["@two"])
+    // Who holds it dies.
+    bench.storeDisk.processDied()
+    #expect(try store.recover(agent) == ["an unfinished look at an import ('staging/@two') was removed"])
+    #expect(try store.disk.names(in: "staging").isEmpty)
+}
+
 /// Versions that come from elsewhere: whole, or not at all.
 @Suite struct ImportTests {
     private let images = MadeImages(

@@ -309,6 +309,23 @@ private let renamePromises: [DiskPromise] = [
         #expect(try disk.text("empty/file") == "x")
         #expect(try disk.names(in: nil) == ["empty"])
     },
+    DiskPromise("what is renamed to a new name replaces nothing") { disk in
+        for name in ["file", "taken"] { try disk.make(DiskPath(name) ?? "x", name) }
+        for name in ["d", "empty"] { try disk.makeDirectory(DiskPath(name) ?? "x", mode: 0o700) }
+        try disk.make("d/x", "deep")
+        try disk.makeSymbolicLink("link", to: "nowhere")
+        for (source, target) in [("file", "taken"), ("file", "empty"), ("file", "link"), ("d", "empty"), ("d", "taken"), ("link", "file")]
+            as [(DiskPath, DiskPath)]
+        {
+            try #expect(fault { try disk.renameNew(source, to: target) } == .exists, "\(source) to \(target)")
+        }
+        try #expect(fault { try disk.renameNew("none", to: "other") } == .missing)
+        #expect(try disk.text("taken") == "taken" && disk.names(in: "empty").isEmpty)
+        try disk.renameNew("file", to: "new")
+        try disk.renameNew("d", to: "empty/moved")
+        #expect(try disk.text("new") == "file" && disk.text("empty/moved/x") == "deep")
+        #expect(try disk.names(in: nil).sorted() == ["empty", "link", "new", "taken"])
+    },
     DiskPromise("what cannot be renamed stays as it was") { disk in
         try disk.makeDirectory("d", mode: 0o700)
         try disk.make("d/x", "")

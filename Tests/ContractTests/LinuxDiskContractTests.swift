@@ -29,6 +29,25 @@ import Testing
         try #expect(fault { _ = try LinuxDisk(at: place.path + "/plain/x", create: true) } == .notDirectory)
     }
 
+    /// Where the file system has no way of its own.
+    @Test func aNewNameReplacesNothingByHandEither() throws {
+        let place = try TemporaryDirectory()
+        let disk = try LinuxDisk(at: place.path, create: false)
+        try disk.make("file", "file")
+        try disk.make("taken", "taken")
+        try disk.makeDirectories("d/deep")
+        try disk.makeDirectory("empty", mode: 0o755)
+        for (source, target) in [("file", "taken"), ("file", "empty"), ("d", "empty"), ("d", "taken")] as [(DiskPath, DiskPath)] {
+            try #expect(fault { try disk.renameByHand(source, to: target) } == .exists, "\(source) to \(target)")
+        }
+        try #expect(fault { try disk.renameByHand("none", to: "other") } == .missing)
+        try disk.renameByHand("file", to: "new")
+        try disk.renameByHand("d", to: "moved")
+        #expect(try disk.text("new") == "file" && disk.text("taken") == "taken" && disk.entry(at: "moved/deep") != nil)
+        #expect(try disk.names(in: nil).sorted() == ["empty", "moved", "new", "taken"])
+        #expect(try disk.entry(at: "new")?.hasOtherNames == false)
+    }
+
     @Test func aRootBelowAnotherFollowsNoLink() throws {
         let place = try TemporaryDirectory()
         let disk = try LinuxDisk(at: place.path, create: false)

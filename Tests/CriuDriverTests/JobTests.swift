@@ -221,6 +221,33 @@ private let lazyTroubles: [(pages: SimulatedPageTrouble?, criu: SimulatedCriuTro
     #expect(scene.works())
 }
 
+/// Called off while a try that failed is cleared away: there is no next one.
+@Test(arguments: 1..<lazyTroubles.count, seeds) func aRestoreThatIsNotWantedAnyMoreIsNotTriedAgain(trouble: Int, seed: UInt64) throws {
+    let scene = Scene(seed: seed)
+    let agent = try scene.launch()
+    let dump = try scene.dump(agent)
+    scene.kill(agent.id)
+    if let pages = lazyTroubles[trouble].pages { scene.machine.plan(pages: pages) }
+    if let criu = lazyTroubles[trouble].criu { scene.machine.plan(criu: criu) }
+    let job = try scene.driver.restore(
+        RestoreRequest(
+            plan: Scene.plan, images: Scene.images, scratch: Scene.scratch, tree: dump.tree, isLazy: true, timeLimit: .seconds(5)))
+    let first = job.sandbox
+    var news: RestoreNews?
+    while news == nil {
+        if let event = scene.world.next(until: job.deadline) { news = job.take(event) } else { job.timePassed() }
+        // It is being cleared away.
+        if job.deadline == nil { job.callOff() }
+    }
+    if case .missing? = lazyTroubles[trouble].pages { return }  // nothing had happened yet: it is the same try, without it
+    guard case .failed = news else {
+        Issue.record("\(String(describing: news))")
+        return
+    }
+    #expect(job.sandbox == first && !job.hasRun)
+    #expect(scene.machine.livingSandbox == nil)
+}
+
 /// What has not come yet would be missing in the image, and nobody would know.
 @Test(arguments: seeds) func memoryThatIsStillToComeIsNotDumped(seed: UInt64) throws {
     let scene = Scene(seed: seed)

@@ -46,3 +46,33 @@ func aTimerThatHasRunOutIsSetToItsInterval(written: [UInt64], expected: [UInt64]
     // All else is as CRIU wrote it.
     if let expected, let mended { #expect(try withTimer(expected) == mended) }
 }
+
+/// Files of the corpus's images that have a size, by path.
+private func sizes(of image: [UInt8]) throws -> [String: UInt64] {
+    var reader = try EntryReader(ImageFile(name: "files.img", bytes: image))
+    var found: [String: UInt64] = [:]
+    while let entry = try reader.next() {
+        if let regular = entry.message.message("reg"), let path = regular.text("name") { found[path] = regular.number("size") }
+    }
+    return found
+}
+
+@Test func onlyWhatIsReadAndOthersWriteLosesItsSize() throws {
+    let directory = try set("many")
+    let files = try #require(directory.files["files.img"])
+    let users = directory.files.values.filter { $0.name.hasPrefix("fdinfo-") || $0.name.hasPrefix("mm-") }
+    let before = try sizes(of: files.bytes)
+    var asked: [String] = []
+    let mended = try SizeMending.mended(files, used: users) { path in
+        asked.append(path)
+        return true
+    }
+    // What is written, mapped or worked in is not asked for.
+    let shape = SetShape(of: directory)
+    let mapped = Set(shape.processes.flatMap { $0.areas.compactMap(\.path) })
+    #expect(!asked.isEmpty && mapped.isDisjoint(with: asked))
+    let after = try sizes(of: try #require(mended))
+    #expect(Set(before.keys).subtracting(after.keys) == Set(asked))
+    #expect(after.allSatisfy { before[$0.key] == $0.value })
+    #expect(try SizeMending.mended(files, used: users) { _ in false } == nil)
+}

@@ -3,7 +3,7 @@ import Testing
 
 @testable import CriuImages
 
-private func set(_ name: String) throws -> ImageDirectory {
+func set(_ name: String) throws -> ImageDirectory {
     ImageDirectory(name: name, files: try Corpus.files(of: name).map { ImageFile(name: $0.key, bytes: $0.value) })
 }
 

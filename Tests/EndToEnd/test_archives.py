@@ -99,10 +99,15 @@ def test_what_was_exported_comes_back_as_it_was(worked, compression, ending):
     again = stage.folder / "again"
     checked(stage.ask("export", name, "--compression", compression, "--output", again))
     assert again.read_bytes() == archive.read_bytes()
-    # What is there is not replaced.
+    # What is there is not replaced, nor what lies beside it.
+    beside = stage.folder / "third.new"
+    beside.mkdir()
+    (beside / "mine").write_text("mine")
+    checked(stage.ask("export", name, "--compression", compression, "--output", stage.folder / "third"))
+    assert (beside / "mine").read_text() == "mine"
     refused = stage.ask("export", name, "--compression", compression)
     assert refused.returncode == 73 and "something is there already" in refused.stderr
-    assert list(stage.folder.glob("*.new")) == []
+    assert list(stage.folder.glob("*.new")) == [beside]
 
 
 def test_an_archive_has_the_form_that_readers_know(worked):

@@ -89,7 +89,7 @@ def test_yesterdays_agent_runs_beside_todays(stage, fork):
     end = len(counted(stage.workspace))
     wait_until(lambda: len(counted(stage.workspace)) > end + 5, "today's agent goes on")
     # Its last version was cut in its own network, and its spec starts it again from there.
-    again = stage.ask("run", "-d", workspace.with_name(workspace.name + ".yaml"))
+    again = stage.ask("run", "-d", stage.store / "agents" / name / "agent.yaml")
     assert again.returncode == 0, again.stderr
     before = len(counted(workspace))
     wait_until(lambda: len(counted(workspace)) > before + 5, "the fork goes on")
@@ -112,6 +112,28 @@ def test_a_fork_without_images_begins_from_state(stage, fork):
 
 
 @pytest.mark.root
+def test_a_forks_spec_lies_where_no_agent_can_write(stage, fork):
+    """Beside the workspace may be the agent's own, and what a supervisor is started from is started as root."""
+    stage.write_spec(checkpoint={"mode": "cooperative", "every": "1h"})
+    stage.run()
+    version = stage.checkpoint_after_more_steps(2)
+    beside = stage.workspace.with_name(f"{stage.workspace.name}.{stage.name}-0b.yaml")
+    theirs = [beside, beside.with_name(beside.name + ".new")]
+    for path in theirs:
+        path.write_text("theirs")
+    name, answer = fork(f"{stage.name}@{version}")
+    assert answer.returncode == 0, answer.stderr
+    assert [path.read_text() for path in theirs] == ["theirs", "theirs"]
+    spec = stage.store / "agents" / name / "agent.yaml"
+    assert spec.stat().st_mode & 0o7777 == 0o600 and spec.read_text().startswith(f"# {name}, forked from {stage.name}@{version}\n")
+    supervisor = stage.json("status", name)["supervisorPID"]
+    command = open(f"/proc/{supervisor}/cmdline").read().split("\0")
+    assert str(spec) in command and not [word for word in command if word.startswith(str(stage.workspace))]
+    # That it lies in the store is no reason to show the store to the fork.
+    assert "cannot be hidden" not in stage.ask("plan", spec).stdout + (stage.store / "agents" / name / "log" / "current.log").read_text()
+
+
+@pytest.mark.root
 def test_what_cannot_be_forked_is_told(stage):
     stage.write_spec(checkpoint={"mode": "cooperative", "every": "1h"})
     stage.run()
@@ -126,6 +148,13 @@ def test_what_cannot_be_forked_is_told(stage):
         f"could not fork '{target}': '{stage.workspace}' is there already. Choose another with '--workspace'",
     )  # fmt: skip
     assert stage.ask("fork", f"{stage.name}@99", "--as", "other").returncode == 66
+    file = stage.folder / "file"
+    file.write_text("mine")
+    says(
+        stage.ask("fork", target, "--as", "other", "--workspace", file), 73, "E-FORK-EXISTS",
+        f"could not fork '{target}': '{file}' is there already. Choose another with '--workspace'",
+    )  # fmt: skip
+    assert file.read_text() == "mine"
     assert not (stage.store / "agents" / "other").exists()
 
 
@@ -147,13 +176,13 @@ def test_a_version_is_rehearsed_beside_the_living_agent(stage):
 
 @pytest.mark.criu
 def test_a_version_that_is_whole_and_not_restorable_is_passed_over(stage):
-    """A file beside the workspace that is open to read, and grows, is not rolled back, and CRIU insists on its size."""
+    """A file beside the workspace that is mapped, and grows, is not rolled back, and CRIU insists on its size."""
     outside, order = stage.folder / "outside.txt", stage.folder / "hold"
     write_counter(stage, rehearse="always")
     script = stage.folder / "worker.py"
     more = f"open({str(outside)!r}, 'a').write('more')"
-    growing = f"    if not held and os.path.exists({str(order)!r}): {more}; held = open({str(outside)!r})\n    if held: {more}\n"
-    script.write_text("import os\nheld = None\n" + COUNTER.replace("    count += 1\n", "    count += 1\n" + growing))
+    growing = f"    if not held and os.path.exists({str(order)!r}): {more}; held = mmap.mmap(open({str(outside)!r}).fileno(), 0, prot=mmap.PROT_READ)\n    if held: {more}\n"
+    script.write_text("import mmap, os\nheld = None\n" + COUNTER.replace("    count += 1\n", "    count += 1\n" + growing))
     stage.run()
     stage.wait_until_running()
     wait_until(lambda: len(counted(stage.workspace)) > 5, "it counts")

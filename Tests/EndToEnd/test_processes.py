@@ -138,3 +138,47 @@ def test_what_cannot_be_put_into_an_image_is_said_once_and_left_out(stage):
     stage.wait_until_running(2)
     wait_for_more(stage)
     assert len({word for word, _, _ in counted(stage)}) == 2
+
+
+def test_a_failed_image_costs_no_memory(stage):
+    """Versions of files alone do not displace the one with what the program remembers, nor do they push it out of the store."""
+    write_program(stage, checkpoint={"keep": 2})
+    script = stage.folder / "worker.py"
+    hold = '    if order == "hold":\n        held.append(open(os.environ["STAGE"] + "/outside", "r+"))\n'
+    script.write_text(PROGRAM.replace("    while order", hold + "    while order"))
+    (stage.folder / "outside").write_text("written in place, beside the workspace")
+    stage.run()
+    stage.wait_until_running()
+    wait_for_more(stage, 300)
+    good = stage.json("checkpoint", stage.name)["version"]
+    (stage.folder / "order").write_text("hold")
+    wait_until(lambda: not (stage.folder / "order").exists(), "it holds the file")
+    wait_for_more(stage)
+    for _ in range(5):
+        answer = stage.ask("checkpoint", stage.name)
+        assert answer.returncode == 0
+        lacking = int(answer.stdout.split("@")[1])
+        said = f"{stage.name}@{lacking} is not what a death leads back to: version {good} has its memory, and this one has files only: fd "
+        assert said in answer.stderr, answer.stderr
+    assert stage.json("show", f"{stage.name}@{lacking}")["summary"]["lacksMemory"].startswith(f"version {good} has its memory")
+    refused = stage.ask("checkpoint", stage.name, "--stop")
+    assert refused.returncode == 1 and "It runs on; 'runner stop" in refused.stderr, refused.stderr
+    assert os.readlink(stage.home / "known-good") == f"versions/{good}"
+    stage.kill_agent()
+    assert stage.wait_until_running(2)["origin"] == good
+    wait_for_more(stage)
+    assert is_one_program(counted(stage))
+
+
+def test_a_changed_command_line_is_told(stage):
+    """It is another process that is wanted, or a mistake: what the old one remembered is not lost without a word."""
+    write_program(stage)
+    stage.run()
+    stage.wait_until_running()
+    wait_for_more(stage)
+    version = stage.json("checkpoint", stage.name)["version"]
+    assert stage.ask("stop", stage.name).returncode == 0
+    write_program(stage, env={"MORE": "1"})
+    stage.run()
+    told = stage.wait_for_status(lambda status: status["state"] == "running" and status.get("warnings"), "it is told")["warnings"]
+    assert [each for each in told if f"begins anew on the files of version {version}, for command, environment" in str(each)], told

@@ -155,6 +155,16 @@ import Testing
         #expect(plan.losses == row.losses)
     }
 
+    /// A fork's. The agent does not need it.
+    @Test func aSpecInTheStoreIsHiddenWithIt() throws {
+        var place = Self.place
+        place.storeDirectory = "/var/lib/runner"
+        place.specFile = "/var/lib/runner/agents/other/agent.yaml"
+        let plan = try LaunchPlanner(spec: Self.spec { $0.workspace = nil }, facts: Self.facts(), place: place).plan(
+            from: .clean, incarnation: 1)
+        #expect(plan.hiddenDirectories.contains("/var/lib/runner") && !plan.losses.contains { $0.contains("cannot be hidden") })
+    }
+
     // MARK: Refusals
 
     static let deepRuntime = "/run/" + String(repeating: "x", count: 80)

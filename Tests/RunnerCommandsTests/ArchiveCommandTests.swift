@@ -40,7 +40,7 @@ import Testing
     @Test func anArchiveHasWhatPodmansReadersLookFor() throws {
         let stage = try export("agent-7@1", "--format", "archive", "-o", "/out/a.tar.zst")
         #expect(stage.machine.output == "/out/a.tar.zst\n")
-        let archive = try #require(stage.machine.archives["/out/a.tar.zst.new"])
+        let archive = try #require(stage.machine.archives.values.first)
         #expect(archive.compression == .zstd)
         let names = archive.members.map(\.name)
         #expect(names.count == Set(names).count)
@@ -84,15 +84,73 @@ import Testing
         #expect(disk.contents() == disk.copy(seed: 1).contents())
     }
 
-    /// Whatever goes wrong in the middle, nothing is left at the output, and the next export finds its place free.
-    @Test func aFailedExportLeavesNothing() throws {
-        let stage = try Stage(["export", "agent-7@1", "-f", "criu", "-o", "/out/dump"])
+    /// What lies beside the output is somebody else's, whatever it is called.
+    @Test(arguments: ["criu", "archive"]) func whatLiesBesideTheOutputIsLeftAlone(format: String) throws {
+        let stage = try Stage(["export", "agent-7@1", "-f", format, "-o", "/out/dump"])
         try stage.storeProcesses()
         stage.makeOutside()
         let disk = try #require(stage.machine.disks["/out"])
-        try disk.makeDirectories("dump.new/old")
-        #expect(stage.run() == 0)
+        disk.plant("dump.new", Array("precious".utf8))
+        #expect(stage.run() == 0, "\(stage.machine.errors)")
+        #expect(try disk.names(in: nil).sorted() == ["dump", "dump.new"])
+        #expect(try disk.read("dump.new", limit: .kibibytes(1)) == Array("precious".utf8))
+    }
+
+    /// Somebody was faster: theirs stays, and of ours nothing does.
+    @Test(arguments: ["criu", "archive"]) func whatCameMeanwhileIsNotReplaced(format: String) throws {
+        let stage = try Stage(["export", "agent-7@1", "-f", format, "-o", "/out/dump"])
+        try stage.storeProcesses()
+        stage.makeOutside()
+        let disk = try #require(stage.machine.disks["/out"])
+        stage.machine.onRandomNumber = {
+            if format == "criu" { try? disk.makeDirectory("dump", mode: 0o755) } else { disk.plant("dump", [1]) }
+        }
+        #expect(stage.run() == 73, "\(stage.machine.errors)")
+        #expect(stage.machine.errors.contains("could not export 'agent-7@1' to '/out/dump': something is there already."))
         #expect(try disk.names(in: nil) == ["dump"])
+        #expect(try disk.entry(at: "dump")?.size == (format == "criu" ? 0 : 1))
+    }
+
+    /// Whatever goes wrong in the middle, nothing is left at the output, and the next export finds its place free.
+    @Test func aFailedExportLeavesNothing() throws {
+        let plain = try export("agent-7@1", "-f", "criu", "-o", "/out/dump")
+        let count = try #require(plain.machine.disks["/out"]).operationCount
+        for operation in 1...count {
+            let context = "a fault at operation \(operation)"
+            let stage = try Stage(["export", "agent-7@1", "-f", "criu", "-o", "/out/dump"])
+            try stage.storeProcesses()
+            stage.makeOutside()
+            let disk = try #require(stage.machine.disks["/out"])
+            disk.fail(at: operation, with: .io)
+            let status = stage.run()
+            disk.forgetTroubles()
+            let names = try disk.names(in: nil)
+            // The last thing that can fail is to know that the name will last.
+            #expect(names == ["dump"] || names.isEmpty && status != 0, "\(context): \(names)")
+            if names.isEmpty { #expect(stage.run() == 0, "\(context), then without: \(stage.machine.errors)") }
+        }
+    }
+
+    /// What no import would take is refused at once, and not after all that comes before it was packed.
+    @Test func aNameTooDeepIsToldAtOnce() throws {
+        for (directories, status) in [(126, 0), (127, 73)] as [(Int, Int32)] {
+            let stage = try Stage(["export", "agent-7@1", "-f", "archive", "-o", "/out/a.tar"])
+            let workspace = SimulatedDisk(seed: 9, rootName: "/work")
+            let name = Array(repeating: "d", count: directories).joined(separator: "/")
+            try workspace.makeDirectories(try #require(DiskPath(name)))
+            workspace.plant(try #require(DiskPath(name + "/file")), [1])
+            let request = CutRequest(
+                agent: stage.agent, kind: .checkpoint, reason: .operator, takenAt: stage.machine.wallTime(), workspace: workspace,
+                incarnation: 1)
+            _ = try stage.store.commit(stage.store.cut(request, stagingID: "deep"))
+            stage.makeOutside()
+            #expect(stage.run() == status, "\(stage.machine.errors)")
+            #expect(stage.machine.archives.isEmpty == (status != 0))
+            if status != 0 {
+                #expect(stage.machine.errors.contains("no archive takes the name 'runner/workspace/d/d"))
+                #expect(try stage.machine.disks["/out"]?.names(in: nil).isEmpty == true)
+            }
+        }
     }
 
     @Test func theOutputIsNamedAfterTheVersion() throws {
@@ -183,6 +241,22 @@ import Testing
         #expect(manifest.takenAt.description == "2026-11-20T08:00:00.000Z")
         #expect(manifest.notes == ["imported from the container 'web' of the image 'counter:1', without its file system and volumes"])
         #expect(try stage.store.images(named("web"), VersionNumber(1)).map(\.path).contains("stats-dump"))
+    }
+
+    /// To know its name little of it is written; and whoever was killed while he looked left something that the next one removes.
+    @Test func aLookTakesLittleRoomAndNoneForLong() throws {
+        let stage = try Stage(["import", "/out/podman.tar", "--size-limit", "1GiB"])
+        try stage.plantArchive()
+        try stage.disk.makeDirectories("staging/@dead/content/runner")
+        stage.disk.plant("staging/@dead/content/runner/manifest.json", [1])
+        try stage.disk.makeDirectories("staging/@held")
+        let lock = try stage.disk.lock("staging/@held/lock", holder: "another import")
+        #expect(stage.run() == 0, "\(stage.machine.errors)")
+        let gibibyte = ByteCount.mebibytes(1024)
+        #expect(stage.machine.archiveLimits.map(\.bytes) == [gibibyte, gibibyte])
+        #expect(stage.machine.archiveLimits.map(\.room) == [.mebibytes(8), gibibyte])
+        #expect(try stage.disk.names(in: "staging") == ["@held"])
+        lock.release()
     }
 
     /// It can be looked at; the ladder never takes it.

@@ -71,6 +71,10 @@ private let exportFailures: [Failure] = [
         "export agent-7@1 --format archive -o /out/a.tar", 74, "E-FILE-IO",
         "could not export 'agent-7@1' to '/out/a.tar': a file of the version changed ('runner/state'). Look at the disk, and at 'runner verify'",
         answer(.changed, "runner/state")),
+    Failure(
+        "export agent-7@1 --format archive -o /out/a.tar", 73, "E-EXPORT-NAME",
+        "could not export 'agent-7@1' to '/out/a.tar': no archive takes the name 'runner/x' in, which is too long or too deep. Export its processes with '--format criu', or move the file up in the workspace and export a later version",
+        answer(.name, "runner/x")),
 ]
 
 private let importFailures: [Failure] = [
@@ -176,6 +180,10 @@ private let archiveHelperFailures: [Failure] = [
         "import /out/podman.tar --size-limit 1MB", 65, "E-ARCHIVE-TOO-LARGE",
         "could not import '/out/podman.tar': with its member 'checkpoint/pages-1.img' it unpacks to more than the 1.0 MB it may, or than it says. Raise '--size-limit' or free space",
         answer(.size, "checkpoint/pages-1.img")),
+    Failure(
+        "import /out/podman.tar", 65, "E-ARCHIVE-DAMAGED",
+        "could not import '/out/podman.tar': its 'config.dump' is longer than any that was exported. Nothing was imported; copy or export it once more",
+        answer(.size, "config.dump")),
     Failure(
         "import /out/podman.tar", 65, "E-ARCHIVE-TOO-LARGE",
         "could not import '/out/podman.tar': it has more than 1000000 members. Nothing was imported", answer(.many, "x")),

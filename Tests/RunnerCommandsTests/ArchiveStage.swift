@@ -57,7 +57,7 @@ extension Stage {
         let exporter = FakeMachine("export", "agent-7@1", "--format", "archive", "-o", "/out/a.tar")
         exporter.disks = machine.disks
         _ = RunnerCommands.main(exporter) { (_, _) in .exited(0) }
-        var archive = try require(exporter.archives["/out/a.tar.new"])
+        var archive = try require(exporter.archives.values.first)
         change(&archive)
         machine.archives["/out/a.tar"] = archive
         machine.diskFaults["/out/a.tar"] = .notDirectory

@@ -32,8 +32,9 @@ extension FakeMachine {
     }
 
     func unpack(_ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits) throws(ArchiveFault) {
+        archiveLimits.append(limits)
         if let archiveFault { throw archiveFault }
-        guard let found = archives[archive] ?? archives[archive + ".new"] else {
+        guard let found = archives[archive] ?? archives.first(where: { $0.key.hasPrefix(archive + ".") })?.value else {
             throw ArchiveFault(.damaged, detail: "Unrecognized archive format")
         }
         guard let place = place(of: directory) else { throw ArchiveFault(.denied, member: directory) }

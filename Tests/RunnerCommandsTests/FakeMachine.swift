@@ -33,6 +33,8 @@ final class FakeMachine: Machine {
     var outputLoss: OutputLoss?
     /// Called at every wait for a change, before time passes.
     var onWait: (() -> Void)?
+    /// Called whenever a name is drawn by lot.
+    var onRandomNumber: (() -> Void)?
     var namespaces = HostFacts.Availability.missing("only root may make them")
     var sandboxInit = HostFacts.Availability.available
     var archiveHelper = HostFacts.Availability.available
@@ -62,7 +64,10 @@ final class FakeMachine: Machine {
 
     func now() -> Moment { Moment(nanoseconds: moment) }
     func wallTime() -> WallTime { WallTime(nanoseconds: moment) }
-    func randomNumber() -> UInt64 { 0x0123_4567_89ab_cdef }
+    func randomNumber() -> UInt64 {
+        onRandomNumber?()
+        return 0x0123_4567_89ab_cdef
+    }
     func pass(_ span: Duration) { moment += span.nanoseconds }
 
     // MARK: Terminal
@@ -114,6 +119,8 @@ final class FakeMachine: Machine {
     /// Archives that were made or planted, by path; and how the next one fails.
     var archives: [String: FakeArchive] = [:]
     var archiveFault: ArchiveFault?
+    /// What each that was taken apart was allowed.
+    var archiveLimits: [ArchiveLimits] = []
 
     // MARK: Supervisors
 

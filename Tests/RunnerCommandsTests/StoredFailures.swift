@@ -68,6 +68,16 @@ let missingFailures: [Failure] = [
         let spec = AgentSpec(name: stage.agent, command: ["agent"], workdir: "/srv")
         stage.disk.plant(stage.directory / "spec.json", try JSONText.encode(spec))
     },
+    Failure(
+        "fork agent-7 --as other --workspace /srv/taken", 73, "E-FORK-EXISTS",
+        "could not fork 'agent-7@2': '/srv/taken' is there already. Choose another with '--workspace'",
+        versions: 2
+    ) { stage in
+        stage.machine.namespaces = .available
+        let disk = SimulatedDisk(seed: 5, rootName: "/srv")
+        disk.plant("taken", [1])
+        stage.machine.disks["/srv"] = disk
+    },
     Failure("explain E-STORE-FUL", 66, "E-CODE-UNKNOWN", "unknown error code 'E-STORE-FUL'; did you mean 'E-STORE-FULL'?"),
     Failure("explain xyz", 66, "E-CODE-UNKNOWN", "unknown error code 'xyz'. 'runner explain' lists them all"),
     Failure(

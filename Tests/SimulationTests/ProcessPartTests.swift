@@ -165,7 +165,6 @@ import Testing
         #expect(try scene.versions().map(\.standing) == [.stored])
     }
 
-    /// What the agent handed over at the same cut is the next best.
     /// An agent that speaks before all its memory is there, and whose restore fails after that, is restored all the same.
     @Test(arguments: SimulatedPageTrouble.allCases, UInt64(1)...10)
     func whatSpokeTooEarlyIsNotTakenForUp(trouble: SimulatedPageTrouble, seed: UInt64) throws {
@@ -218,6 +217,75 @@ import Testing
         #expect(scene.machine.timesRunning == lives + 1)
     }
 
+    // MARK: Files alone
+
+    /// A cut whose images failed is kept to look at: a death leads back to the memory.
+    @Test(arguments: [CheckpointMode.auto, .cooperative]) func filesAloneAreNotPreferredToMemory(mode: CheckpointMode) throws {
+        let scene = try plain()
+        try scene.run(for: .seconds(60))
+        let older = try scene.checkpoint()
+        scene.file = "second"
+        scene.machine.plan(criu: .refusesDump)
+        guard case .stored(let newer) = try scene.answer(to: .checkpoint(wait: true, mode: mode)) else {
+            throw Scene.Lost(what: "a version", trace: scene.machine.trace)
+        }
+        #expect(newer.parts == VersionParts(workspace: true) && !newer.isKnownGood)
+        let why = mode == .auto ? "a process holds an io_uring" : "images of its processes were not wanted"
+        #expect(
+            newer.lacksMemory?.hasPrefix("version 1 has its memory, and this one has files only: \(why)") == true,
+            "\(newer.lacksMemory ?? "")")
+        // Also after many more, for they do not count.
+        for _ in 1...20 {
+            scene.machine.plan(criu: .refusesDump)
+            _ = try scene.answer(to: .checkpoint(wait: true, mode: .cooperative))
+        }
+        scene.killSupervisor()
+        try scene.startSupervisor()
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == .version(older.version) && scene.supervisor.life?.isFromImages == true)
+        #expect(scene.file == "first")
+    }
+
+    /// To go back an hour for what was done in a minute would lose more than it brings back.
+    @Test func theLesserLossCounts() throws {
+        let scene = try plain()
+        try scene.run(for: .seconds(60))
+        _ = try scene.checkpoint()
+        try scene.run(for: .seconds(40))
+        scene.machine.plan(criu: .refusesDump)
+        #expect(try scene.checkpoint().lacksMemory != nil)
+        try scene.run(for: .seconds(40))
+        scene.file = "second"
+        scene.machine.plan(criu: .refusesDump)
+        let last = try scene.checkpoint()
+        #expect(last.lacksMemory == nil && last.isKnownGood)
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        #expect(scene.supervisor.life?.origin == .version(last.version) && scene.file == "second")
+        // What that one has in memory is its own.
+        scene.machine.plan(criu: .refusesDump)
+        #expect(try scene.checkpoint().lacksMemory == nil)
+    }
+
+    /// `checkpoint --stop` promises that the agent goes on at the very instruction.
+    @Test func whatWouldLoseItsMemoryIsNotStopped() throws {
+        let scene = try plain()
+        scene.machine.plan(criu: .refusesDump)
+        guard case .failed("E-CHECKPOINT-PROCESS", let sentence) = try scene.answer(to: .checkpoint(wait: true, stop: true)) else {
+            throw Scene.Lost(what: "a refusal", trace: scene.machine.trace)
+        }
+        #expect(sentence.hasPrefix("could not stop 'sim': version 1 holds its files and not what it is doing (no process part: "))
+        #expect(sentence.hasSuffix("It runs on; 'runner stop sim' ends it all the same"))
+        try scene.run(for: .seconds(60))
+        #expect(scene.supervisor.life?.incarnation == 1 && scene.machine.livingPID != nil)
+        guard case .stored = try scene.answer(to: .checkpoint(wait: true, mode: .cooperative, stop: true)) else {
+            throw Scene.Lost(what: "a version", trace: scene.machine.trace)
+        }
+        try scene.run(until: "it is stopped") { scene.supervisor.life == nil }
+    }
+
+    /// What the agent handed over at the same cut is the next best.
     @Test func stateIsTheNextPart() throws {
         let scene = try plain()
         let program = try scene.program()
@@ -260,6 +328,7 @@ import Testing
         let pid = scene.machine.livingPID
         let version = try scene.checkpoint()
         #expect(version.parts == VersionParts(workspace: true))
+        #expect(version.standing == .stored)
         #expect(scene.machine.livingPID == pid)
         #expect(scene.supervisor.incarnations == 1)
     }
@@ -306,6 +375,10 @@ import Testing
         try scene.runUntilUp(2)
         #expect(scene.supervisor.life?.isFromImages == false)
         #expect(scene.file == "first")
+        #expect(
+            scene.supervisor.warnings["images"]?.hasPrefix("'sim' begins anew on the files of version 1, for command, environment") == true)
+        // What it has in memory now is kept again.
+        try scene.checkpoint()
         #expect(scene.supervisor.warnings.isEmpty)
     }
 

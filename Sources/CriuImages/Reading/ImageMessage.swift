@@ -35,6 +35,8 @@ struct ImageMessage: Hashable, Sendable {
         insert(value, at: position)
     }
 
+    mutating func clear(_ position: Int) { fields.removeAll { $0.position == position } }
+
     func has(_ position: Int) -> Bool { values(at: position) != nil }
 
     func values(at position: Int) -> [ImageValue]? {
@@ -82,6 +84,11 @@ extension ImageMessage {
     mutating func set(_ value: ImageValue, _ name: String) {
         guard let position = shape.position(ofName: name) else { preconditionFailure("'\(shape.name)' has no field '\(name)'") }
         set(value, at: position)
+    }
+
+    mutating func clear(_ name: String) {
+        guard let position = shape.position(ofName: name) else { preconditionFailure("'\(shape.name)' has no field '\(name)'") }
+        clear(position)
     }
 
     func numbers(_ name: String) -> [UInt64] {

@@ -6,34 +6,21 @@
 public enum TimerMending {
     /// - Parameter file: `files.img`, or `timerfd.img` of an old CRIU.
     /// - Returns: the whole image with such timers set to their interval; nil: it has none, and is right as it is.
-    public static func mended(_ file: ImageFile) throws(ImageFault) -> [UInt8]? {
-        var reader = try EntryReader(file)
-        var bytes = (reader.kind.family.map(word) ?? []) + word(reader.kind.magic)
-        var isMended = false
-        while let entry = try reader.next() {
-            let message = WireWriter.write(mend(entry.message, &isMended))
-            bytes += word(UInt32(message.count)) + message
-        }
-        return isMended ? bytes : nil
-    }
+    public static func mended(_ file: ImageFile) throws(ImageFault) -> [UInt8]? { try ImageRewriting.rewritten(file, mend) }
 
-    private static func mend(_ message: ImageMessage, _ isMended: inout Bool) -> ImageMessage {
-        var message = message
+    private static func mend(_ message: inout ImageMessage) -> Bool {
         switch message.shape.name {
         case "file_entry":
-            guard case .message(let timer)? = message.values("tfd").first else { return message }
-            message.set(.message(mend(timer, &isMended)), "tfd")
+            guard case .message(var timer)? = message.values("tfd").first, mend(&timer) else { return false }
+            message.set(.message(timer), "tfd")
         case "timerfd_entry":
             let (seconds, nanoseconds) = (message.number("isec") ?? 0, message.number("insec") ?? 0)
             guard message.number("vsec") == 0, message.number("vnsec") == 0, (seconds, nanoseconds) != (0, 0), message.number("ticks") != 0
-            else { return message }
+            else { return false }
             message.set(.number(seconds), "vsec")
             message.set(.number(nanoseconds), "vnsec")
-            isMended = true
-        default: break
+        default: return false
         }
-        return message
+        return true
     }
-
-    private static func word(_ number: UInt32) -> [UInt8] { (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) } }
 }

@@ -51,6 +51,7 @@ struct CheckpointCommand: Command {
         case .stored(let summary):
             let row = VersionRow(summary, of: agent, isLatest: summary.kind == .checkpoint, isKnownGood: summary.isKnownGood)
             if json { try bench.answer(json: row) } else { bench.answer(row.quietValue + "\n") }
+            if let why = summary.lacksMemory { bench.talk("\(row.quietValue) is not what a death leads back to: \(why)") }
         case .preflight: break  // no answer to this
         case .done(let sentence), .status(let sentence), .failed(_, let sentence):
             if json { try bench.answer(json: Outcome(agent: agent, outcome: sentence)) } else { bench.talk(sentence) }

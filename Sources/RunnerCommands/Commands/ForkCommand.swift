@@ -23,7 +23,8 @@ struct ForkCommand: Command {
                     + "images of them, else state. It works in a workspace of its own, seen inside where the agent's is. Fenced means: it has "
                     + "no network but a loopback, effects that were done come back with their result and all others are denied, and no hooks "
                     + "are called. Files beside the workspace are the agent's too.",
-                "Its spec is written beside its workspace: 'runner run FILE' starts it again, and 'runner stop' ends it.",
+                "Its spec is 'agents/NAME/agent.yaml' in the store, where no agent can write: 'runner run' of it starts the fork again, and "
+                    + "'runner stop' ends it.",
             ],
             exits: [
                 (.ok, "it runs"), (.failed, "the agent has no workspace"), (.noInput, "no such agent or version"),
@@ -52,21 +53,28 @@ struct ForkCommand: Command {
         let agent = try bench.named(target?.agent, in: store)
         guard let name else { throw CommandFault(.usage, "say what the fork is called: '--as NAME'") }
         let version = try bench.version(target?.version ?? .knownGood, of: agent, in: store)
-        guard try !bench.agents(in: store).contains(name) else {
-            let what = "'\(agent)@\(version.version)'"
-            throw CommandFault(.forkExists, "could not fork \(what): there is an agent '\(name)' already. Choose another name")
-        }
+        guard try !Fork.isTaken(name, in: store) else { throw Fork.taken(name, "'\(agent)@\(version.version)'") }
         guard let spec = try bench.storedSpec(of: agent, in: store) else {
             throw CommandFault(.specFile, "could not fork '\(agent)': the store has no spec of it. 'runner run' writes it")
         }
         let fork = Fork(of: agent, version, spec, as: name, store: store, bench: bench)
         let made = try fork.make(workspace: workspace, network: network, effects: effects)
-        try bench.startInBackground(
-            name, ["--store", bench.places.store, "run", "--in-background", made.file, "--from", "1"], holder: "'runner fork'", in: store)
+        try start(made, as: name, in: store, on: bench)
         bench.answer("\(name)\n")
         bench.talk(
             "runs \(made.started), in '\(made.workspace)'\(made.fence); 'runner logs -f \(name)' follows it, 'runner stop \(name)' stops it"
         )
         return .ok
+    }
+
+    /// What is made is whole: where it cannot be started it can be another time.
+    private func start(_ made: Fork.Made, as name: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) {
+        let arguments = ["--store", bench.places.store, "run", "--in-background", made.file, "--from", "\(made.version)"]
+        do throws(CommandFault) { try bench.startInBackground(name, arguments, holder: "'runner fork'", in: store) } catch {
+            if error.code != ErrorCode.supervisorSilent.rawValue {
+                bench.talk("'\(name)' is made and does not run: 'runner run -d \(made.file)' starts it")
+            }
+            throw error
+        }
     }
 }

@@ -54,6 +54,7 @@ private struct VersionPage: Encodable {
             ("size", "\(summary.size)"),
         ]
         if let step = summary.step { rows.append(("step", "\(step)")) }
+        if let why = summary.lacksMemory { rows.append(("lacks memory", why)) }
         if summary.forced { rows.append(("forced", "the agent did not answer in time and was cut anyway")) }
         if let state = manifest.state {
             rows.append(

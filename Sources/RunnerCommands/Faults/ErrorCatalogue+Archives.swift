@@ -5,6 +5,11 @@ extension ErrorCode {
             ErrorEntry(
                 "something is there already", .cannotCreate, "An export never replaces what it finds.",
                 remedy: "Give another path with '--output', or remove what is there.")
+        case .exportName:
+            ErrorEntry(
+                "a file's name fits into no archive", .cannotCreate,
+                "Archives take names of less than 4000 bytes and 128 directories above one another: 'runner import' would refuse it.",
+                remedy: "Export the processes with '--format criu', or move the file up and export a later version.")
         case .archiveDamaged:
             ErrorEntry(
                 "an archive is damaged", .badData,

@@ -18,7 +18,7 @@ extension ErrorCode {
             launchEntry
         case .fileMissing, .fileDenied, .fileFull, .fileReadOnly, .fileTooLarge, .fileIO: fileEntry
         case .imageUnknown, .imageRaw, .imageDamaged, .imageText, .imagePlace, .imageSet: imageEntry
-        case .exportExists, .archiveDamaged, .archiveHostile, .archiveTooLarge, .archiveHelper, .importImages: archiveEntry
+        case .exportExists, .exportName, .archiveDamaged, .archiveHostile, .archiveTooLarge, .archiveHelper, .importImages: archiveEntry
         case .statusBroken, .journalBroken, .replayDiffers: recordEntry
         }
     }

@@ -73,6 +73,7 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case imageSet = "E-IMAGE-SET"
 
     case exportExists = "E-EXPORT-EXISTS"
+    case exportName = "E-EXPORT-NAME"
     case archiveDamaged = "E-ARCHIVE-DAMAGED"
     case archiveHostile = "E-ARCHIVE-HOSTILE"
     case archiveTooLarge = "E-ARCHIVE-TOO-LARGE"

@@ -48,6 +48,13 @@ extension CommandFault {
         case .full: self.init(.fileFull, what + "the disk is full. Free space, or give another path with '--output'")
         case .readOnly: self.init(.fileReadOnly, what + "the disk is read-only. Give another path with '--output'")
         case .denied: self.init(.fileDenied, what + "permission denied. Give another path with '--output'")
+        case .name:
+            let member = fault.member.map { "the name '\($0)'" } ?? "a name"
+            self.init(
+                .exportName,
+                what
+                    + "no archive takes \(member) in, which is too long or too deep. Export its processes with '--format criu', or move "
+                    + "the file up in the workspace and export a later version")
         case .helper, .timedOut: self.init(helper: fault, what)
         default:
             let member = fault.member.map { " ('\($0)')" } ?? ""

@@ -9,8 +9,9 @@ internal import OutsideWorld
 /// A version that becomes an agent of its own. All of it is made before it is started: name, workspace, spec, ledger and version.
 struct Fork {
     struct Made {
-        /// Its spec.
+        /// Its spec, in the store.
         var file: String
+        var version: VersionNumber
         var workspace: String
         /// "from its processes", "from its state" …
         var started: String
@@ -38,7 +39,18 @@ struct Fork {
 
     private var what: String { "'\(agent)@\(version.version)'" }
 
-    /// - Throws: nothing is left then but an empty directory for its workspace.
+    /// Whether there is more of an agent than what a fork that was killed in the middle leaves.
+    static func isTaken(_ name: AgentName, in store: CheckpointStore) throws(CommandFault) -> Bool {
+        let directory = store.directory(of: name)
+        do throws(FileFault) {
+            guard try store.disk.entry(at: directory) != nil else { return false }
+            guard try store.disk.names(in: directory / "versions").isEmpty else { return true }
+            let leftovers = ["numbers", "numbers.new", "lock", "versions", "effects", specName, specName + ".new"]
+            return try store.disk.names(in: directory).contains { !leftovers.contains($0) }
+        } catch { throw CommandFault(inStore: error) }
+    }
+
+    /// - Throws: nothing of it is left then.
     func make(workspace: String?, network: Bool, effects: Bool) throws(CommandFault) -> Made {
         guard let inside = original.workspaceInside, let outside = original.workspace else {
             throw CommandFault(
@@ -50,20 +62,11 @@ struct Fork {
         let spec = spec(in: place, seenAt: inside, network: network, effects: effects)
         try plan(spec)
         let obstacle = try obstacleToImages(inside, network: network)
-        guard (try? bench.machine.disk(at: place, create: false)) == nil else {
-            throw CommandFault(.forkExists, "could not fork \(what): '\(place)' is there already. Choose another with '--workspace'")
-        }
-        let file = place + ".yaml"
-        try enterStore(images: version.parts.process && obstacle == nil)
-        do {
-            try makeWorkspace(place, for: spec)
-            try write(spec, to: file)
-        } catch {
-            try? store.disk.removeTree(store.directory(of: name))  // an agent that cannot be started would only stand in the way
-            throw error
-        }
+        let first = try enterStore(spec, in: place, images: version.parts.process && obstacle == nil)
         if let obstacle { bench.talk("its processes are started anew: \(obstacle)") }
-        return Made(file: file, workspace: place, started: started(obstacle), fence: Self.fence(network, effects))
+        return Made(
+            file: "\(bench.places.store)/\(file)", version: first, workspace: place, started: started(obstacle),
+            fence: Self.fence(network, effects))
     }
 
     private func started(_ obstacle: String?) -> String {
@@ -99,60 +102,101 @@ struct Fork {
         }
     }
 
-    private func write(_ spec: AgentSpec, to path: String) throws(CommandFault) {
+    /// Where no agent can write: what is started from it is started as root.
+    private var file: DiskPath { store.directory(of: name) / Self.specName }
+    private static let specName = "agent.yaml"
+
+    private func write(_ spec: AgentSpec) throws(FileFault) {
         let settings = EffectiveSetting.all(of: spec, origins: [:], secrets: .shown)
         let head = "# \(name), forked from \(agent)@\(version.version)"
         let text = ([head] + EffectiveText.lines(settings, origins: .left)).map { $0 + "\n" }.joined()
-        do {
-            let (directory, file) = try split(path)
-            try directory.replace(file, with: Array(text.utf8))
-        } catch { throw CommandFault(error) }
-    }
-
-    private func split(_ path: String) throws(FileFault) -> (any Disk, DiskPath) {
-        let slash = path.lastIndex(of: "/") ?? path.startIndex
-        guard let file = DiskPath(String(path[slash...].dropFirst())) else { throw FileFault(.missing, doing: "write", what: path) }
-        return (try bench.machine.disk(at: slash == path.startIndex ? "/" : String(path[..<slash]), create: false), file)
+        try store.disk.replace(file, with: Array(text.utf8))
     }
 
     // MARK: Its workspace
 
-    private func makeWorkspace(_ path: String, for spec: AgentSpec) throws(CommandFault) {
-        do {
-            let disk = try bench.machine.disk(at: path, create: true)
-            // As the agent's own, which its processes compare it with.
-            if let own = try? bench.machine.disk(at: original.workspace ?? "", create: false).rootEntry() {
-                let (directory, name) = try split(path)
-                try directory.setMode(name, own.mode)
+    /// A directory that was made for it, in the one above.
+    private struct Place {
+        var parent: any Disk
+        var name: DiskPath
+        /// What was put into it meanwhile stays.
+        func takeBack() { try? parent.removeDirectory(name) }
+    }
+
+    private func makeWorkspace(_ path: String, for spec: AgentSpec) throws(CommandFault) -> Place {
+        let slash = path.lastIndex(of: "/") ?? path.startIndex
+        guard let name = DiskPath(String(path[slash...].dropFirst())) else { throw isThere(path) }
+        do throws(FileFault) {
+            let parent = try bench.machine.disk(at: slash == path.startIndex ? "/" : String(path[..<slash]), create: true)
+            try parent.makeDirectory(name, mode: 0o700)
+            let place = Place(parent: parent, name: name)
+            do throws(FileFault) { try dress(place, for: spec) } catch {
+                place.takeBack()
+                throw error
             }
-            if let user = spec.user, let known = bench.machine.user(user) {
-                try disk.setOwner(nil, FileOwner(user: known.userID, group: known.groupID))
-            }
-        } catch { throw CommandFault(error) }
+            return place
+        } catch {
+            guard error.kind == .exists else { throw CommandFault(error) }
+            throw isThere(path)
+        }
+    }
+
+    /// As the agent's own, which its processes compare it with.
+    private func dress(_ place: Place, for spec: AgentSpec) throws(FileFault) {
+        if let own = try? bench.machine.disk(at: original.workspace ?? "", create: false).rootEntry() {
+            try place.parent.setMode(place.name, own.mode)
+        }
+        if let user = spec.user, let known = bench.machine.user(user) {
+            try place.parent.setOwner(place.name, FileOwner(user: known.userID, group: known.groupID))
+        }
+    }
+
+    private func isThere(_ path: String) -> CommandFault {
+        CommandFault(.forkExists, "could not fork \(what): '\(path)' is there already. Choose another with '--workspace'")
     }
 
     // MARK: Its store
 
-    private func enterStore(images: Bool) throws(CommandFault) {
+    /// The version comes last: before it there is no agent that could be started. The lock is held until all is there, or nothing.
+    private func enterStore(_ spec: AgentSpec, in place: String, images: Bool) throws(CommandFault) -> VersionNumber {
         let lock: any DiskLock
         do throws(StoreFault) {
             try store.addAgent(name)
             lock = try store.lock(name, holder: "'runner fork'")
         } catch { throw CommandFault(error) }
         defer { lock.release() }
+        guard try !Self.isTaken(name, in: store) else { throw Self.taken(name, what) }
+        var workspace: Place?
+        do throws(CommandFault) {
+            do throws(StoreFault) { _ = try store.recover(name) } catch { throw CommandFault(error) }
+            do throws(FileFault) {
+                try copyLedger()
+                try write(spec)
+            } catch { throw CommandFault(inStore: error) }
+            workspace = try makeWorkspace(place, for: spec)
+            return try copyVersion(images: images)
+        } catch {
+            workspace?.takeBack()
+            try? store.takeBackFork(name)  // the next fork of that name does without what stays
+            throw error
+        }
+    }
+
+    static func taken(_ name: AgentName, _ what: String) -> CommandFault {
+        CommandFault(.forkExists, "could not fork \(what): there is an agent '\(name)' already. Choose another name")
+    }
+
+    private func copyVersion(images: Bool) throws(CommandFault) -> VersionNumber {
         do throws(StoreFault) {
             let stagingID = bench.hexadecimal(of: bench.machine.randomNumber())
-            _ = try store.fork(agent, version.version, as: name, images: images, stagingID: stagingID)
-        } catch {
-            try? store.disk.removeTree(store.directory(of: name))  // an agent without a version would only stand in the way
-            throw CommandFault(error)
-        }
-        do throws(FileFault) { try copyLedger() } catch { throw CommandFault(inStore: error) }
+            return try store.fork(agent, version.version, as: name, images: images, stagingID: stagingID).version
+        } catch { throw CommandFault(error) }
     }
 
     /// All of it: what the agent has done until now is not done once more by its fork.
     private func copyLedger() throws(FileFault) {
         let (source, target) = (store.directory(of: agent) / "effects/ledger", store.directory(of: name) / "effects/ledger")
+        try store.disk.removeTree(store.directory(of: name) / "effects")
         guard try store.disk.entry(at: source) != nil else { return }
         try store.disk.makeDirectories(store.directory(of: name) / "effects")
         try store.disk.replace(target, with: try store.disk.read(source, limit: .mebibytes(256)))

@@ -17,23 +17,21 @@ struct VersionExport {
     private let path: String
     private let parent: any Disk
     private let name: DiskPath
+    /// Nobody can know it before, and all that is there is ours.
+    private let unfinished: DiskPath
 
     /// - Throws: when the version is not whole, or something is at `path` already.
     init(_ agent: AgentName, _ version: CheckpointSummary, to path: String, store: CheckpointStore, bench: Workbench) throws(CommandFault) {
         (self.agent, self.version, self.store, self.bench, self.path) = (agent, version, store, bench, path)
         let parts = Places.absolute(path, from: bench.machine.workingDirectory).split(separator: "/").map(String.init)
-        guard let name = parts.last.flatMap({ DiskPath($0) }) else {
+        let lot = bench.hexadecimal(of: bench.machine.randomNumber())
+        guard let name = parts.last.flatMap({ DiskPath($0) }), let unfinished = DiskPath("\(name).\(lot).new") else {
             throw CommandFault(.usage, "'\(path)' names no file. See 'runner export --help'")
         }
-        self.name = name
+        (self.name, self.unfinished) = (name, unfinished)
         do {
             parent = try bench.machine.disk(at: "/" + parts.dropLast().joined(separator: "/"), create: false)
-            if try parent.entry(at: name) != nil {
-                throw CommandFault(
-                    .exportExists,
-                    "could not export '\(agent)@\(version.version)' to '\(path)': something is there already. Give another path with '--output'"
-                )
-            }
+            if try parent.entry(at: name) != nil { throw Self.isThere("\(agent)@\(version.version)", path) }
         } catch let fault as FileFault { throw CommandFault(fault) } catch let fault as CommandFault { throw fault } catch {
             throw CommandFault(.internal, "could not look at '\(path)': \(error). Please report it with 'runner version'")
         }
@@ -46,30 +44,25 @@ struct VersionExport {
 
     private var directory: DiskPath { store.directory(of: agent) / "versions" / "\(version.version)" }
     private var title: String { "\(agent)@\(version.version)" }
-    private var unfinished: DiskPath {
-        guard let path = DiskPath(name.text + ".new") else { preconditionFailure("'\(name)' has no sibling") }
-        return path
-    }
-
-    /// What is left of an export that was ended in the middle.
-    private func clear() throws(CommandFault) {
-        do { try parent.removeTree(unfinished) } catch { throw CommandFault(error) }
+    private static func isThere(_ title: String, _ path: String) -> CommandFault {
+        CommandFault(
+            .exportExists, "could not export '\(title)' to '\(path)': something is there already. Give another path with '--output'")
     }
 
     private func publish() throws(CommandFault) {
-        do {
-            try parent.rename(unfinished, to: name)
-            try parent.syncDirectory(nil)
-        } catch { throw CommandFault(error) }
+        do { try parent.renameNew(unfinished, to: name) } catch {
+            try? parent.removeTree(unfinished)  // only a file too many stays
+            throw error.kind == .exists ? Self.isThere(title, path) : CommandFault(error)
+        }
+        do { try parent.syncDirectory(nil) } catch { throw CommandFault(error) }
     }
 
     // MARK: Plain images
 
     func writeImages() throws(CommandFault) {
         guard let made = manifest.process?.made else { throw lacks("images of processes") }
-        try clear()
+        do throws(FileFault) { try parent.makeDirectory(unfinished, mode: 0o700) } catch { throw CommandFault(error) }
         do throws(FileFault) {
-            try parent.makeDirectory(unfinished, mode: 0o700)
             let images = try images()
             for image in images {
                 try copy(directory / "process" / image.path.text, of: store.disk, to: unfinished / image.path.text, of: parent)
@@ -81,7 +74,7 @@ struct VersionExport {
             try write((try? DescriptorsFile.bytes(of: made.tree)) ?? [], to: unfinished / DescriptorsFile.name)
             try parent.syncDirectory(unfinished)
         } catch {
-            try? parent.removeTree(unfinished)  // else the next export does
+            try? parent.removeTree(unfinished)  // only a directory too many stays
             throw CommandFault(error)
         }
         try publish()
@@ -108,7 +101,9 @@ struct VersionExport {
 
     func writeArchive(_ compression: ArchiveCompression) throws(CommandFault) {
         let members = try members()
-        try clear()
+        if let member = members.first(where: { !ArchiveNames.takes($0.name.text) }) {
+            throw CommandFault(ArchiveFault(.name, member: member.name.text), exporting: title, to: path)
+        }
         do throws(ArchiveFault) {
             try bench.machine.pack(members, below: bench.places.store, to: "\(parent.rootName)/\(unfinished)", compression)
         } catch { throw CommandFault(error, exporting: title, to: path) }

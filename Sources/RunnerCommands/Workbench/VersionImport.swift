@@ -223,10 +223,7 @@ struct VersionImport {
             return try store.disk.read(path, limit: .mebibytes(4))
         } catch {
             guard error.kind == .tooLarge else { throw CommandFault(inStore: error) }
-            throw CommandFault(
-                .archiveDamaged,
-                "could not import '\(source.path)': its '\(name)' is longer than any that was exported. Nothing was imported; copy or export it once more"
-            )
+            throw VersionSource.tooLong(name, of: source.path)
         }
     }
 }

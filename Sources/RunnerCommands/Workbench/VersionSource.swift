@@ -45,6 +45,16 @@ struct VersionSource {
     /// About as many as a version can list.
     private static var mostMembers: Int { 1_000_000 }
 
+    /// Of all that is looked at to know the name: no manifest is longer than a part of it.
+    private static var longestDescription: ByteCount { .mebibytes(8) }
+
+    static func tooLong(_ name: String, of path: String) -> CommandFault {
+        CommandFault(
+            .archiveDamaged,
+            "could not import '\(path)': its '\(name)' is longer than any that was exported. Nothing was imported; copy or export it once more"
+        )
+    }
+
     // MARK: Trust
 
     /// What a restore would stop at is refused here.
@@ -73,16 +83,22 @@ struct VersionSource {
 
     /// Only the members that tell are taken out, beside the store's versions, and are removed again.
     private func nameInArchive(_ store: CheckpointStore) throws(CommandFault) -> String? {
-        let directory: DiskPath = "staging" / "@\(bench.hexadecimal(of: bench.machine.randomNumber()))"
-        do { try store.disk.makeDirectory(directory, mode: 0o700) } catch { throw CommandFault(inStore: error) }
-        defer { try? store.disk.removeTree(directory) }
-        let limits = try limits(store)
+        let look: Look
+        do throws(StoreFault) { look = try store.openLook { bench.hexadecimal(of: bench.machine.randomNumber()) } } catch {
+            throw CommandFault(error)
+        }
+        defer { store.close(look) }
+        let wanted = [ArchiveNames.manifest, ArchiveNames.config]
+        var limits = try limits(store)
+        limits.room = min(limits.room, Self.longestDescription)
         do throws(ArchiveFault) {
-            try bench.machine.unpack(
-                absolute, into: "\(store.disk.rootName)/\(directory)", wanted: [ArchiveNames.manifest, ArchiveNames.config], limits: limits)
-        } catch { throw CommandFault(error, importing: path, limit: limits) }
+            try bench.machine.unpack(absolute, into: "\(store.disk.rootName)/\(look.directory)", wanted: wanted, limits: limits)
+        } catch {
+            if error.kind == .size, let member = error.member, wanted.contains(member) { throw Self.tooLong(member, of: path) }
+            throw CommandFault(error, importing: path, limit: limits)
+        }
         func bytes(_ name: String) -> [UInt8]? {
-            DiskPath("\(directory)/\(name)").flatMap { try? store.disk.read($0, limit: .mebibytes(1)) }
+            DiskPath("\(look.directory)/\(name)").flatMap { try? store.disk.read($0, limit: .mebibytes(1)) }
         }
         if let manifest = bytes(ArchiveNames.manifest).flatMap({ try? JSONText.decode(Manifest.self, from: $0) }) {
             return manifest.agent.text

@@ -95,6 +95,25 @@ import Testing
         #expect(access(scratch.path + "/archive", F_OK) != 0)
     }
 
+    /// What would be refused when it comes back is not packed.
+    @Test(arguments: [127, 128]) func aNameThatNobodyTakesIsNotPacked(directories: Int) throws {
+        _ = try disk("source")
+        let name = "checkpoint/" + Array(repeating: "d", count: directories).joined(separator: "/") + "/file"
+        let member = ArchiveMember(try #require(DiskPath(name)), .bytes([1]), modifiedAt: WallTime(seconds: 1))
+        let archive = scratch.path + "/archive"
+        if directories == 127 {
+            try helper.pack([member], below: scratch.path + "/source", to: archive, .none)
+            _ = try disk("out")
+            try helper.unpack(archive, into: scratch.path + "/out", wanted: Self.wanted, limits: Self.limits)
+            #expect(try files() == [name: 1])
+        } else {
+            #expect(throws: ArchiveFault(.name, member: name)) {
+                try helper.pack([member], below: scratch.path + "/source", to: archive, .none)
+            }
+            #expect(access(archive, F_OK) != 0)
+        }
+    }
+
     @Test func aLinkIsNotPacked() throws {
         let source = try disk("source")
         try source.makeSymbolicLink("link", to: "/etc")
@@ -176,6 +195,46 @@ import Testing
             "200 directories more", .many, (0..<200).reduce(TarBytes()) { tar, number in tar + .member("checkpoint/\(number)/", kind: "5") }
         ),
     ]
+
+    /// Directories that nobody names are made too, and take their place on the disk.
+    @Test func directoriesThatAreOnlyImpliedCount() throws {
+        func deep(_ members: Int) -> TarBytes {
+            (0..<members).reduce(plainArchive) { tar, number in
+                tar + Self.longName("\(number)/" + Array(repeating: "d", count: 100).joined(separator: "/"))
+            } + .end
+        }
+        for (members, limits, kind) in [
+            (1, ArchiveLimits(bytes: .mebibytes(4), members: 200), nil), (3, ArchiveLimits(bytes: .mebibytes(4), members: 200), .many),
+            (1, ArchiveLimits(bytes: .kibibytes(300), members: 1_000_000), .size),
+            (20, ArchiveLimits(bytes: .mebibytes(4), members: 1_000_000), .size),
+        ] as [(Int, ArchiveLimits, ArchiveFault.Kind?)] {
+            var told: ArchiveFault.Kind?
+            do { _ = try unpack(deep(members).bytes, limits) } catch let fault as ArchiveFault { told = fault.kind }
+            #expect(told == kind, "\(members) members of \(limits)")
+            try Shell.output("rm -rf \"$0\"/*", scratch.path)
+        }
+    }
+
+    /// An empty file takes a block as well.
+    @Test func emptyFilesCount() throws {
+        let empty = (0..<100).reduce(plainArchive) { tar, number in tar + .member("checkpoint/\(number)") } + .end
+        #expect(try unpack(empty.bytes).count == 103)
+        try Shell.output("rm -rf \"$0\"/*", scratch.path)
+        let fault = #expect(throws: ArchiveFault.self) { try unpack(empty.bytes, ArchiveLimits(bytes: .kibibytes(256), members: 200)) }
+        #expect(fault?.kind == .size)
+    }
+
+    /// What is written has a limit of its own, and what is passed over does not count.
+    @Test func whatIsWrittenHasItsOwnLimit() throws {
+        let tar = plainArchive + .member(Array("rootfs".utf8), [UInt8](repeating: 0, count: 1 << 20))
+        let limits = ArchiveLimits(bytes: .mebibytes(4), members: 200, room: .kibibytes(64))
+        #expect(try unpack((tar + .end).bytes, limits).count == 3)
+        try Shell.output("rm -rf \"$0\"/*", scratch.path)
+        let large = tar + .member(Array("runner/manifest.json".utf8), [UInt8](repeating: 0, count: 64 << 10)) + .end
+        let fault = #expect(throws: ArchiveFault.self) { try unpack(large.bytes, limits) }
+        #expect(fault?.kind == .size && fault?.member == "runner/manifest.json")
+        #expect(try files()["runner/manifest.json"] == nil)
+    }
 
     private static func longName(_ name: String) -> TarBytes {
         .member("././@LongLink", "checkpoint/" + name + "\u{0}", kind: "L") + .member("checkpoint/x", "x")

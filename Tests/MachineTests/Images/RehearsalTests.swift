@@ -283,4 +283,31 @@ struct RehearsalTests {
             try cut.stage.crash(cut.agent.id)
         }
     }
+
+    /// A file of others that is only read may be another by then: no reason to lose the agent. Its place in it is kept.
+    @Test func whatOthersWriteMayGrow() throws {
+        let program = """
+            import os, time
+            place = os.environ["OUTSIDE"]
+            os.makedirs(place, exist_ok=True)
+            open(place + "/log", "w").write("one\\ntwo\\n")
+            held = open(place + "/log")
+            held.readline(); held.seek(4)
+            while True: print(held.tell(), repr(held.readline()), held.seek(4), flush=True); time.sleep(.01)
+            """
+        try onOwnThread {
+            let cut = try Cut(["python3", "-c", program])
+            try cut.stage.fixture.run(["/bin/sh", "-c", "echo three >> \(cut.stage.fixture.root)/outside/log"])
+            guard case .rehearsed = try cut.rehearse() else {
+                Issue.record("it was not restored")
+                return try cut.stage.crash(cut.agent.id)
+            }
+            try cut.stage.crash(cut.agent.id)
+            cut.stage.forgetOutput()
+            let restored = try cut.stage.restore(cut.plan, from: cut.images, cut.dump.tree)
+            try cut.stage.hear(3)
+            #expect(cut.stage.lines.allSatisfy { $0.hasPrefix("4 'two") } && cut.stage.errors == "", "\(cut.stage.lines)")
+            try cut.stage.crash(restored.sandbox)
+        }
+    }
 }

@@ -1,0 +1,52 @@
+internal import AgentModel
+public import OutsideWorld
+
+/// Room beside the versions for a look into what comes from elsewhere, before anybody knows which agent it is of.
+public struct Look {
+    let whole: DiskPath
+    let lock: any DiskLock
+    /// Empty at first; below the store's root.
+    public var directory: DiskPath { whole / "content" }
+}
+
+extension CheckpointStore {
+    /// Makes room, and removes what others left who died while they looked.
+    /// - Parameter draw: gives a name that nobody else draws.
+    public func openLook(_ draw: () -> String) throws(StoreFault) -> Look {
+        let errand = Errand("look at an import in", disk.rootName)
+        return try errand.inStore { () throws(FileFault) in
+            for name in try disk.names(in: StoreLayout.staging) { _ = removeAbandonedLook(name) }
+            var tries = 0
+            while true {
+                let whole = StoreLayout.staging / (StoreLayout.look + draw())
+                try disk.makeDirectory(whole, mode: 0o700)
+                do throws(FileFault) { return try hold(whole) } catch {
+                    try? disk.removeTree(whole)  // the next look does
+                    // Somebody tidied up before it was held.
+                    guard error.kind == .missing || error.kind == .busy, tries < 8 else { throw error }
+                    tries += 1
+                }
+            }
+        }
+    }
+
+    private func hold(_ whole: DiskPath) throws(FileFault) -> Look {
+        let look = Look(whole: whole, lock: try disk.lock(whole / "lock", holder: "'runner import'"))
+        try disk.makeDirectory(look.directory, mode: 0o700)
+        return look
+    }
+
+    public func close(_ look: Look) {
+        try? disk.removeTree(look.whole)  // the next look does
+        look.lock.release()
+    }
+
+    /// Removes what is of that name in staging, if it is a look that nobody holds. What cannot be removed is in nobody's way, and tried again.
+    /// - Returns: its path, if it was removed.
+    func removeAbandonedLook(_ name: String) -> DiskPath? {
+        guard name.utf8.starts(with: StoreLayout.look.utf8), let path = StoreLayout.staging.appending(untrusted: name) else { return nil }
+        guard let lock = try? disk.lock(path / "lock", holder: "who tidies up") else { return nil }
+        defer { lock.release() }
+        return (try? disk.removeTree(path)).map { path }
+    }
+}
