@@ -181,7 +181,8 @@ def test_a_version_that_is_whole_and_not_restorable_is_passed_over(stage):
     write_counter(stage, rehearse="always")
     script = stage.folder / "worker.py"
     more = f"open({str(outside)!r}, 'a').write('more')"
-    growing = f"    if not held and os.path.exists({str(order)!r}): {more}; held = mmap.mmap(open({str(outside)!r}).fileno(), 0, prot=mmap.PROT_READ)\n    if held: {more}\n"
+    growing = f"    if not held and os.path.exists({str(order)!r}): {more}; held = mmap.mmap(os.open({str(outside)!r}, os.O_RDONLY), 0, prot=mmap.PROT_READ)\n"
+    growing += f"    if held: {more}\n"
     script.write_text("import mmap, os\nheld = None\n" + COUNTER.replace("    count += 1\n", "    count += 1\n" + growing))
     stage.run()
     stage.wait_until_running()
