@@ -64,10 +64,16 @@ extension Supervisor {
         if let obstacle { warn("images", "the processes of version \(version.version) cannot go on where they were: \(obstacle)") }
         // Of images that came from elsewhere nobody knows it.
         if obstacle == nil, !images.startedWith.isEmpty, images.startedWith != digest(ofStartOf: spec) {
-            // Whoever changed that may want another process, or mistyped it.
-            obstacle = "command, environment, user or directories of '\(agent)' were changed since"
-            let next = "Change them back and 'runner restore \(agent)@\(version.version)' for what it had in memory"
-            warn("images", "'\(agent)' begins anew on the files of version \(version.version), for \(obstacle ?? ""). \(next)")
+            // Whoever changed that may want another process, or mistyped it. What was handed over is not lost by it.
+            let why = "command, environment, user or directories of '\(agent)' were changed since"
+            obstacle = why
+            clearWarning("images")
+            if version.parts.cooperative {
+                note("start", "the processes of version \(version.version) are not restored: \(why)")
+            } else {
+                let next = "Change them back and 'runner restore \(agent)@\(version.version)' for what it had in memory"
+                warn("images", "'\(agent)' begins anew on the files of version \(version.version), for \(why). \(next)")
+            }
         }
         guard obstacle != nil else { return restore(run, images, of: version) }
         var plain = run
