@@ -161,6 +161,9 @@ def test_a_failed_image_costs_no_memory(stage):
         said = f"{stage.name}@{lacking} is not what a death leads back to: version {good} has its memory, and this one has files only: fd "
         assert said in answer.stderr, answer.stderr
     assert stage.json("show", f"{stage.name}@{lacking}")["summary"]["lacksMemory"].startswith(f"version {good} has its memory")
+    assert "without memory" in stage.ask("versions", stage.name).stdout
+    shown = " ".join(stage.ask("show", f"{stage.name}@{lacking}").stdout.split())
+    assert f"lacks memory version {good} has its memory" in shown, shown
     refused = stage.ask("checkpoint", stage.name, "--stop")
     assert refused.returncode == 1 and "It runs on; 'runner stop" in refused.stderr, refused.stderr
     assert os.readlink(stage.home / "known-good") == f"versions/{good}"

@@ -32,9 +32,11 @@ extension ErrorCode {
         case .checkpointProcess:
             ErrorEntry(
                 "the agent's processes cannot be put into an image", .failed,
-                "The checkpoint was to hold them ('--mode process') and something in them, or this machine, does not allow it. Older versions are "
-                    + "untouched, and the agent runs on.",
-                remedy: "The sentence names what is in the way; '--mode auto' takes a version without images.")
+                "The checkpoint was to hold them ('--mode process', or '--stop' of an agent that would come back without its memory) and something in "
+                    + "them, or this machine, does not allow it. Older versions are untouched, and the agent runs on.",
+                remedy:
+                    "The sentence names what is in the way; '--mode auto' takes a version without images, and 'runner stop' ends the agent all "
+                    + "the same.")
         case .restartFailed:
             ErrorEntry(
                 "the agent could not be started again", .failed, "The supervisor tried, and tells why in the sentence.",
