@@ -35,5 +35,5 @@ func otherNamesAreNoImages(name: String) { #expect(ImageKind.of(fileName: name) 
         let shape = Schema.criu.shape(named: message)
         for field in fields.keys { #expect(shape.position(ofName: field) != nil, "\(message).\(field)") }
     }
-    #expect(Schema.criu.shapes.count > 120)
+    #expect(Schema.criu.all().count > 120)
 }

@@ -40,7 +40,7 @@ enum MessageBuilder {
 
     private static func value(_ value: JSONValue, of field: FieldShape, in schema: Schema) throws(ImageFault) -> ImageValue {
         switch (field.type, value) {
-        case (.message(let shape), .object(let object)): return .message(try message(object, as: schema.shapes[shape], in: schema))
+        case (.message(let shape), .object(let object)): return .message(try message(object, as: schema.shape(shape), in: schema))
         case (.text, .text(let text)): return .bytes(text)
         case (.bytes, .text(let text)):
             return .bytes(field.presentation == .quoted ? QuotedPrintable.decode(text) : try bytes(value, field.name))

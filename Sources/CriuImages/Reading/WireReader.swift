@@ -77,7 +77,7 @@ struct WireReader {
             end = outer
         case .message(let shape):
             let outer = try enter()
-            message.add(.message(try self.message(schema.shapes[shape], depth: depth + 1)), at: index)
+            message.add(.message(try self.message(schema.shape(shape), depth: depth + 1)), at: index)
             end = outer
         default: message.add(.number(try number(field)), at: index)
         }

@@ -2,39 +2,99 @@
 
 internal import CCriuMessages
 internal import CProtobufC
+internal import Synchronization
 
-/// The messages of all images as Swift tables, made of the descriptors that protobuf-c generates from proto/criu.
-struct Schema: Sendable {
-    /// Numbers of messages in `shapes`; recursive messages refer to themselves by it.
-    private(set) var shapes: [MessageShape] = []
-    private var numbers: [String: Int] = [:]
-
+/// The messages of all images as Swift tables, made of the descriptors that protobuf-c generates from proto/criu, each when it is first needed:
+/// who decodes one small file needs few of them.
+final class Schema: Sendable {
     /// All messages that an image may begin an entry with, and what they hold.
     static let criu = Schema()
 
-    private init() {
-        var count = 0
-        let roots = criu_image_roots(&count)
-        for index in 0..<count { _ = add(roots[index]) }
-    }
+    private let tables = Mutex(Tables())
+
+    private init() {}
 
     /// Traps on a name that is in no schema: names come from our own table.
     func shape(named name: String) -> MessageShape {
-        guard let number = numbers[name] else { preconditionFailure("there is no message '\(name)'") }
-        return shapes[number]
+        tables.withLock { tables in
+            guard let number = tables.number(named: name) else { preconditionFailure("there is no message '\(name)'") }
+            return tables.shape(number)
+        }
     }
 
-    private mutating func add(_ descriptor: UnsafePointer<ProtobufCMessageDescriptor>) -> Int {
-        // Without the package: "criu.image.mm_entry".
-        let name = String(String(cString: descriptor.pointee.name).drop { $0 != "." }.dropFirst().drop { $0 != "." }.dropFirst())
-        if let known = numbers[name] { return known }
-        let number = shapes.count
-        numbers[name] = number
-        shapes.append(MessageShape(name: name, fields: []))
+    /// - Parameter number: as in `FieldShape.ValueType.message`.
+    func shape(_ number: Int) -> MessageShape { tables.withLock { $0.shape(number) } }
+
+    /// Every message there is.
+    func all() -> [MessageShape] { tables.withLock { $0.everything() } }
+}
+
+/// What was needed so far. Recursive messages refer to themselves by number.
+private struct Tables {
+    typealias Descriptor = UnsafePointer<ProtobufCMessageDescriptor>
+    private struct Place {
+        // A constant of generated code.
+        nonisolated(unsafe) let descriptor: Descriptor
+        var shape: MessageShape?
+    }
+    private var places: [Place] = []
+    private var numbers: [UInt: Int] = [:]
+    private var named: [String: Int] = [:]
+
+    static var roots: UnsafeBufferPointer<Descriptor> {
+        var count = 0
+        let first = criu_image_roots(&count)
+        return UnsafeBufferPointer(start: first, count: count)
+    }
+
+    mutating func number(named name: String) -> Int? {
+        if let known = named[name] { return known }
+        if let root = Self.roots.first(where: { Self.name(of: $0) == name }) {
+            named[name] = number(of: root)
+        } else {
+            named[name] = everything().firstIndex { $0.name == name }
+        }
+        return named[name]
+    }
+
+    /// In the order of their numbers.
+    mutating func everything() -> [MessageShape] {
+        for root in Self.roots { _ = number(of: root) }
+        var shapes: [MessageShape] = []
+        // Each names those that it holds.
+        while shapes.count < places.count { shapes.append(shape(shapes.count)) }
+        return shapes
+    }
+
+    mutating func number(of descriptor: Descriptor) -> Int {
+        let key = UInt(bitPattern: descriptor)
+        if let known = numbers[key] { return known }
+        numbers[key] = places.count
+        places.append(Place(descriptor: descriptor))
+        return places.count - 1
+    }
+
+    mutating func shape(_ number: Int) -> MessageShape {
+        if let shape = places[number].shape { return shape }
+        let descriptor = places[number].descriptor
+        let name = Self.name(of: descriptor)
         var fields: [FieldShape] = []
         for index in 0..<Int(descriptor.pointee.n_fields) { fields.append(field(descriptor.pointee.fields[index], of: name)) }
-        shapes[number] = MessageShape(name: name, fields: fields)
-        return number
+        let shape = MessageShape(name: name, fields: fields)
+        places[number].shape = shape
+        return shape
+    }
+
+    /// Without the package: "criu.image.mm_entry".
+    private static func name(of descriptor: Descriptor) -> String {
+        guard let name = descriptor.pointee.name else { return "" }
+        var start = 0
+        var dots = 0
+        while dots < 2, name[start] != 0 {
+            if name[start] == CChar(UInt8(ascii: ".")) { dots += 1 }
+            start += 1
+        }
+        return String(cString: name + start)
     }
 
     private mutating func field(_ field: ProtobufCFieldDescriptor, of message: String) -> FieldShape {
@@ -64,7 +124,7 @@ struct Schema: Sendable {
         case PROTOBUF_C_TYPE_ENUM:
             return .choice(Self.names(of: field.descriptor.assumingMemoryBound(to: ProtobufCEnumDescriptor.self).pointee))
         case PROTOBUF_C_TYPE_MESSAGE:
-            return .message(add(field.descriptor.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)))
+            return .message(number(of: field.descriptor.assumingMemoryBound(to: ProtobufCMessageDescriptor.self)))
         default: preconditionFailure("'\(String(cString: field.name))' is of a type that no image has")
         }
     }
@@ -81,7 +141,6 @@ final class MessageShape: Sendable {
     let name: String
     let fields: [FieldShape]
     private let byNumber: [UInt8]
-    private let byName: [String: Int]
 
     init(name: String, fields: [FieldShape]) {
         self.name = name
@@ -89,7 +148,6 @@ final class MessageShape: Sendable {
         var positions = [UInt8](repeating: .max, count: Int(fields.map(\.number).max() ?? 0) + 1)
         for (position, field) in fields.enumerated() { positions[Int(field.number)] = UInt8(position) }
         byNumber = positions
-        byName = Dictionary(uniqueKeysWithValues: fields.enumerated().map { ($0.element.name, $0.offset) })
     }
 
     /// Position in `fields` of the field with this number.
@@ -98,7 +156,7 @@ final class MessageShape: Sendable {
         return Int(byNumber[Int(number)])
     }
 
-    func position(ofName name: String) -> Int? { byName[name] }
+    func position(ofName name: String) -> Int? { fields.firstIndex { $0.name == name } }
 }
 
 /// One field of a message.
@@ -108,7 +166,7 @@ struct FieldShape: Sendable {
         case unsigned32, unsigned64, signed32, signed64, zigzag32, zigzag64, fixed64, bool
         case choice([Int32: String])
         case text, bytes
-        /// Number of the message in `Schema.shapes`.
+        /// Number of the message: `Schema.shape(_:)`.
         case message(Int)
     }
     let name: String

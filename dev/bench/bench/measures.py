@@ -15,6 +15,8 @@ MEGABYTE = 1_000_000
 UNTIRING = (
     "recovery.backoff.initial=0s", "recovery.backoff.jitter=0", "recovery.flapping.deaths=10000", "recovery.backoff.starts=1000",
 )  # fmt: skip
+# What an agent hands over is measured by itself; images of its processes have measures of their own.
+COOPERATIVE = "checkpoint.mode=cooperative"
 # Between two rounds, so that what the last one left to do is done: a version tidied away, a report written.
 SETTLE = 0.15
 ALL = []
@@ -173,7 +175,7 @@ def restore(stage):
     names = {"clean": stage.new_name("clean"), "restored": stage.new_name("restored")}
     logs = {kind: f"{name}.log" for kind, name in names.items()}
     stages = {kind: [stage.path("agent"), stage.path(logs[kind]), str(MEGABYTE), f"saves={int(kind == 'restored')}"] for kind in names}
-    with stage.agent(names["clean"], *stages["clean"], settings=UNTIRING), stage.agent(names["restored"], *stages["restored"], settings=UNTIRING):
+    with stage.agent(names["clean"], *stages["clean"], settings=(COOPERATIVE, *UNTIRING)), stage.agent(names["restored"], *stages["restored"], settings=(COOPERATIVE, *UNTIRING)):
         for number in range(stage.rounds):
             for kind, samples in (("clean", clean), ("restored", restored)):
                 wait_until(lambda: len(stage.words(logs[kind], "ready")) > number, f"the {kind} agent")
@@ -217,7 +219,7 @@ def rest(stage):
     """memory and processor time at rest"""
     name, log = logged(stage, "rest")
     command = [stage.path("agent"), stage.path(log), str(MEGABYTE), "saves=0", "beats=1"]
-    with stage.agent(name, *command, settings=("health.heartbeat=30s",)) as supervisor:
+    with stage.agent(name, *command, settings=(COOPERATIVE, "health.heartbeat=30s")) as supervisor:
         stage.living(name)
         # What the start needed is given back some seconds after it.
         time.sleep(7)
@@ -284,7 +286,7 @@ def checkpoint(stage):
     folder = stage.folder / f"{name}.commits"
     folder.mkdir(exist_ok=True)
     command = [stage.path("agent"), stage.path(log), str(MEGABYTE), f"saves={stage.rounds}", f"floors={folder}"]
-    with stage.agent(name, *command, settings=(f"workspace={workspace}",)):
+    with stage.agent(name, *command, settings=(COOPERATIVE, f"workspace={workspace}")):
         wait_until(lambda: stage.words(log, "ready"), "the last version")
     still = [milliseconds(int(line[1])) for line in stage.words(log, "save")]
     whole = [milliseconds(int(line[2])) for line in stage.words(log, "save")]
@@ -311,7 +313,7 @@ def verify(stage):
     name = stage.new_name("large")
     size = 64 * MEGABYTE
     workspace = fill_workspace(stage.folder / f"{name}.workspace", files=64, size=MEGABYTE)
-    with stage.agent(name, stage.path("clock"), "line", settings=(f"workspace={workspace}",)):
+    with stage.agent(name, stage.path("clock"), "line", settings=(COOPERATIVE, f"workspace={workspace}")):
         stage.living(name)
         stage.call(*stage.runner_words("checkpoint", name, "--wait"))
     files = sorted(workspace.iterdir())
