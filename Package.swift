@@ -63,6 +63,7 @@ let targets: [Target] = [
     system("CYAML", "yaml-0.1", "libyaml-dev"),
     system("CGcrypt", "libgcrypt", "libgcrypt20-dev"),
     system("CXxhash", "libxxhash", "libxxhash-dev"),
+    system("CZstd", "libzstd", "libzstd-dev"),
     system("CProtobufC", "libprotobuf-c", "libprotobuf-c-dev"),
     .target(name: "CAgentMessages", dependencies: ["CProtobufC"]),
     .target(name: "CCriuMessages", dependencies: ["CProtobufC"]),
@@ -71,6 +72,7 @@ let targets: [Target] = [
     // Pure: decide, compute, parse, render.
     library("AgentModel"),
     library("Digests", ["CGcrypt", "CXxhash"]),
+    library("Compression", ["CZstd"]),
     library("LaunchPlans", ["AgentModel"]),
     library("Recovery", ["AgentModel"]),
     library("Retention", ["AgentModel"]),
@@ -97,7 +99,7 @@ let targets: [Target] = [
         linkerSettings: staticC + [.linkedLibrary("archive"), .linkedLibrary("zstd"), .linkedLibrary("z")]),
 
     // Effects: one outside thing each.
-    library("Checkpoints", ["AgentModel", "CriuRequests", "OutsideWorld", "Digests"]),
+    library("Checkpoints", ["AgentModel", "Compression", "CriuRequests", "OutsideWorld", "Digests"]),
     library("ControlSocket", ["AgentModel"]),
     library("CriuDriver", ["AgentModel", "CriuImages", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
 
@@ -126,6 +128,7 @@ let targets: [Target] = [
     // Tests.
     tests("AgentModelTests", ["AgentModel"]),
     tests("DigestsTests", ["Digests"]),
+    tests("CompressionTests", ["Compression"]),
     tests("LaunchPlansTests", ["LaunchPlans", "AgentModel", "AgentSpecs"]),
     tests("RecoveryTests", ["Recovery", "AgentModel"]),
     tests("RetentionTests", ["Retention", "AgentModel"]),

@@ -14,9 +14,9 @@ extension CheckpointStore {
         let errand = Errand("fork", agent, version)
         try require(agent, version, errand)
         try require(new, errand)
-        let (manifest, entries) = try verifyAll(agent, version, errand)
-        let listed = images ? try sealedImages(manifest, errand) : []
-        let source = VersionLayout(directory: StoreLayout.version(agent, version))
+        let known = try verifyAll(agent, version, errand)
+        let (manifest, content) = (known.manifest, known.content)
+        let listed = images ? known.images : []
         let target = VersionLayout(directory: staging(new, stagingID))
         var draft = manifest
         draft.agent = new
@@ -26,32 +26,32 @@ extension CheckpointStore {
         do throws(StoreFault) {
             try errand.inStore { () throws(FileFault) in
                 try disk.makeDirectory(target.directory, mode: 0o700)
-                if manifest.state != nil { try copy(source.state, to: target.state) }
+                if manifest.state != nil { try copy(try content.state(), to: target.state) }
                 if manifest.workspace != nil { try disk.makeDirectory(target.workspace, mode: 0o700) }
-                for entry in entries.sorted(by: { $0.path < $1.path }) {
-                    let (old, new) = (source.content(entry.path), target.content(entry.path))
+                for entry in known.tree.sorted(by: { $0.path < $1.path }) {
+                    let new = target.content(entry.path)
                     switch entry.kind {
                     case .directory: try disk.makeDirectory(new, mode: 0o700)
                     case .link: try disk.makeSymbolicLink(new, to: entry.target ?? "")
-                    case .file: try copy(old, to: new)
+                    case .file: try copy(try content.file(entry.path), to: new)
                     }
                 }
                 if !listed.isEmpty { try disk.makeDirectory(target.process, mode: 0o700) }
-                for image in listed { try copy(source.image(image.path), to: target.image(image.path)) }
+                for image in listed { try copy(try content.image(image.path), to: target.image(image.path)) }
             }
         } catch {
             try? disk.removeTree(target.directory)  // the next opening would
             throw error
         }
         var staged = StagedCheckpoint(
-            agent: new, directory: target.directory, size: manifest.size, draft: draft, entries: entries, sizeLimit: ByteCount(.max))
+            agent: new, directory: target.directory, size: manifest.size, draft: draft, entries: known.tree, sizeLimit: ByteCount(.max))
         staged.images = images ? manifest.process?.made : nil
         staged.images?.tree.tcp = .close  // they are the agent's, who may be suspended and want them back
         return try commit(staged)
     }
 
-    private func copy(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
-        let (source, target) = (try disk.open(source, .read), try disk.open(target, .createNew(mode: 0o600)))
+    private func copy(_ source: any DiskFile, to target: DiskPath) throws(FileFault) {
+        let target = try disk.open(target, .createNew(mode: 0o600))
         while true {
             let piece = try source.read(pieceSize)
             if piece.isEmpty { return }

@@ -34,7 +34,8 @@ extension CheckpointStore {
     public func images(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> [TreeEntry] {
         let errand = Errand("list the images of", agent, version)
         try require(agent, version, errand)
-        return try sealedImages(try sealedManifest(agent, version, errand), errand)
+        let manifest = try sealedManifest(agent, version, errand)
+        return try sealedImages(manifest, try content(of: manifest, errand), errand)
     }
 
     /// A directory for what a restore writes beside the images: logs, statistics, sockets. `discardScratch` removes it.
@@ -94,14 +95,10 @@ extension CheckpointStore {
 
     // MARK: Reading with suspicion
 
-    func sealedImages(_ manifest: Manifest, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
+    func sealedImages(_ manifest: Manifest, _ content: VersionContent, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
         guard let process = manifest.process else { return [] }
-        return try sealedImages(process, VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version)), errand)
-    }
-
-    private func sealedImages(_ process: Manifest.Process, _ layout: VersionLayout, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
         let limit = ByteCount(min(process.size, Manifest.treeLimit.bytes))
-        let bytes = try errand.reading("images") { () throws(FileFault) in try disk.read(layout.images, limit: limit) }
+        let bytes = try errand.reading("images") { () throws(FileFault) in try content.images().readAll(limit: limit, named: "images") }
         try expect(Measure.of(bytes), Measure(size: process.size, digest: process.sha256), of: "images", errand)
         switch Tree.decode(bytes) {
         case .entries(let entries): return entries
@@ -109,21 +106,25 @@ extension CheckpointStore {
         }
     }
 
-    func verifyImages(
-        _ layout: VersionLayout, _ manifest: Manifest, _ content: ImageContent, _ errand: Errand
+    /// - Parameters:
+    ///   - content: knows the version's lists.
+    ///   - which: those that are read and compared.
+    func verify(
+        _ entries: [TreeEntry], in content: VersionContent, _ which: ImageContent, _ errand: Errand
     ) throws(StoreFault) {
-        guard let process = manifest.process else { return }
-        let entries = try sealedImages(process, layout, errand)
-        let names = try errand.reading("process") { () throws(FileFault) in try disk.names(in: layout.process) }
+        let process = content.layout.process
+        // Without the directory all of them are in packs, or missing, each by itself.
+        let isPlain = try isPlain(process, of: content, errand)
+        let names = !isPlain ? [] : try errand.reading("process") { () throws(FileFault) in try disk.names(in: process) }
         let known = Set(entries.map(\.path.text))
         if let stranger = names.filter({ !known.contains($0) }).min() {
             throw errand.fault(.broken(part: "process/\(stranger)", how: "it is not part of what was stored"))
         }
-        for entry in entries where content.holds(entry) {
+        for entry in entries where which.holds(entry) {
             let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? entry.xxh3 ?? "")
             let part = "process/\(entry.path)"
             let measured = try errand.reading(part) { () throws(FileFault) in
-                try disk.measure(layout.image(entry.path), entry.sha256 == nil ? .xxh3 : .sha256, limit: stored.size)
+                try content.image(entry.path).measure(entry.sha256 == nil ? .xxh3 : .sha256, limit: stored.size)
             }
             try expect(measured, stored, of: part, errand)
         }

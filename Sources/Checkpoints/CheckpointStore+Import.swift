@@ -113,7 +113,8 @@ extension CheckpointStore {
             }
             try disk.removeFile(layout.tree)  // the commit writes it
         }
-        try verifyWorkspace(layout, entries, errand)
+        let content = try errand.inStore { () throws(FileFault) in try VersionContent(stranger, in: layout.directory, on: disk) }
+        try verifyWorkspace(entries, in: content, errand)
         return entries
     }
 
@@ -122,7 +123,8 @@ extension CheckpointStore {
             // Room that nobody used.
             return try errand.inStore { () throws(FileFault) in try disk.removeTree(layout.process) }
         }
-        try verifyImages(layout, stranger, .all, errand)
+        let content = try errand.inStore { () throws(FileFault) in try VersionContent(stranger, in: layout.directory, on: disk) }
+        try verify(try sealedImages(stranger, content, errand), in: content, .all, errand)
         try errand.inStore { () throws(FileFault) in try disk.removeFile(layout.images) }  // the commit writes it
     }
 

@@ -23,9 +23,9 @@ extension CheckpointStore {
         try require(agent, version, errand)
         let manifest = try sealedManifest(agent, version, errand)
         guard manifest.workspace != nil else { throw errand.fault(.noSuchPart("workspace")) }
-        let source = VersionLayout(directory: StoreLayout.version(agent, version))
+        let known = try known(manifest, images: false, errand)
         let target = VersionLayout(directory: scratch.directory)
-        let wanted = try sealedTree(manifest, errand).map { WantedEntry($0, on: disk) }.sorted { $0.stored.path < $1.stored.path }
+        let wanted = known.tree.map { WantedEntry($0, on: disk) }.sorted { $0.stored.path < $1.stored.path }
 
         try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.workspace, mode: 0o755) }
         for entry in wanted {
@@ -35,7 +35,7 @@ extension CheckpointStore {
                 switch entry.stored.kind {
                 case .directory: try disk.makeDirectory(path, mode: 0o700)
                 case .link: try disk.makeSymbolicLink(path, to: entry.stored.target ?? "")
-                case .file: try copy(source.content(entry.stored.path), to: path, isWanted)
+                case .file: try copy(try known.content.file(entry.stored.path), to: path, isWanted)
                 }
                 if entry.stored.kind != .directory { try dress(entry, at: path) }
             }
@@ -48,8 +48,7 @@ extension CheckpointStore {
         return isWanted() ? "\(disk.rootName)/\(target.workspace)" : nil
     }
 
-    private func copy(_ source: DiskPath, to target: DiskPath, _ isWanted: () -> Bool) throws(FileFault) {
-        let source = try disk.open(source, .read)
+    private func copy(_ source: any DiskFile, to target: DiskPath, _ isWanted: () -> Bool) throws(FileFault) {
         let target = try disk.open(target, .createNew(mode: 0o600))
         while isWanted() {
             let piece = try source.read(pieceSize)

@@ -12,6 +12,7 @@ extension CheckpointStore {
         var found: [String] = []
         found += try removeLeftovers(agent, in: StoreLayout.staging, "an unfinished checkpoint", errand)
         found += try removeLooks(errand)
+        try keepWhatIsGone(of: agent, errand)
         found += try removeLeftovers(agent, in: StoreLayout.trash, "the rest of a removed version", errand)
         found += try removeTemporaryFiles(agent, errand)
         if try recordedNumber(agent, errand) == nil {
@@ -34,6 +35,21 @@ extension CheckpointStore {
         try errand.inStore { () throws(FileFault) in
             for directory in [nil, StoreLayout.agents, StoreLayout.agent(agent), StoreLayout.versions(agent)] {
                 try disk.syncDirectory(directory)
+            }
+        }
+    }
+
+    /// The same for what is on its way out: would its name come back after some of it is gone, it were half there.
+    private func keepWhatIsGone(of agent: AgentName, _ errand: Errand) throws(StoreFault) {
+        try errand.inStore { () throws(FileFault) in
+            let prefix = StoreLayout.prefix(agent)
+            let leftovers = try disk.names(in: StoreLayout.trash).filter { $0.utf8.starts(with: prefix.utf8) }
+            guard !leftovers.isEmpty else { return }
+            try disk.syncDirectory(StoreLayout.trash)
+            for name in leftovers {
+                guard let version = StoreLayout.number(name.dropFirst(prefix.count).prefix { $0 != "." }) else { continue }
+                let directory = StoreLayout.version(agent, version)
+                if try disk.entry(at: directory) != nil { try disk.syncDirectory(directory) }
             }
         }
     }
@@ -74,12 +90,13 @@ extension CheckpointStore {
         let names = [StoreLayout.latest, StoreLayout.knownGood, "numbers", "restoring"].map { $0 + ".new" }
         return try errand.inStore { () throws(FileFault) in
             for name in names { try disk.removeTree(StoreLayout.agent(agent) / name) }
+            try disk.removeTree(StoreLayout.packs(agent) / "new")
             var strangers: [String] = []
             for name in try disk.names(in: StoreLayout.versions(agent)).sorted() {
                 if let version = StoreLayout.number(Substring(name)) {
                     let directory = StoreLayout.version(agent, version)
                     guard try disk.entry(at: directory)?.kind == .directory else { continue }
-                    try disk.removeTree(directory / "standing.new")
+                    for name in ["standing.new", "chunks.new"] { try disk.removeTree(directory / name) }
                 } else {
                     strangers.append("'\(name)' in 'versions' is no version: left alone")
                 }

@@ -19,9 +19,8 @@ extension CheckpointStore {
     ) throws(StoreFault) -> WorkspaceRestorePlan {
         let errand = Errand("restore the workspace to", agent, version)
         try require(agent, version, errand)
-        let manifest = try sealedManifest(agent, version, errand)
-        let entries = try sealedTree(manifest, errand)
-        return try plan(manifest, entries, workspace, excluded, errand).plan
+        let known = try known(try sealedManifest(agent, version, errand), images: false, errand)
+        return try plan(known.manifest, known.tree, workspace, excluded, errand).plan
     }
 
     /// As `planRestore`, for a workspace that is not there: all of it would be added.
@@ -31,8 +30,8 @@ extension CheckpointStore {
         let manifest = try sealedManifest(agent, version, errand)
         guard let stored = manifest.workspace else { throw errand.fault(.noSuchPart("workspace")) }
         // The store's disk stands in: it is asked only whom files may be given to, and that goes by the user.
-        let planner = RestorePlanner(
-            try sealedTree(manifest, errand), in: disk, WorkspaceListing(), leavingOut: Exclusions(excluded + stored.excluded))
+        let tree = try known(manifest, images: false, errand).tree
+        let planner = RestorePlanner(tree, in: disk, WorkspaceListing(), leavingOut: Exclusions(excluded + stored.excluded))
         return try plan(manifest, planner, errand).plan
     }
 
@@ -46,8 +45,8 @@ extension CheckpointStore {
         let errand = Errand("restore the workspace to", agent, version)
         try require(agent, version, errand)
         _ = try standing(agent, version, errand)
-        let (manifest, entries) = try verifyContent(agent, version, images: .none, errand)
-        let planned = try plan(manifest, entries, workspace, excluded, errand)
+        let known = try verifyContent(agent, version, images: .none, errand)
+        let planned = try plan(known.manifest, known.tree, workspace, excluded, errand)
         let isRepeated = try errand.inStore { () throws(FileFault) in try disk.entry(at: StoreLayout.restoring(agent)) } != nil
         if planned.plan.steps.isEmpty, !isRepeated { return planned.plan }
         let free = try errand.outside { () throws(FileFault) in try workspace.freeSpace() }
@@ -55,7 +54,7 @@ extension CheckpointStore {
         guard needed <= free else { throw errand.fault(.full(needed: needed, free: free)) }
         try beginRestore(agent, version, in: workspace.rootName, excluded: excluded)
         var restorer = WorkspaceRestorer(
-            manifest, planned, store: disk, workspace: workspace, isRepeated: isRepeated, errand: errand)
+            known.content, planned, workspace: workspace, isRepeated: isRepeated, errand: errand)
         try restorer.execute(planned.plan)
         try endRestore(agent)
         return planned.plan

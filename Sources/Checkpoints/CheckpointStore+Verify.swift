@@ -1,6 +1,15 @@
 public import AgentModel
 internal import OutsideWorld
 
+/// A version with its lists read.
+struct KnownVersion {
+    let manifest: Manifest
+    let tree: [TreeEntry]
+    /// Empty, too, where they were not asked for.
+    let images: [TreeEntry]
+    let content: VersionContent
+}
+
 /// Every byte against what was stored.
 extension CheckpointStore {
     /// Reads the whole version and compares it with what was stored.
@@ -23,11 +32,11 @@ extension CheckpointStore {
     public func verifyPages(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) {
         let errand = Errand("verify", agent, version)
         try require(agent, version, errand)
-        let manifest = try sealedManifest(agent, version, errand)
-        try verifyImages(VersionLayout(directory: StoreLayout.version(agent, version)), manifest, .pages, errand)
+        let known = try known(try sealedManifest(agent, version, errand), images: true, errand)
+        if known.manifest.process != nil { try verify(known.images, in: known.content, .pages, errand) }
     }
 
-    func verifyAll(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> (Manifest, [TreeEntry]) {
+    func verifyAll(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> KnownVersion {
         _ = try standing(agent, version, errand)
         return try verifyContent(agent, version, errand)
     }
@@ -36,23 +45,31 @@ extension CheckpointStore {
     @discardableResult
     func verifyContent(
         _ agent: AgentName, _ version: VersionNumber, images: ImageContent = .all, _ errand: Errand
-    ) throws(StoreFault) -> (Manifest, [TreeEntry]) {
-        let layout = VersionLayout(directory: StoreLayout.version(agent, version))
-        let manifest = try sealedManifest(agent, version, errand)
-        let entries = try sealedTree(manifest, errand)
-        try verifyNames(layout, manifest, errand)
+    ) throws(StoreFault) -> KnownVersion {
+        let known = try known(try sealedManifest(agent, version, errand), images: images != .none, errand)
+        let (manifest, content) = (known.manifest, known.content)
+        try verifyNames(content.layout, manifest, errand)
         if let state = manifest.state {
-            let found = try errand.reading("state") { () throws(FileFault) in try disk.measure(layout.state, limit: state.size) }
+            let found = try errand.reading("state") { () throws(FileFault) in try content.state().measure(limit: state.size) }
             try expect(found, Measure(size: state.size, digest: state.sha256), of: "state", errand)
         }
-        if images != .none { try verifyImages(layout, manifest, images, errand) }
-        if manifest.workspace != nil { try verifyWorkspace(layout, entries, errand) }
-        return (manifest, entries)
+        if images != .none, manifest.process != nil { try verify(known.images, in: content, images, errand) }
+        if manifest.workspace != nil { try verifyWorkspace(known.tree, in: content, errand) }
+        return known
+    }
+
+    /// - Parameter images: whether the list of images is needed. Where it is damaged the rest can still be read.
+    func known(_ manifest: Manifest, images: Bool, _ errand: Errand) throws(StoreFault) -> KnownVersion {
+        let content = try content(of: manifest, errand)
+        let tree = try sealedTree(manifest, content, errand)
+        let listed = images ? try sealedImages(manifest, content, errand) : []
+        content.know(manifest, tree: tree, images: listed)
+        return KnownVersion(manifest: manifest, tree: tree, images: listed, content: content)
     }
 
     /// Nothing lies in the version's directory that its manifest does not tell of.
     private func verifyNames(_ layout: VersionLayout, _ manifest: Manifest, _ errand: Errand) throws(StoreFault) {
-        var known: Set<String> = ["manifest.json", "seal", "standing", "standing.new"]
+        var known: Set<String> = ["manifest.json", "seal", "standing", "standing.new", "chunks", "chunks.new"]
         if manifest.state != nil { known.insert("state") }
         if manifest.workspace != nil { known.formUnion(["tree", "workspace"]) }
         if manifest.process != nil { known.formUnion(["images", "process"]) }
@@ -62,23 +79,37 @@ extension CheckpointStore {
         }
     }
 
-    func verifyWorkspace(_ layout: VersionLayout, _ entries: [TreeEntry], _ errand: Errand) throws(StoreFault) {
-        let listing = try errand.reading("workspace") { () throws(FileFault) in
-            try WorkspaceListing(of: disk, below: layout.workspace)
-        }
+    func verifyWorkspace(_ entries: [TreeEntry], in content: VersionContent, _ errand: Errand) throws(StoreFault) {
+        let workspace = content.layout.workspace
+        let isPlain = try isPlain(workspace, of: content, errand)
+        let listing =
+            !isPlain
+            ? WorkspaceListing()
+            : try errand.reading("workspace") { () throws(FileFault) in
+                try WorkspaceListing(of: disk, below: workspace)
+            }
         let known = Set(entries.map(\.path))
         let strangers = listing.found.map(\.path) + listing.special + listing.vanished
         if let stranger = strangers.filter({ !known.contains($0) }).min() {
             throw errand.fault(.broken(part: "workspace/\(stranger)", how: "it is not part of what was stored"))
         }
         let found = Dictionary(uniqueKeysWithValues: listing.found.map { ($0.path, $0.entry) })
-        for entry in entries { try verify(entry, found[entry.path], layout, errand) }
+        // In packs are bytes; the list itself has the rest.
+        for entry in entries where isPlain || entry.kind == .file { try verify(entry, found[entry.path], in: content, errand) }
     }
 
-    private func verify(_ entry: TreeEntry, _ found: DiskEntry?, _ layout: VersionLayout, _ errand: Errand) throws(StoreFault) {
+    /// Whether what belongs there must be there: without packs, or while the directory itself is.
+    func isPlain(_ directory: DiskPath, of content: VersionContent, _ errand: Errand) throws(StoreFault) -> Bool {
+        if content.map == nil { return true }
+        return try errand.inStore { () throws(FileFault) in try disk.entry(at: directory) } != nil
+    }
+
+    private func verify(_ entry: TreeEntry, _ found: DiskEntry?, in content: VersionContent, _ errand: Errand) throws(StoreFault) {
         let part = "workspace/\(entry.path)"
-        guard let found else { throw errand.fault(.broken(part: part, how: "it is missing")) }
-        switch (entry.kind, found.kind) {
+        var kind = found?.kind
+        if kind == nil, try errand.reading(part, { () throws(FileFault) in try content.hasPacked(file: entry.path) }) { kind = .file }
+        guard let kind else { throw errand.fault(.broken(part: part, how: "it is missing")) }
+        switch (entry.kind, kind) {
         case (.directory, .directory): return
         case (.link, .symbolicLink(let target)):
             guard target.utf8.elementsEqual((entry.target ?? "").utf8) else {
@@ -87,7 +118,7 @@ extension CheckpointStore {
         case (.file, .file):
             let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")
             let measured = try errand.reading(part) { () throws(FileFault) in
-                try disk.measure(layout.content(entry.path), limit: stored.size)
+                try content.file(entry.path).measure(limit: stored.size)
             }
             try expect(measured, stored, of: part, errand)
         case (.file, _), (.directory, _), (.link, _):

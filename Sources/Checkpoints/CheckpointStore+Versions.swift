@@ -28,7 +28,8 @@ extension CheckpointStore {
     public func files(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> [TreeEntry] {
         let errand = Errand("list the files of", agent, version)
         try require(agent, version, errand)
-        return try sealedTree(try sealedManifest(agent, version, errand), errand)
+        let manifest = try sealedManifest(agent, version, errand)
+        return try sealedTree(manifest, try content(of: manifest, errand), errand)
     }
 
     /// The agent's own state, every byte as it was handed over.
@@ -38,8 +39,10 @@ extension CheckpointStore {
         try require(agent, version, errand)
         let manifest = try sealedManifest(agent, version, errand)
         guard let state = manifest.state else { throw errand.fault(.noSuchPart("state")) }
-        let path = VersionLayout(directory: StoreLayout.version(agent, version)).state
-        let bytes = try errand.reading("state") { () throws(FileFault) in try disk.read(path, limit: ByteCount(state.size)) }
+        let content = try content(of: manifest, errand)
+        let bytes = try errand.reading("state") { () throws(FileFault) in
+            try content.state().readAll(limit: ByteCount(state.size), named: "state")
+        }
         try expect(Measure.of(bytes), Measure(size: state.size, digest: state.sha256), of: "state", errand)
         return StoredState(
             bytes: bytes, schema: state.schema, takenAt: manifest.takenAt, step: manifest.step, specDigest: manifest.specDigest)
@@ -147,11 +150,10 @@ extension CheckpointStore {
         return manifest
     }
 
-    func sealedTree(_ manifest: Manifest, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
+    func sealedTree(_ manifest: Manifest, _ content: VersionContent, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
         guard let workspace = manifest.workspace else { return [] }
-        let layout = VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version))
         let limit = ByteCount(min(workspace.size, Manifest.treeLimit.bytes))
-        let bytes = try errand.reading("tree") { () throws(FileFault) in try disk.read(layout.tree, limit: limit) }
+        let bytes = try errand.reading("tree") { () throws(FileFault) in try content.tree().readAll(limit: limit, named: "tree") }
         try expect(Measure.of(bytes), Measure(size: workspace.size, digest: workspace.sha256), of: "tree", errand)
         switch Tree.decode(bytes) {
         case .entries(let entries): return entries

@@ -64,12 +64,12 @@ public final class CheckpointStore: Sendable {
             if error.kind == .denied { throw errand.fault(.denied) }
             throw errand.fault(.format("its 'format' cannot be read"))
         }
-        guard bytes != Array(StoreLayout.formatText.utf8) else { return }
+        guard ![StoreLayout.formatText, StoreLayout.olderFormatText].contains(where: { bytes == Array($0.utf8) }) else { return }
         let known = "runner-store ".utf8
         let rest = bytes.dropFirst(known.count)
         let isNewer = bytes.starts(with: known) && rest.last == UInt8(ascii: "\n") && rest.dropLast().allSatisfy { (48...57).contains($0) }
         if isNewer, let number = UInt64(String(decoding: rest.dropLast(), as: UTF8.self)) {
-            throw errand.fault(.format("it has format \(number), and this runner knows format 1"))
+            throw errand.fault(.format("it has format \(number), and this runner knows formats 1 and 2"))
         }
         throw errand.fault(.format("its 'format' is not one this runner knows"))
     }

@@ -47,6 +47,7 @@ struct Errand: Sendable {
         switch kind {
         case .missing: "it is missing"
         case .tooLarge: "it is longer than what was stored"
+        case .damaged(let how): how
         case .notDirectory: "it is not a directory"
         case .system(5): "it cannot be read (input/output error)"
         case .system(6), .system(21), .system(22), .system(40): "it is not a plain file"  // ENXIO, EISDIR, EINVAL, ELOOP

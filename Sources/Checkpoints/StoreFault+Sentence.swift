@@ -73,6 +73,7 @@ extension StoreFault {
         case .notEmpty: "the directory is not empty"
         case .tooLarge: "it is too large"
         case .busy: "another holds it"
+        case .damaged(let how): how
         case .system(5): "input/output error"
         case .system(let number): "system error \(number)"
         }

@@ -4,7 +4,9 @@ internal import OutsideWorld
 /// Where everything lies below the store's root. Documentation: docs/store-format.md
 enum StoreLayout {
     static let format: DiskPath = "format"
-    static let formatText = "runner-store 1\n"
+    static let formatText = "runner-store 2\n"
+    /// Without packs. Read as it is, and raised by the first pack.
+    static let olderFormatText = "runner-store 1\n"
     static let identity: DiskPath = "id"
     static let agents: DiskPath = "agents"
     static let staging: DiskPath = "staging"
@@ -14,6 +16,7 @@ enum StoreLayout {
 
     static func agent(_ name: AgentName) -> DiskPath { agents / name.text }
     static func versions(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "versions" }
+    static func packs(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "packs" }
     static func numbers(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "numbers" }
     static func lock(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "lock" }
     static func restoring(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "restoring" }
@@ -49,6 +52,7 @@ struct VersionLayout {
     var workspace: DiskPath { directory / "workspace" }
     var images: DiskPath { directory / "images" }
     var process: DiskPath { directory / "process" }
+    var chunks: DiskPath { directory / "chunks" }
     func image(_ path: DiskPath) -> DiskPath { process.joined(path) }
     func content(_ path: DiskPath) -> DiskPath { workspace.joined(path) }
 }

@@ -3,8 +3,7 @@ internal import OutsideWorld
 
 /// Carries out a plan. Safe to be cut off anywhere and begun anew: each step leaves a workspace from which a new plan leads to the same end.
 struct WorkspaceRestorer {
-    let store: any Disk
-    let layout: VersionLayout
+    let content: VersionContent
     let workspace: any Disk
     let entries: [DiskPath: WantedEntry]
     let errand: Errand
@@ -17,10 +16,9 @@ struct WorkspaceRestorer {
     private let isRepeated: Bool
 
     init(
-        _ manifest: Manifest, _ planned: PlannedRestore, store: any Disk, workspace: any Disk, isRepeated: Bool, errand: Errand
+        _ content: VersionContent, _ planned: PlannedRestore, workspace: any Disk, isRepeated: Bool, errand: Errand
     ) {
-        self.store = store
-        layout = VersionLayout(directory: StoreLayout.version(manifest.agent, manifest.version))
+        self.content = content
         self.workspace = workspace
         self.entries = Dictionary(uniqueKeysWithValues: planned.wanted.map { ($0.stored.path, $0) })
         self.isRepeated = isRepeated
@@ -126,7 +124,7 @@ struct WorkspaceRestorer {
     private func copy(_ wanted: WantedEntry, to temporary: DiskPath) throws(StoreFault) {
         let entry = wanted.stored
         let part = "workspace/\(entry.path)"
-        let opened = try errand.reading(part) { () throws(FileFault) in try store.open(layout.content(entry.path), .read) }
+        let opened = try errand.reading(part) { () throws(FileFault) in try content.file(entry.path) }
         let source = MeasuredFile(opened, limit: entry.size ?? 0)
         let target = try errand.outside { () throws(FileFault) in try workspace.open(temporary, .createNew(mode: 0o600)) }
         var piece: [UInt8] = []

@@ -29,7 +29,9 @@ public struct SHA256: ~Copyable {
         return Array(UnsafeBufferPointer(start: bytes, count: 32))
     }
 
-    public static func digest(of bytes: [UInt8]) -> [UInt8] {
+    public static func digest(of bytes: [UInt8]) -> [UInt8] { digest(of: bytes[...]) }
+
+    public static func digest(of bytes: ArraySlice<UInt8>) -> [UInt8] {
         precondition(isInitialized, "libgcrypt could not be initialized")
         return [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
             bytes.withUnsafeBytes { gcry_md_hash_buffer(Int32(GCRY_MD_SHA256.rawValue), digest.baseAddress, $0.baseAddress, $0.count) }

@@ -116,6 +116,8 @@ public struct DiskEntry: Hashable, Sendable {
 public struct FileFault: Error, Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         case missing, exists, full, readOnly, denied, notDirectory, notEmpty, tooLarge, busy
+        /// What is read is not what was written: how, as in "it ends too early".
+        case damaged(String)
         /// Anything else, by errno.
         case system(Int32)
     }

@@ -17,6 +17,7 @@ extension FileFault {
         case .notEmpty: "the directory is not empty"
         case .tooLarge: "the file is larger than what is read at once"
         case .busy: "somebody else uses it"
+        case .damaged(let how): how
         case .system(let number): Self.words(number)
         }
     }
@@ -46,6 +47,7 @@ extension FileFault {
         case .notEmpty: "Empty it, or take another"
         case .tooLarge: "Check that it is the file you meant"
         case .busy: "Try again when it is free"
+        case .damaged: "Look at 'dmesg' and at the disk, and take it from another copy where there is one"
         case .system(9): "Do not close it, or send it to /dev/null"
         case .system: "Look at 'dmesg' and at the disk"
         }

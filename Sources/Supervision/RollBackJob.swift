@@ -43,7 +43,7 @@ struct RollBackJob: Sendable {
     func run() -> Outcome {
         do throws(StoreFault) {
             // 1. Every byte, before anything is touched; but memory pages, which are compared while CRIU makes the processes, and before they run.
-            if readsImages { try store.verifyButPages(agent, version.version) } else { try store.verify(agent, version.version) }
+            try verify()
             // 2. What would be overwritten becomes a version; a full disk stops the restore here, with nothing lost.
             var asideVersion: VersionNumber?
             if let workspace, version.parts.workspace {
@@ -66,5 +66,20 @@ struct RollBackJob: Sendable {
             if case .broken(let part, let how) = error.kind { return .broken("\(part): \(how)") }
             return .failed(error.sentence)
         }
+    }
+
+    private func verify() throws(StoreFault) {
+        do throws(StoreFault) { try verifyOnce() } catch {
+            // Its plain files may be damaged, and what is in packs may not.
+            guard case .broken = error.kind, try store.isPacked(agent, version.version) else { throw error }
+            try store.thin(agent, version.version)
+            try verifyOnce()
+        }
+    }
+
+    private func verifyOnce() throws(StoreFault) {
+        guard readsImages, version.parts.process else { return try store.verify(agent, version.version) }
+        try store.layOutImages(agent, version.version, stagingID: asideID + "i")
+        try store.verifyButPages(agent, version.version)
     }
 }

@@ -319,6 +319,7 @@ extension Supervisor {
         let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version, versionAskedFor]
         let held = Set(recovery.tried + (coming + used).compactMap(\.self))
         let removed = plan.removed.filter { !held.contains($0) }
+        houseIsDue = true
         guard !removed.isEmpty else { return }
         // From now on nobody chooses them.
         leaving.formUnion(removed)
@@ -334,6 +335,7 @@ extension Supervisor {
             }
         } then: { [self] faults in
             leaving.subtract(removed)
+            (houseIsDue, collectionIsDue) = (true, true)
             refreshVersions()
             if let first = faults.first { warn("tidy", first) } else { clearWarning("tidy") }
         }

@@ -150,6 +150,12 @@ public final class Supervisor {
     var statusChanged = true
     var statusWrittenAt: Moment?
     var statusShown: StatusShown?
+    let housekeeping: Housekeeping
+    /// While it works; withdrawn when something else needs the worker.
+    var houseWish: StandingWish?
+    var houseIsDue = true
+    /// Versions went since the last collection.
+    var collectionIsDue = true
     /// Counters changed. They are written with the launch that follows, else at the end of the step: a death costs one write, not three.
     var memoryIsBehind = false
 
@@ -167,6 +173,7 @@ public final class Supervisor {
             try store.addAgent(agent)
             lock = try store.lock(agent, holder: "runner (pid \(request.processID)) since \(startedAt)")
             try Self.checkPlace(request.place, in: store)
+            housekeeping = Housekeeping(of: agent, in: store)
         } catch { throw SupervisionFault(agent: agent, cause: .store(error)) }
         let home = store.directory(of: agent)
         var last: JournalEntry?
@@ -200,9 +207,20 @@ public final class Supervisor {
             if memoryIsBehind { writeMemory() }
             writeStatusWhenDue()
             removeScratches()
+            keepHouse()
         }
-        if finished != nil { leave() }
+        if finished != nil {
+            guard houseWish == nil else { return waitForHousekeeping() }
+            leave()
+        }
         return finished
+    }
+
+    /// Whoever takes the agent's lock next must find the house at rest.
+    private func waitForHousekeeping() -> ProcessEnd? {
+        houseWish?.withdraw()
+        if case .workDone(let id)? = world.next(until: nil) { work.removeValue(forKey: id)?() }
+        return nil
     }
 
     /// Another supervisor may have come and gone between our look at its place and the lock, and left an agent where we would not look.
@@ -237,6 +255,7 @@ public final class Supervisor {
         checkpointWishes = []
         imageRestore = nil
         rehearsal = nil
+        houseWish = nil
     }
 
     private static var folders: [String] { ["journal", "log", "effects", "incidents"] }

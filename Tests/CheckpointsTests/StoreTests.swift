@@ -42,10 +42,10 @@ import Testing
             try fault { _ = try CheckpointStore.open(disk, create: true) { "" } }?.kind
                 == .format("the directory is not empty and not a store: it holds 'thesis.tex'"))
         #expect(try disk.names(in: nil) == ["thesis.tex"])
-        try disk.make("format", "runner-store 2\n")
+        try disk.make("format", "runner-store 3\n")
         #expect(
             try fault { _ = try CheckpointStore.open(disk, create: true) { "" } }?.kind
-                == .format("it has format 2, and this runner knows format 1"))
+                == .format("it has format 3, and this runner knows formats 1 and 2"))
     }
 
     /// What another maker has begun is its own; whoever dies half-way leaves it to the first who holds the agent.

@@ -7,7 +7,8 @@ private enum Layer: Int {
 }
 
 private let layers: [String: Layer] = [
-    "AgentModel": .pure, "Digests": .pure, "LaunchPlans": .pure, "Recovery": .pure, "Retention": .pure, "Schedules": .pure,
+    "AgentModel": .pure, "Digests": .pure, "Compression": .pure, "LaunchPlans": .pure, "Recovery": .pure, "Retention": .pure,
+    "Schedules": .pure,
     "AgentSpecs": .pure,
     "CheckpointArchives": .pure, "CriuImages": .pure, "CriuRequests": .pure, "CriuDriver": .effect,
     "AgentProtocol": .pure, "EffectLedgers": .pure, "Incidents": .pure, "StatusViews": .pure, "ControlSocket": .effect,
@@ -25,7 +26,7 @@ private let standalone = ["AgentKit"]
 
 /// C that only computes; allowed in pure modules.
 private let computing = [
-    "CYAML", "CGcrypt", "CXxhash", "CProtobufC", "CAgentMessages", "CCriuMessages", "CCriuRequests", "FoundationEssentials",
+    "CYAML", "CGcrypt", "CXxhash", "CZstd", "CProtobufC", "CAgentMessages", "CCriuMessages", "CCriuRequests", "FoundationEssentials",
     "Synchronization",
 ]
 

@@ -127,8 +127,8 @@ let damageFailures: [Failure] = [
     ) { stage in _ = stage.disk.damage(stage.directory / "versions" / "1" / "state", offset: 0, bit: 0) },
     Failure(
         "ls", 65, "E-STORE-FORMAT",
-        "could not open the store '/store': it has format 2, and this runner knows format 1. Give the store's directory with --store, or an empty one to make a new store"
-    ) { stage in stage.disk.plant("format", Array("runner-store 2\n".utf8)) },
+        "could not open the store '/store': it has format 3, and this runner knows formats 1 and 2. Give the store's directory with --store, or an empty one to make a new store"
+    ) { stage in stage.disk.plant("format", Array("runner-store 3\n".utf8)) },
 ]
 
 let storeFailures: [Failure] = [

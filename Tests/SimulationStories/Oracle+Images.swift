@@ -21,11 +21,10 @@ extension Oracle {
     /// All parts of a version are of one moment.
     mutating func note(_ number: UInt64, _ manifest: Manifest, _ disk: SimulatedDisk) {
         guard let machine else { return }
-        let directory = Self.versions(agent) / "\(number)"
-        let steps = steps(in: disk.peek(directory / "workspace/results"))
+        let steps = steps(in: content("workspace/results", of: number, disk))
         var image: UInt64?
         if manifest.process != nil {
-            guard let inside = disk.peek(directory / "process/pages-1.img").flatMap({ machine.lookInto(pages: $0) }) else {
+            guard let inside = content("process/pages-1.img", of: number, disk).flatMap({ machine.lookInto(pages: $0) }) else {
                 return complaint = "version \(number) holds an image of nothing"
             }
             image = inside.image
@@ -34,7 +33,7 @@ extension Oracle {
             }
             if inside.hasBegun == false { unbegun.insert(number) }
         }
-        let state = disk.peek(directory / "state")
+        let state = content("state", of: number, disk)
         if let state, let step = UInt64(String(decoding: state.prefix { $0 != UInt8(ascii: " ") }, as: UTF8.self)),
             step != steps
         {
@@ -43,6 +42,26 @@ extension Oracle {
         cuts[number] = Cut(
             incarnation: manifest.incarnation, isGood: manifest.kind == "checkpoint" && !manifest.isOnlyFiles, steps: steps, image: image,
             hasState: state != nil)
+    }
+
+    /// A file of a version, as it lies there or out of packs. A copy is read: to look costs the disk itself nothing.
+    func content(_ path: String, of number: UInt64, _ disk: SimulatedDisk) -> [UInt8]? {
+        let directory = Self.versions(agent) / "\(number)"
+        if let plain = disk.peek(directory / path) { return plain }
+        guard disk.peek(directory / "chunks") != nil else { return nil }
+        let copy = disk.copy(seed: 1)
+        copy.restart()
+        guard let store = try? CheckpointStore.open(copy, create: false, identity: { "" }) else { return nil }
+        let version = VersionNumber(number)
+        switch DiskPath(stringLiteral: path).parent?.text {
+        case "workspace":
+            guard let file = DiskPath(String(path.dropFirst("workspace/".count))) else { return nil }
+            return try? store.file(agent, version, file).file.read(1 << 24)
+        case "process":
+            guard let file = DiskPath(String(path.dropFirst("process/".count))) else { return nil }
+            return try? store.imagesDisk(agent, version).read(file, limit: .mebibytes(64))
+        default: return try? store.state(agent, version).bytes
+        }
     }
 
     /// A version is called good only for what it has shown.

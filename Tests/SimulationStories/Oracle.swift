@@ -96,7 +96,7 @@ struct Oracle {
             if everStored.insert(number).inserted, let told {
                 if told.isOnlyFiles { everForced.insert(number) }
                 if !excused.contains(number) { note(number, told, disk) }
-                if told.kind == "aside" { asides.append(steps(in: disk.peek(directory / name / "workspace/results"))) }
+                if told.kind == "aside" { asides.append(steps(in: content("workspace/results", of: number, disk))) }
             }
             if before == nil, wasStored, !excused.contains(number) { return "number \(number) was used twice" }
             let standing = disk.peek(directory / name / "standing")

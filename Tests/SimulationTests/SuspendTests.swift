@@ -320,12 +320,30 @@ import Testing
         let scene = try Scene.atWork()
         _ = try scene.answer(to: .suspend(until: nil))
         _ = scene.machine.store.damage(scene.home / "versions" / "2" / "state", offset: 0, bit: 0)
+        try scene.run(for: .seconds(10))
+        // The newest pack is its own.
+        let packs = scene.machine.store.peekNames(scene.home / "packs")
+        let newest = try #require(packs.max { Int($0.prefix { $0 != "-" }) ?? 0 < Int($1.prefix { $0 != "-" }) ?? 0 })
+        #expect(packs.count == 2 && scene.machine.store.damage(scene.home / "packs" / newest, offset: 30, bit: 0))
         guard case .failed(let code, let sentence) = try scene.answer(to: .resume) else {
             throw Scene.Lost(what: "a failure", trace: scene.machine.trace)
         }
         #expect(code == "E-VERSION-BROKEN" && sentence.hasPrefix("could not resume 'sim' from version 2: it is broken ("))
         try scene.runUntilUp(2)
         #expect(scene.supervisor.life?.origin == .version(VersionNumber(1)))
+    }
+
+    /// What lies in a version's directory is the nearest copy, and not the only one.
+    @Test(arguments: ["state", "tree", "workspace/file"])
+    func whatIsDamagedComesOutOfPacks(part: String) throws {
+        let scene = try Scene.atWork()
+        _ = try scene.answer(to: .suspend(until: nil))
+        try scene.run(for: .seconds(10))
+        #expect(!scene.machine.store.peekNames(scene.home / "packs").isEmpty)
+        let path = DiskPath(stringLiteral: "\(scene.home)/versions/2/\(part)")
+        #expect(scene.machine.store.damage(path, offset: 0, bit: 0))
+        #expect(try scene.answer(to: .resume) == .done("'sim' runs (incarnation 2, from version 2)"))
+        #expect(scene.file == "two")
     }
 }
 

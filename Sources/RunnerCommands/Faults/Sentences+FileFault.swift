@@ -10,7 +10,7 @@ extension CommandFault {
             case .full: .fileFull
             case .readOnly: .fileReadOnly
             case .tooLarge: .fileTooLarge
-            case .exists, .notEmpty, .busy, .system: .fileIO
+            case .exists, .notEmpty, .busy, .damaged, .system: .fileIO
             }
         self.init(code, fault.sentence)
     }
@@ -22,7 +22,7 @@ extension CommandFault {
             case .denied: .storeDenied
             case .full: .storeFull
             case .readOnly: .storeReadOnly
-            case .missing, .notDirectory, .tooLarge, .exists, .notEmpty, .busy, .system: .storeIO
+            case .missing, .notDirectory, .tooLarge, .exists, .notEmpty, .busy, .damaged, .system: .storeIO
             }
         self.init(code, fault.sentence)
     }

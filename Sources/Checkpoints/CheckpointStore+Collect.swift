@@ -1,0 +1,143 @@
+public import AgentModel
+internal import OutsideWorld
+
+/// Getting rid of chunks that no version needs: planned first, then done. Documentation: docs/store-format.md#collect
+extension CheckpointStore {
+    /// What `collect` would do. Changes nothing.
+    /// - Throws: `broken` when a version's list of chunks, or the index of a pack, cannot be read: then nobody can tell what is needed.
+    public func planCollection(_ agent: AgentName) throws(StoreFault) -> CollectionPlan {
+        let errand = Errand("collect the packs of", agent.text)
+        try require(agent, errand)
+        return try weigh(agent, errand).plan
+    }
+
+    /// Removes what no version needs. May be cut off anywhere: what is needed is in a pack at every moment, and the next one goes on.
+    @discardableResult
+    public func collect(_ agent: AgentName) throws(StoreFault) -> CollectionPlan {
+        guard let plan = try collect(agent, while: { true }) else { preconditionFailure("a collection that was wanted stopped") }
+        return plan
+    }
+
+    /// - Returns: nil: it was not wanted any more, and nothing was done.
+    func collect(_ agent: AgentName, while isWanted: () -> Bool) throws(StoreFault) -> CollectionPlan? {
+        let errand = Errand("collect the packs of", agent.text)
+        try require(agent, errand)
+        let weighed = try weigh(agent, errand)
+        guard !weighed.plan.isEmpty else { return weighed.plan }
+        let fates = Dictionary(weighed.plan.verdicts.map { ($0.pack, $0.fate) }) { first, _ in first }
+        let rewritten = weighed.shelf.names.filter { fates[$0.text] == .rewritten }
+        var writer = PackWriter(to: weighed.shelf)
+        do throws(StoreFault) {
+            for name in rewritten {
+                guard isWanted() else {
+                    writer.abandon()
+                    return nil
+                }
+                try errand.reading("packs/\(name.text)") { () throws(FileFault) in
+                    try move(name, needed: weighed.needed, from: weighed.shelf, to: &writer)
+                }
+            }
+            try errand.inStore { () throws(FileFault) in try writer.finish() }
+        } catch {
+            writer.abandon()
+            throw error
+        }
+        // All that is needed is elsewhere now, on stable storage.
+        let new = Set(writer.names)
+        try errand.inStore { () throws(FileFault) in
+            for name in weighed.shelf.names where (fates[name.text] ?? .stays) != .stays && !new.contains(name) {
+                try disk.removeFile(weighed.shelf.directory / name.text)
+            }
+            try disk.syncDirectory(weighed.shelf.directory)
+        }
+        return weighed.plan
+    }
+
+    /// Whole blocks as they are; of others, what is needed.
+    private func move(
+        _ name: PackName, needed: ChunkSet, from shelf: PackShelf, to writer: inout PackWriter
+    ) throws(FileFault) {
+        let pack = try shelf.open(name)
+        let identities = try pack.identities()
+        for block in pack.index.blocks.indices {
+            let chunks = pack.index.blocks[block].chunks
+            let kept = chunks.filter { needed.contains(pack.index.chunks[$0].number) }
+            if kept.isEmpty { continue }
+            if kept.count == chunks.count {
+                try writer.add(block, of: pack, identities)
+                continue
+            }
+            let content = try shelf.block(block, of: pack, mayBeDelta: true)
+            for index in kept {
+                let chunk = pack.index.chunks[index]
+                let bytes = content[Int(chunk.offset)..<Int(chunk.offset + chunk.length)]
+                try writer.add(bytes, identities[index], chunk.number, base: chunk.base == 0 ? nil : chunk.base)
+            }
+        }
+    }
+
+    private struct Weighed {
+        var shelf: PackShelf
+        var needed: ChunkSet
+        var plan: CollectionPlan
+    }
+
+    private func weigh(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> Weighed {
+        let shelf = try errand.inStore { () throws(FileFault) in try PackShelf(of: agent, on: disk) }
+        var needed = ChunkSet(upTo: shelf.next)
+        for version in try numbers(agent, errand) {
+            do throws(StoreFault) {
+                if let map = try chunkMap(agent, version, shelf, errand) { needed.insert(map) }
+            } catch {
+                // Of one that is known to be broken nothing can be had any more.
+                guard case .broken = error.kind, try isBroken(agent, version, errand) else { throw error }
+            }
+        }
+        var packs: [CollectionPlanner.Pack] = []
+        var opened: [OpenedPack] = []
+        for name in shelf.names {
+            do throws(FileFault) { opened.append(try shelf.open(name)) } catch {
+                // What is damaged stays as it is, for whoever has a copy to heal it from.
+                guard case .damaged = error.kind else { throw errand.fault(.system(error)) }
+            }
+        }
+        // What a delta rests on is needed as long as the delta is: to expand any of its chunks takes the bases of all.
+        for pack in opened {
+            for block in pack.index.blocks where block.isDelta {
+                let chunks = pack.index.chunks[block.chunks]
+                guard chunks.contains(where: { needed.contains($0.number) }) else { continue }
+                for chunk in chunks where chunk.base != 0 { needed.insert(chunk.base) }
+            }
+        }
+        // Of two packs with the same chunk, the one that was written last keeps it; which that is does not matter.
+        var served = ChunkSet(upTo: shelf.next)
+        for pack in opened.reversed() {
+            var weight: UInt64 = 0
+            for block in pack.index.blocks {
+                let chunks = pack.index.chunks[block.chunks]
+                let kept = chunks.filter { needed.contains($0.number) && !served.contains($0.number) }
+                guard !kept.isEmpty else { continue }
+                weight += UInt64(block.length) * UInt64(kept.count) / UInt64(chunks.count) + UInt64(kept.count * 18)
+            }
+            for chunk in pack.index.chunks { served.insert(chunk.number) }
+            packs.append(.init(name: pack.name, size: pack.size, needed: weight))
+        }
+        return Weighed(shelf: shelf, needed: needed, plan: CollectionPlanner().plan(packs.reversed()))
+    }
+
+    private func isBroken(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> Bool {
+        try summary(agent, version, errand)?.standing == .broken
+    }
+
+    /// nil: the version has none, for all of it lies in its directory.
+    private func chunkMap(
+        _ agent: AgentName, _ version: VersionNumber, _ shelf: PackShelf, _ errand: Errand
+    ) throws(StoreFault) -> ChunkMap? {
+        let path = VersionLayout(directory: StoreLayout.version(agent, version)).chunks
+        guard try errand.inStore({ () throws(FileFault) in try disk.entry(at: path) }) != nil else { return nil }
+        return try errand.reading("\(version)/chunks") { () throws(FileFault) in
+            let bytes = try disk.read(path, limit: ChunkMap.limit)
+            return try damaged(path) { () throws(Damage) in try ChunkMap(decoding: bytes, with: shelf.zstandard) }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+internal import AgentModel
+internal import Compression
+internal import OutsideWorld
+
+/// All packs of an agent, each opened when it is first needed. For one thread, and for one operation: what is written meanwhile it does not see.
+final class PackShelf {
+    let disk: any Disk
+    let directory: DiskPath
+    let zstandard = Zstandard()
+    /// Sorted; the highest `last` up to and including each.
+    private(set) var names: [PackName] = []
+    private var reach: [ChunkNumber] = []
+    private var opened: [PackName: OpenedPack] = [:]
+    private var cache = BlockCache()
+
+    init(of agent: AgentName, on disk: any Disk) throws(FileFault) {
+        self.disk = disk
+        directory = StoreLayout.packs(agent)
+        try look()
+    }
+
+    private func look() throws(FileFault) {
+        let found = try disk.entry(at: directory) == nil ? [] : try disk.names(in: directory)
+        names = found.compactMap(PackName.init).sorted()
+        var highest: ChunkNumber = 0
+        reach = names.map { name in
+            highest = max(highest, name.last)
+            return highest
+        }
+    }
+
+    /// The first number that is free.
+    var next: ChunkNumber { (reach.last ?? 0) + 1 }
+
+    func open(_ name: PackName) throws(FileFault) -> OpenedPack {
+        if let pack = opened[name] { return pack }
+        let pack = try OpenedPack(name, in: directory, of: disk, with: zstandard)
+        opened[name] = pack
+        return pack
+    }
+
+    /// Where the chunk is. Of two packs that have it, either will do: it is the same.
+    func locate(_ number: ChunkNumber) throws(FileFault) -> (pack: OpenedPack, chunk: Int) {
+        for _ in 1...3 {
+            do throws(FileFault) {
+                if let found = try find(number) { return found }
+                break
+            } catch {
+                // Whoever collects meanwhile has put what is needed elsewhere.
+                guard error.kind == .missing else { throw error }
+                try look()
+            }
+        }
+        throw FileFault(.damaged("chunk \(number) is in no pack"), doing: "read", what: directory.text)
+    }
+
+    private func find(_ number: ChunkNumber) throws(FileFault) -> (pack: OpenedPack, chunk: Int)? {
+        var low = 0
+        var high = names.count
+        while low < high {
+            let middle = (low + high) / 2
+            if names[middle].first <= number { low = middle + 1 } else { high = middle }
+        }
+        var candidate = low - 1
+        while candidate >= 0, reach[candidate] >= number {
+            if names[candidate].last >= number {
+                let pack = try open(names[candidate])
+                if let chunk = pack.find(number) { return (pack, chunk) }
+            }
+            candidate -= 1
+        }
+        return nil
+    }
+
+    /// The chunk that may serve as base for what takes the place of this one: itself, or what it was made of.
+    func base(of number: ChunkNumber) throws(FileFault) -> ChunkNumber? {
+        let (pack, index) = try locate(number)
+        let chunk = pack.index.chunks[index]
+        guard pack.index.blocks[Int(chunk.block)].isDelta else { return number }
+        return chunk.base == 0 ? nil : chunk.base
+    }
+
+    /// The bytes of a chunk, in place of what `bytes` holds beyond its first `offset`.
+    func append(_ number: ChunkNumber, to bytes: inout [UInt8]) throws(FileFault) {
+        let (pack, index) = try locate(number)
+        let chunk = pack.index.chunks[index]
+        let block = try block(Int(chunk.block), of: pack, mayBeDelta: true)
+        bytes += block[Int(chunk.offset)..<Int(chunk.offset + chunk.length)]
+    }
+
+    /// The content of a block. A delta is made of blocks that are none, so this ends.
+    func block(_ block: Int, of pack: OpenedPack, mayBeDelta: Bool) throws(FileFault) -> [UInt8] {
+        let key = BlockCache.Key(pack: ObjectIdentifier(pack), block: block)
+        if let content = cache[key] { return content }
+        let isDelta = pack.index.blocks[block].isDelta
+        guard mayBeDelta || !isDelta else {
+            throw FileFault(.damaged("a delta rests on a delta"), doing: "read", what: "\(directory)/\(pack.name.text)")
+        }
+        let prefix = isDelta ? try bases(of: pack.index.chunks[pack.index.blocks[block].chunks]) : []
+        let content = try pack.expand(block, prefix: prefix)
+        cache[key] = content
+        return content
+    }
+
+    /// What a delta was compressed with: the bases of its chunks, in their order.
+    func bases(of chunks: ArraySlice<PackedChunk>) throws(FileFault) -> [UInt8] {
+        var prefix: [UInt8] = []
+        for chunk in chunks where chunk.base != 0 {
+            let (pack, index) = try locate(chunk.base)
+            let base = pack.index.chunks[index]
+            let block = try block(Int(base.block), of: pack, mayBeDelta: false)
+            prefix += block[Int(base.offset)..<Int(base.offset + base.length)]
+        }
+        return prefix
+    }
+}
+
+/// Blocks that were expanded not long ago.
+private struct BlockCache {
+    struct Key: Hashable {
+        var pack: ObjectIdentifier
+        var block: Int
+    }
+    private static let limit = 24 << 20
+    private var blocks: [Key: (content: [UInt8], used: Int)] = [:]
+    private var size = 0
+    private var clock = 0
+
+    subscript(key: Key) -> [UInt8]? {
+        mutating get {
+            guard let content = blocks[key]?.content else { return nil }
+            clock += 1
+            blocks[key]?.used = clock
+            return content
+        }
+        set {
+            guard let newValue else { return }
+            clock += 1
+            blocks[key] = (newValue, clock)
+            size += newValue.count
+            while size > Self.limit, let oldest = blocks.min(by: { $0.value.used < $1.value.used }) {
+                size -= oldest.value.content.count
+                blocks[oldest.key] = nil
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+internal import AgentModel
+internal import OutsideWorld
+
+/// The bytes of one version, wherever they lie: as plain files in its directory, or in packs. A plain file goes first: it is either all there or
+/// not there. For one thread.
+final class VersionContent {
+    let disk: any Disk
+    let layout: VersionLayout
+    /// nil: all of it lies in its directory.
+    private(set) var map: ChunkMap?
+    private var shelf: PackShelf?
+    private var places: ContentLayout
+    private let agent: AgentName
+
+    /// - Parameter directory: where it lies; nil: among the agent's versions.
+    init(_ manifest: Manifest, in directory: DiskPath? = nil, on disk: any Disk) throws(FileFault) {
+        self.disk = disk
+        layout = VersionLayout(directory: directory ?? StoreLayout.version(manifest.agent, manifest.version))
+        places = ContentLayout(manifest)
+        agent = manifest.agent
+        try lookForMap()
+    }
+
+    /// Somebody may have put it into packs since the last look, and taken its plain files away.
+    private func lookForMap() throws(FileFault) {
+        guard map == nil, try disk.entry(at: layout.chunks) != nil else { return }
+        let shelf = try PackShelf(of: agent, on: disk)
+        let bytes = try disk.read(layout.chunks, limit: ChunkMap.limit)
+        map = try damaged(layout.chunks) { () throws(Damage) in try ChunkMap(decoding: bytes, with: shelf.zstandard) }
+        self.shelf = shelf
+    }
+
+    /// What its lists say is in it, once they are read.
+    func know(_ manifest: Manifest, tree: [TreeEntry], images: [TreeEntry]) {
+        places = ContentLayout(manifest, tree: tree, images: images)
+    }
+
+    // MARK: Files
+
+    func state() throws(FileFault) -> any DiskFile { try open(layout.state, places.state) }
+    func tree() throws(FileFault) -> any DiskFile { try open(layout.tree, places.tree) }
+    func images() throws(FileFault) -> any DiskFile { try open(layout.images, places.images) }
+    func file(_ path: DiskPath) throws(FileFault) -> any DiskFile { try open(layout.content(path), places.file(path)) }
+    func image(_ path: DiskPath) throws(FileFault) -> any DiskFile { try open(layout.image(path), places.image(path)) }
+
+    /// Whether the file's bytes are in packs.
+    func hasPacked(file path: DiskPath) throws(FileFault) -> Bool {
+        try lookForMap()
+        return isPacked(places.file(path))
+    }
+
+    private func isPacked(_ extent: ContentLayout.Extent?) -> Bool {
+        guard let map, let extent else { return false }
+        return !map.hasAbsent(in: extent.range)
+    }
+
+    private func open(_ path: DiskPath, _ extent: ContentLayout.Extent?) throws(FileFault) -> any DiskFile {
+        do throws(FileFault) { return try disk.open(path, .read) } catch {
+            guard error.kind == .missing, let extent else { throw error }
+            try lookForMap()
+            guard let map, let shelf, isPacked(extent) else { throw error }
+            return PackedFile(extent, of: map, from: shelf, named: path.text)
+        }
+    }
+}
+
+extension DiskFile {
+    /// All of it, or `tooLarge` when it holds more than `limit`.
+    func readAll(limit: ByteCount, named name: String) throws(FileFault) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while true {
+            let part = try read(64 << 10)
+            if part.isEmpty { return bytes }
+            bytes += part
+            if UInt64(bytes.count) > limit.bytes { throw FileFault(.tooLarge, doing: "read", what: name) }
+        }
+    }
+
+    /// Size and hash of its first `limit` bytes.
+    func measure(_ hash: FileHash = .sha256, limit: UInt64) throws(FileFault) -> Measure {
+        let file = MeasuredFile(self, hash, limit: limit)
+        var piece: [UInt8] = []
+        while try file.next(&piece) {}
+        return file.finish()
+    }
+}

@@ -1,0 +1,52 @@
+internal import AgentModel
+internal import Checkpoints
+internal import Recovery
+
+/// What is stored is put into packs when nothing else is to be done. Documentation: docs/store-format.md#packs
+extension Supervisor {
+    /// After every step: begins when there is something to do and nothing in its way, stops when something is.
+    func keepHouse() {
+        guard isCalm else {
+            houseWish?.withdraw()
+            return
+        }
+        guard houseIsDue, houseWish == nil, leaving.isEmpty else { return }
+        houseIsDue = false
+        let wish = StandingWish()
+        houseWish = wish
+        let orders = Housekeeping.Orders(
+            versions: versions.filter { $0.standing != .broken }.map(\.version).sorted(), atHand: versionsAtHand,
+            collects: collectionIsDue)
+        let housekeeping = housekeeping
+        aside {
+            housekeeping.work(orders) { wish.isWanted }
+        } then: { [self] outcome in
+            houseWish = nil
+            switch outcome {
+            case .done:
+                clearWarning("packs")
+                if orders.collects { collectionIsDue = false }
+            case .stopped: houseIsDue = true
+            case .broken(let version, let fault):
+                guard case .broken(let part, let how) = fault.kind else { return }
+                mark(version, .broken, because: "\(part): \(how)")
+                houseIsDue = true
+            case .failed(let fault): warn("packs", "\(fault.sentence). It is tried again after the next version")
+            }
+        }
+    }
+
+    /// A cut, a restore and a rehearsal need the worker, and nothing may be taken away that is being read.
+    private var isCalm: Bool {
+        !isBeginning && checkpointRun == nil && checkpointWishes.isEmpty && launchRun == nil && imageRestore == nil && rehearsal == nil
+            && uncheckedPages == nil && finished == nil
+    }
+
+    /// The versions that a restore would begin with.
+    private var versionsAtHand: Set<VersionNumber> {
+        let checkpoints = versions.filter { $0.kind == .checkpoint }
+        let newest = checkpoints.max { $0.version < $1.version }
+        let good = checkpoints.filter(\.isKnownGood).max { $0.version < $1.version }
+        return Set([newest?.version, good?.version, recovery.phase.origin?.version].compactMap(\.self))
+    }
+}
