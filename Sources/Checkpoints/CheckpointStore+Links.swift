@@ -1,5 +1,6 @@
 internal import AgentModel
 internal import OutsideWorld
+internal import Synchronization
 
 /// `latest` and `known-good`: hints for people and scripts, made from the versions.
 extension CheckpointStore {
@@ -14,6 +15,10 @@ extension CheckpointStore {
     /// - Returns: the links that said something else.
     @discardableResult
     func refreshLinks(_ agent: AgentName, leaving: Set<VersionNumber> = [], _ errand: Errand) throws(StoreFault) -> [String] {
+        try links.withLock { _ throws(StoreFault) in try moveLinks(agent, leaving, errand) }
+    }
+
+    private func moveLinks(_ agent: AgentName, _ leaving: Set<VersionNumber>, _ errand: Errand) throws(StoreFault) -> [String] {
         let newest = try newest(agent, leaving: leaving, errand)
         let wanted = [(StoreLayout.latest, newest.latest), (StoreLayout.knownGood, newest.knownGood)]
         return try errand.inStore { () throws(FileFault) in

@@ -1,12 +1,15 @@
 public import AgentModel
 public import OutsideWorld
+internal import Synchronization
 
-/// The versions of all agents on one disk. Holds no state of its own: every answer is read anew, so that any number of readers may look
+/// The versions of all agents on one disk. Holds no state of its own but a lock: every answer is read anew, so that any number of readers may look
 /// while the one writer of an agent, who holds its lock, writes. Documentation: docs/store-format.md
 public final class CheckpointStore: Sendable {
     public let disk: any Disk
     /// 16 hexadecimal digits, made once with the store.
     public let identity: String
+    /// A commit and a removal may be done at the same time, and both move them.
+    let links = Mutex(())
 
     private init(disk: any Disk, identity: String) {
         self.disk = disk

@@ -3,17 +3,31 @@ internal import Glibc
 internal import OutsideWorld
 internal import Synchronization
 
-/// One thread beside the loop that does slow work, a job at a time in the order given. It is made with the first job.
+/// A thread beside the loop for each lane, made with its first job.
 final class LinuxWorkers: Workers {
     private let loop: EventLoop
+    private var lanes: [WorkLane: Worker] = [:]
+
+    init(_ loop: EventLoop) { self.loop = loop }
+
+    func startWork(_ id: WorkID, in lane: WorkLane, _ body: @escaping @Sendable () -> Void) {
+        let worker = lanes[lane] ?? Worker(loop)
+        lanes[lane] = worker
+        worker.start(id, body)
+    }
+}
+
+/// One thread that does slow work, a job at a time in the order given.
+private final class Worker {
+    private let loop: EventLoop
     private let bench = Workbench()
-    private var hasThread = false
 
     init(_ loop: EventLoop) {
         self.loop = loop
         loop.watch(bench.doneSignal) { [bench, loop] _ in
             for id in bench.takeDone() { loop.post(.workDone(id)) }
         }
+        makeThread()
     }
 
     /// The job at work is finished by the thread, which then ends; nobody hears of it.
@@ -22,11 +36,7 @@ final class LinuxWorkers: Workers {
         bench.give(.goHome)
     }
 
-    func startWork(_ id: WorkID, _ body: @escaping @Sendable () -> Void) {
-        if !hasThread { makeThread() }
-        hasThread = true
-        bench.give(.work(id, body))
-    }
+    func start(_ id: WorkID, _ body: @escaping @Sendable () -> Void) { bench.give(.work(id, body)) }
 
     private func makeThread() {
         var thread = pthread_t()

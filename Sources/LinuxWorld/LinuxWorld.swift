@@ -132,7 +132,7 @@ final class LinuxWorld: World {
 
     // MARK: Work and programs
 
-    func startWork(_ id: WorkID, _ body: @escaping @Sendable () -> Void) { workers.startWork(id, body) }
+    func startWork(_ id: WorkID, in lane: WorkLane, _ body: @escaping @Sendable () -> Void) { workers.startWork(id, in: lane, body) }
     func start(_ id: WorkID, _ program: Program) { programs.start(id, program) }
     func executables(in directory: String) -> [String] { programs.executables(in: directory) }
 

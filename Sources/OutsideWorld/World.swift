@@ -150,10 +150,22 @@ public struct WorkID: Hashable, Sendable {
     public init(_ number: UInt64) { self.number = number }
 }
 
-/// Slow work that owns its inputs and answers with one event. Jobs run one after another, in the order they were given.
+/// What waits for what: work of one lane is done one after the other, in the order it was given; the lanes go side by side.
+public enum WorkLane: Hashable, Sendable, CaseIterable {
+    /// Somebody waits, perhaps standing still.
+    case urgent
+    /// What may take long.
+    case patient
+}
+
+/// Slow work that owns its inputs and answers with one event.
 public protocol Workers: AnyObject {
     /// `body` runs off the loop; `workDone(id)` follows. It leaves its result where the caller can find it.
-    func startWork(_ id: WorkID, _ body: @escaping @Sendable () -> Void)
+    func startWork(_ id: WorkID, in lane: WorkLane, _ body: @escaping @Sendable () -> Void)
+}
+
+extension Workers {
+    public func startWork(_ id: WorkID, _ body: @escaping @Sendable () -> Void) { startWork(id, in: .urgent, body) }
 }
 
 /// A hook or another short-lived helper of ours.

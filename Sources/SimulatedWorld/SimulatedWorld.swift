@@ -157,7 +157,7 @@ public final class SimulatedWorld: World {
 
     // MARK: Work and programs
 
-    public func startWork(_ id: WorkID, _ body: @escaping @Sendable () -> Void) {
+    public func startWork(_ id: WorkID, in lane: WorkLane, _ body: @escaping @Sendable () -> Void) {
         guard machine.alive("start work") else { return }
         machine.after(machine.delay(1...40) + machine.workTakes, epoch: epoch) { [weak self] in
             body()

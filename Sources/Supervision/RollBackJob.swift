@@ -71,9 +71,19 @@ struct RollBackJob: Sendable {
     private func verify() throws(StoreFault) {
         do throws(StoreFault) { try verifyOnce() } catch {
             // Its plain files may be damaged, and what is in packs may not.
-            guard case .broken = error.kind, try store.isPacked(agent, version.version) else { throw error }
-            try store.thin(agent, version.version)
+            guard case .broken = error.kind, try store.isPacked(agent, version.version), try dropsPlainFiles() else { throw error }
             try verifyOnce()
+        }
+    }
+
+    /// - Returns: false: what is in packs is damaged, too.
+    private func dropsPlainFiles() throws(StoreFault) -> Bool {
+        do throws(StoreFault) {
+            try store.thin(agent, version.version)
+            return true
+        } catch {
+            guard case .damagedPack = error.kind else { throw error }
+            return false
         }
     }
 

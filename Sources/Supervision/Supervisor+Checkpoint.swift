@@ -326,7 +326,7 @@ extension Supervisor {
         versions.removeAll { leaving.contains($0.version) }
         let store = store
         let agent = agent
-        aside {
+        aside(in: .patient) {
             do throws(StoreFault) {
                 try store.remove(agent, removed)
                 return nil as String?

@@ -1,5 +1,6 @@
 internal import AgentModel
 internal import Checkpoints
+internal import OutsideWorld
 internal import Recovery
 
 /// What is stored is put into packs when nothing else is to be done. Documentation: docs/store-format.md#packs
@@ -13,12 +14,11 @@ extension Supervisor {
         guard houseIsDue, houseWish == nil, leaving.isEmpty else { return }
         houseIsDue = false
         let wish = StandingWish()
-        houseWish = wish
         let orders = Housekeeping.Orders(
             versions: versions.filter { $0.standing != .broken }.map(\.version).sorted(), atHand: versionsAtHand,
             collects: collectionIsDue)
         let housekeeping = housekeeping
-        aside {
+        aside(in: .patient) {
             housekeeping.work(orders) { wish.isWanted }
         } then: { [self] outcome in
             houseWish = nil
@@ -35,6 +35,7 @@ extension Supervisor {
             case .failed(let fault): warn("packs", "\(fault.sentence). It is tried again after the next version")
             }
         }
+        houseWish = wish
     }
 
     /// A cut, a restore and a rehearsal need the worker, and nothing may be taken away that is being read.

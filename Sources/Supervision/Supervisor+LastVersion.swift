@@ -51,7 +51,7 @@ extension Supervisor {
         let job = RollBackJob(
             store: store, agent: agent, version: summary, workspace: workspace, excluded: spec.checkpoint.exclude, aside: asideRequest(),
             asideID: stagingID(), readsState: false)
-        aside {
+        aside(in: .patient) {
             job.obstacle()
         } then: { [self] fault in
             if let fault {

@@ -83,7 +83,7 @@ extension Supervisor {
             readsState: scope.state && !(needsImages && criuMissing == nil))
         job.readsImages = needsImages
         let fixedJob = job
-        aside {
+        aside(in: .patient) {
             fixedJob.run()
         } then: { [self] outcome in
             // Only a version that was set aside, or a fault, changed what is there: reading every manifest again would be for nothing.
@@ -197,7 +197,7 @@ extension Supervisor {
         let excluded = spec.checkpoint.exclude + (record.excluded ?? [])
         let isOurs = workspace.rootName == spec.workspace
         let place = isOurs ? "" : " in '\(workspace.rootName)', where it began and which is no longer the agent's"
-        aside {
+        aside(in: .patient) {
             Result { () throws(StoreFault) in
                 _ = try store.restoreWorkspace(agent, version, to: workspace, excluded: excluded)
             }

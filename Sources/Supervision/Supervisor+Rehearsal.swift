@@ -144,7 +144,7 @@ extension Supervisor {
         guard !scratchesLeft.isEmpty, checkpointRun == nil, launchRun == nil, imageRestore == nil else { return }
         let (store, scratches) = (store, scratchesLeft)
         scratchesLeft = []
-        aside {
+        aside(in: .patient) {
             for scratch in scratches { store.discard(scratch) }
         } then: { _ in
         }

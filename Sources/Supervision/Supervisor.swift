@@ -359,14 +359,19 @@ public final class Supervisor {
     func nextRequest() -> UInt64 { (1 << 32) + nextNumber() }
 
     /// Runs `body` beside the loop, then `then` with its result on the loop.
-    func aside<Result: Sendable>(_ body: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void) {
+    /// - Parameter lane: `patient` for what may take long, and for what must not go on beside that: whatever takes versions or packs away, and
+    ///   restores, which read them.
+    func aside<Result: Sendable>(
+        in lane: WorkLane = .urgent, _ body: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void
+    ) {
+        if lane == .patient { houseWish?.withdraw() }  // it goes on behind this
         let id = WorkID(nextNumber())
         let box = ResultBox<Result>()
         work[id] = {
             guard let result = box.take() else { preconditionFailure("work \(id.number) was said to be done and left no result") }
             then(result)
         }
-        world.startWork(id) { box.put(body()) }
+        world.startWork(id, in: lane) { box.put(body()) }
     }
 
     /// A sentence for whoever watches: terminal and log.

@@ -22,6 +22,19 @@ import Testing
         #expect(order.value == Array(1...100))
     }
 
+    /// Whoever waits, perhaps standing still, does not wait for what may take long.
+    @Test func patientWorkIsNotWaitedFor() throws {
+        let loop = EventLoop()
+        let workers = LinuxWorkers(loop)
+        let gate = try makePipe()
+        workers.startWork(WorkID(1), in: .patient) { _ = readSome(gate.readEnd, 1) }
+        workers.startWork(WorkID(2), in: .urgent) {}
+        #expect(try loop.wait { if case .workDone(let id) = $0 { id } else { nil } } == WorkID(2))
+        write(gate.writeEnd, "x", 1)
+        #expect(try loop.wait { if case .workDone(let id) = $0 { id } else { nil } } == WorkID(1))
+        for end in [gate.readEnd, gate.writeEnd] { close(end) }
+    }
+
     @Test func workersThatAreLeftFinishTheirJob() throws {
         let loop = EventLoop()
         var workers: LinuxWorkers? = LinuxWorkers(loop)
