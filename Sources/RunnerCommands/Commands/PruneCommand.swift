@@ -22,7 +22,7 @@ struct PruneCommand: Command {
                 "The newest version, the newest known-good one, the newest proven one and pinned ones always stay. A rule that no flag names "
                     + "is as the agent's spec says; '--keep' replaces them all. Hours, days, ISO weeks and months are those of "
                     + "'checkpoint.utc_offset', and of each the newest known-good version stays.",
-                "A supervisor prunes by itself after every version, so an agent that has one is left to it."
+                "A supervisor prunes by itself after every version, so an agent that has one is left to it.",
             ],
             exits: [
                 (.ok, "pruned, or planned with --dry-run"), (.noInput, "no such agent"), (.tryAgain, "a supervisor holds the agent"),
@@ -30,9 +30,8 @@ struct PruneCommand: Command {
             ])
     }
     static var options: [Option<Self>] {
-        [
-            .flag("dry-run", nil, \.dryRun, "Show what would go, and why the rest stays."),
-        ] + RetentionFlags.options(\Self.rules) + .list(\.format)
+        [.flag("dry-run", nil, \.dryRun, "Show what would go, and why the rest stays.")]
+            + RetentionFlags.options(\Self.rules) + .list(\.format)
     }
     static var operands: [Operand<Self>] { [.many("AGENT", \.agents, "Whose; all when none is named.")] }
 
