@@ -64,7 +64,7 @@ struct PruneCommand: Command {
 
     private func remove(_ plan: RetentionPlan, of agent: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) {
         try bench.alone(with: agent, in: store) { () throws(StoreFault) in
-            for version in plan.removed { try store.remove(agent, version) }
+            try store.remove(agent, plan.removed)
             let count = plan.removed.count
             bench.talk("removed \(count) \(count == 1 ? "version" : "versions") of '\(agent)' that held \(plan.freed)")
             // What they shared with those that stay is still there, so this is what the disk gets back of their packs.
