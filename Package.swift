@@ -77,7 +77,7 @@ let targets: [Target] = [
     library("Recovery", ["AgentModel"]),
     library("Retention", ["AgentModel"]),
     library("Schedules", ["AgentModel"]),
-    library("AgentSpecs", ["AgentModel", "Recovery", "LaunchPlans", "Schedules", "CYAML"]),
+    library("AgentSpecs", ["AgentModel", "Recovery", "LaunchPlans", "Retention", "Schedules", "CYAML"]),
     library("AgentProtocol", ["AgentModel", "CAgentMessages", "CProtobufC"]),
     library("CriuImages", ["CCriuMessages", "CProtobufC"]),
     library("CriuRequests", ["CCriuRequests", "CProtobufC"]),
@@ -133,7 +133,7 @@ let targets: [Target] = [
     tests("RecoveryTests", ["Recovery", "AgentModel"]),
     tests("RetentionTests", ["Retention", "AgentModel"]),
     tests("SchedulesTests", ["Schedules", "AgentModel"]),
-    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Schedules"]),
+    tests("AgentSpecsTests", ["AgentSpecs", "AgentModel", "Recovery", "LaunchPlans", "Retention", "Schedules"]),
     tests("AgentProtocolTests", ["AgentProtocol", "AgentModel"]),
     tests("CriuImagesTests", ["CriuImages"]),
     tests("CheckpointArchivesTests", ["CheckpointArchives", "AgentModel", "CriuImages", "CriuRequests"]),
@@ -156,7 +156,7 @@ let targets: [Target] = [
         name: "SimulationStories",
         dependencies: [
             "Supervision", "SimulatedWorld", "OutsideWorld", "AgentModel", "AgentProtocol", "AgentSpecs", "Recovery", "LaunchPlans",
-            "ControlSocket", "Checkpoints", "CriuDriver", "CriuRequests",
+            "ControlSocket", "Checkpoints", "CriuDriver", "CriuRequests", "Retention",
         ],
         path: "Tests/SimulationStories", swiftSettings: strict),
     executable("simulate", ["SimulationStories"], path: "Tests/SimulateCommand"),
@@ -164,7 +164,7 @@ let targets: [Target] = [
         "SimulationTests",
         [
             "SimulationStories", "SimulatedWorld", "AgentModel", "AgentSpecs", "OutsideWorld", "AgentProtocol", "Checkpoints",
-            "ControlSocket", "CriuDriver", "CriuRequests", "LaunchPlans", "Recovery", "StatusViews", "Supervision",
+            "ControlSocket", "CriuDriver", "CriuRequests", "LaunchPlans", "Recovery", "Retention", "StatusViews", "Supervision",
         ]),
     tests("AgentKitTests", ["AgentKit", "AgentProtocol", "AgentModel"]),
     tests(

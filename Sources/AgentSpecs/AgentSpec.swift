@@ -2,6 +2,7 @@
 
 public import AgentModel
 public import Recovery
+public import Retention
 
 /// One agent as its owner wants it. Documentation: docs/agent.yaml.md
 public struct AgentSpec: Hashable, Sendable, Codable {
@@ -52,9 +53,9 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var every: Duration?
         /// Five fields, as written; checked.
         public var cron: String?
-        /// How far ahead of UTC the clock is that `cron` is read on.
+        /// How far ahead of UTC the clock is that `cron` is read on, and whose hours and days `keep` means.
         public var utcOffset: Duration = .zero
-        public var keep: Int = 10
+        public var keep = RetentionPolicy()
         public var keepAsides: Int = 3
         /// From `prepare` to a forced cut.
         public var deadline: Duration = .seconds(30)

@@ -21,7 +21,7 @@ struct FileLayer {
             let path = section.isEmpty ? entry.key : "\(section).\(entry.key)"
             if entry.key.utf8.contains(UInt8(ascii: ".")) {
                 refuseDotted(entry, section: section, into: &draft)
-            } else if let setting = draft.table.setting(path) {
+            } else if let setting = draft.table.setting(path), !entersSection(path, entry.value, draft.table) {
                 take(setting, entry, isRefused: isRefused, into: &draft)
             } else if draft.table.isSection(path) {
                 enter(path, entry, isRefused: isRefused, into: &draft)
@@ -30,6 +30,14 @@ struct FileLayer {
                 let whose = section.isEmpty ? "is not a setting" : "is not a setting of '\(section)'"
                 draft.note(.unknown, at: place(entry.keyMark), "'\(shown(entry.key))' \(whose)", suggestion: meant)
             }
+        }
+    }
+
+    /// `keep` is both: a number says all of the section.
+    private func entersSection(_ path: String, _ node: Node, _ table: SettingTable) -> Bool {
+        switch node.content {
+        case .mapping, .list: table.isSection(path)
+        case .scalar, .refused: false
         }
     }
 

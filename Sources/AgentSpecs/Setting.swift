@@ -36,6 +36,8 @@ struct Setting: Sendable {
         case sets(Binding)
         /// Used while reading; its outcome stands in other settings (`env_file` in `env`).
         case reads
+        /// One value that says all settings of the section of the same name: `keep: 20`. They hold what it says, in its place.
+        case saysSection(@Sendable (SettingValue) -> [(key: String, value: SettingValue)])
         /// Part of the spec's shape that this version cannot act on.
         case planned
     }

@@ -65,9 +65,6 @@ extension SettingTable {
     ]
 
     private static let lifecycle: [Setting] = [
-        .planned("checkpoint.keep_hourly", .count(0...100_000)),
-        .planned("checkpoint.keep_daily", .count(0...100_000)),
-        .planned("checkpoint.keep_weekly", .count(0...100_000)),
         .planned("checkpoint.skip_unchanged", .flag),
         .planned("checkpoint.at_turns", .flag),
         .planned(

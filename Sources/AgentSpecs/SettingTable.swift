@@ -1,5 +1,6 @@
 internal import AgentModel
 internal import Recovery
+internal import Retention
 
 /// All settings of a spec, in the order in which they are shown. Documentation: docs/agent.yaml.md
 struct SettingTable: Sendable {
@@ -90,7 +91,14 @@ struct SettingTable: Sendable {
                 .init(
                     write: { spec, value in if case .offset(let offset) = value { spec.checkpoint.utcOffset = offset } },
                     read: { .offset($0.checkpoint.utcOffset) }))),
-        .field("checkpoint.keep", .count(1...100_000), \.checkpoint.keep),
+        keepLast,
+        .field("checkpoint.keep.last", .count(0...100_000), \.checkpoint.keep.last),
+        .field("checkpoint.keep.hourly", .count(0...100_000), \.checkpoint.keep.hourly),
+        .field("checkpoint.keep.daily", .count(0...100_000), \.checkpoint.keep.daily),
+        .field("checkpoint.keep.weekly", .count(0...100_000), \.checkpoint.keep.weekly),
+        .field("checkpoint.keep.monthly", .count(0...100_000), \.checkpoint.keep.monthly),
+        .field("checkpoint.keep.within", .duration(from: .seconds(1)), \.checkpoint.keep.within, mayBeNull: true),
+        .field("checkpoint.keep.quota", .size(from: 1), \.checkpoint.keep.quota, mayBeNull: true),
         .field("checkpoint.keep_asides", .count(0...100_000), \.checkpoint.keepAsides),
         .field("checkpoint.deadline", .duration(from: .milliseconds(100)), \.checkpoint.deadline),
         .field("checkpoint.on_stop", .flag, \.checkpoint.onStop),
@@ -103,6 +111,18 @@ struct SettingTable: Sendable {
         .choice("restore.pages", \.restore.memory),
         .field("health.heartbeat", .duration(from: .milliseconds(100)), \.health.heartbeat, mayBeNull: true),
     ]
+
+    /// `keep: 20`: the last 20 and nothing else.
+    private static let keepLast = Setting(
+        path: "checkpoint.keep", form: .count(1...100_000),
+        role: .saysSection { value in
+            guard case .count(let count) = value else { return [] }
+            let none = SettingValue.count(0)
+            return [
+                ("last", .count(count)), ("hourly", none), ("daily", none), ("weekly", none), ("monthly", none), ("within", .none),
+                ("quota", .none),
+            ]
+        })
 
     private static let recovery: [Setting] = [
         .choice("recovery.restart", \.recovery.restart),

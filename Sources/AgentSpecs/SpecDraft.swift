@@ -59,6 +59,10 @@ struct SpecDraft {
 
     mutating func assign(_ path: String, _ value: SettingValue, from origin: SettingOrigin, at place: SpecNotice.Place, in layer: Layer) {
         mentioned.insert(path)
+        if case .saysSection(let parts) = table.setting(path)?.role {
+            for (key, value) in parts(value) { assign("\(path).\(key)", value, from: origin, at: place, in: layer) }
+            return
+        }
         assigned[path] = Assigned(value: value, origin: origin, place: place, layer: layer)
     }
 

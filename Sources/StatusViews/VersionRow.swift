@@ -8,6 +8,8 @@ public struct VersionRow: Hashable, Sendable {
     public var isKnownGood: Bool
     /// The agent is on disk, as this version.
     public var isSuspended = false
+    /// Why retention keeps it; empty: it goes when the next version comes. nil: not known.
+    public var keptFor: [String]?
     public init(_ summary: CheckpointSummary, of agent: AgentName, isLatest: Bool, isKnownGood: Bool) {
         self.agent = agent
         self.summary = summary
@@ -43,6 +45,7 @@ extension VersionRow: Listable {
             Column("WHY", narrow: .leftOut(order: 2)),
             Column("LINKS", narrow: .cut(to: 8)),
             Column("TAKEN", onlyWide: true),
+            Column("KEPT FOR", onlyWide: true),
             Column("NOTE", onlyWide: true),
         ]
     }
@@ -59,6 +62,7 @@ extension VersionRow: Listable {
             Cell(summary.reason.rawValue),
             links.isEmpty ? .nothing : Cell(links),
             Cell(summary.takenAt.description),
+            keptFor.flatMap { $0.isEmpty ? nil : Cell($0.joined(separator: ", ")) } ?? .nothing,
             (summary.note ?? summary.imagesUnusable.map { "its images cannot be restored: \($0)" }).map { Cell($0) } ?? .nothing,
         ]
     }
@@ -75,7 +79,7 @@ extension VersionRow: Listable {
 }
 
 extension VersionRow: Encodable {
-    private enum Key: CodingKey { case agent, isLatest, isKnownGood, isSuspended }
+    private enum Key: CodingKey { case agent, isLatest, isKnownGood, isSuspended, keptFor }
 
     /// The summary's own keys and these beside them.
     public func encode(to encoder: any Encoder) throws {
@@ -85,6 +89,7 @@ extension VersionRow: Encodable {
         try container.encode(isLatest, forKey: .isLatest)
         try container.encode(isKnownGood, forKey: .isKnownGood)
         try container.encode(isSuspended, forKey: .isSuspended)
+        try container.encodeIfPresent(keptFor, forKey: .keptFor)
     }
 }
 

@@ -313,7 +313,7 @@ extension Supervisor {
 
     /// Removes what retention lets go, beside the loop.
     private func tidy() {
-        let plan = planRetention(versions, keep: spec.checkpoint.keep, keepAsides: spec.checkpoint.keepAsides)
+        let plan = spec.checkpoint.retention(of: versions)
         // What the ladder holds on to stays while the trouble lasts.
         let coming = [recovery.phase.coming, launchRun?.origin, restoreScope?.origin].map { $0?.version }
         let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version, versionAskedFor]

@@ -1,6 +1,7 @@
 import AgentModel
 import AgentSpecs
 import Recovery
+import Retention
 import Schedules
 import Testing
 
@@ -61,7 +62,7 @@ import Testing
         wanted.checkpoint.mode = .cooperative
         wanted.checkpoint.cron = "0 3 * * *"
         wanted.checkpoint.utcOffset = .seconds(7200)
-        wanted.checkpoint.keep = 20
+        wanted.checkpoint.keep = .onlyLast(20)
         wanted.checkpoint.keepAsides = 1
         wanted.checkpoint.deadline = .seconds(5)
         wanted.checkpoint.onStop = false

@@ -2,29 +2,19 @@ import AgentModel
 import Retention
 import Testing
 
-private func version(
-    _ number: UInt64, _ standing: Standing = .stored, kind: VersionKind = .checkpoint, pinned: Bool = false
-) -> CheckpointSummary {
-    CheckpointSummary(
-        version: VersionNumber(number), kind: kind, parts: VersionParts(cooperative: true), standing: standing, reason: .schedule,
-        takenAt: WallTime(seconds: Int64(number)), size: ByteCount(100), pinned: pinned)
-}
-
-private func reasons(_ plan: RetentionPlan) -> [UInt64: [String]] {
-    Dictionary(uniqueKeysWithValues: plan.verdicts.map { ($0.version.number, $0.reasons) })
-}
-
 struct RetentionExample: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let versions: [CheckpointSummary]
-    var keep = 2
+    var policy = only(last: 2)
     var asides = 1
+    var utcOffset = Duration.zero
     let reasons: [UInt64: [String]]
 }
 
 private let failed = "last 3 suspect or broken"
+private let always = ["newest", "newest known-good"]
 
-private let examples = [
+private let simple = [
     RetentionExample(testDescription: "nothing to do for nothing", versions: [], reasons: [:]),
     RetentionExample(
         testDescription: "the oldest goes", versions: [version(1), version(2), version(3)],
@@ -53,53 +43,94 @@ private let examples = [
         ]),
     RetentionExample(
         testDescription: "keeping none keeps what is always kept",
-        versions: [version(1, .proven), version(2), version(3, kind: .aside)], keep: 0, asides: 0,
+        versions: [version(1, .proven), version(2), version(3, kind: .aside)], policy: only(), asides: 0,
         reasons: [1: ["newest proven"], 2: ["newest", "newest known-good"], 3: []]),
 ]
 
-@Test(arguments: examples)
+private let byAge = [
+    RetentionExample(
+        testDescription: "of each hour the newest good one stays",
+        versions: [
+            version(1, at: monday), version(2, at: monday + .seconds(3599)), version(3, at: monday + .seconds(3600)),
+            version(4, at: monday + .seconds(3700)), version(5, .suspect, at: monday + .seconds(7199)),
+            version(6, at: monday + .seconds(10_800)),
+        ],
+        policy: only(hourly: 3),
+        reasons: [
+            1: [], 2: ["hourly 2026-11-16 00:00"], 3: [], 4: ["hourly 2026-11-16 01:00"], 5: [failed],
+            6: always + ["hourly 2026-11-16 03:00"],
+        ]),
+    RetentionExample(
+        testDescription: "hours without a version do not count",
+        versions: [version(1, at: monday), version(2, at: monday + .seconds(500_000)), version(3, at: monday + .seconds(900_000))],
+        policy: only(hourly: 2),
+        reasons: [1: [], 2: ["hourly 2026-11-21 18:00"], 3: always + ["hourly 2026-11-26 10:00"]]),
+    RetentionExample(
+        testDescription: "days, weeks and months each have their own",
+        versions: [
+            version(1, at: monday + .seconds(-40 * 86_400)), version(2, at: monday + .seconds(-86_400)), version(3, at: monday),
+            version(4, at: monday + .seconds(60)), version(5, at: monday + .seconds(86_400)),
+        ],
+        policy: only(daily: 2, weekly: 2, monthly: 2),
+        reasons: [
+            1: ["monthly 2026-10"], 2: ["weekly 2026-W46"], 3: [], 4: ["daily 2026-11-16"],
+            5: always + ["daily 2026-11-17", "weekly 2026-W47", "monthly 2026-11"],
+        ]),
+    RetentionExample(
+        testDescription: "a day begins where the agent's clock says",
+        versions: [version(1, at: monday + .seconds(-7201)), version(2, at: monday + .seconds(-7200)), version(3, at: monday)],
+        policy: only(daily: 3), utcOffset: .seconds(7200),
+        reasons: [1: ["daily 2026-11-15"], 2: [], 3: always + ["daily 2026-11-16"]]),
+    RetentionExample(
+        testDescription: "within is counted from the newest, so that resting costs nothing",
+        versions: [version(1, at: monday), version(2, at: monday + .seconds(1)), version(3, at: monday + .seconds(3601))],
+        policy: only(within: .seconds(3600)),
+        reasons: [1: [], 2: ["within 1h"], 3: always + ["within 1h"]]),
+]
+
+private let byQuota = [
+    RetentionExample(
+        testDescription: "the quota takes the oldest first",
+        versions: [version(1), version(2), version(3), version(4)], policy: only(last: 4, quota: 250),
+        reasons: [1: [], 2: [], 3: ["last 4"], 4: always + ["last 4"]]),
+    RetentionExample(
+        testDescription: "and before them what no restore begins with",
+        versions: [version(1), version(2, .suspect), version(3, .broken), version(4)], policy: only(last: 4, quota: 200),
+        reasons: [1: ["last 4"], 2: [], 3: [], 4: always + ["last 4"]]),
+    RetentionExample(
+        testDescription: "but nothing that recovery needs, and no pins",
+        versions: [version(1, pinned: true), version(2, .proven), version(3), version(4, .suspect), version(5, kind: .aside)],
+        policy: only(last: 4, quota: 1),
+        reasons: [
+            1: ["pinned", "last 4"], 2: ["newest proven", "last 4"], 3: ["newest known-good", "last 4"], 4: ["newest", failed], 5: [],
+        ]),
+]
+
+@Test(arguments: simple + byAge + byQuota)
 func everyVersionStaysForAReasonOrGoes(_ example: RetentionExample) {
-    #expect(reasons(planRetention(example.versions, keep: example.keep, keepAsides: example.asides)) == example.reasons)
+    let plan = plan(example.versions, example.policy, asides: example.asides, utcOffset: example.utcOffset)
+    #expect(reasons(plan) == example.reasons)
 }
 
-/// What must hold for any versions whatever, told without the plan's own rules.
-@Test func retentionNeverTakesWhatRecoveryNeeds() {
-    for seed in UInt64(1)...2000 {
-        var random = Lehmer(state: seed)
-        let versions = (1...(1 + random.below(25))).map { number in
-            let standing = Standing.allCases[random.below(Standing.allCases.count)]
-            return version(UInt64(number), standing, kind: random.below(4) == 0 ? .aside : .checkpoint, pinned: random.below(9) == 0)
-        }
-        let (keep, asides) = (random.below(6), random.below(4))
-        let plan = planRetention(versions.shuffled(using: &random), keep: keep, keepAsides: asides)
-        let kept = Set(plan.kept)
-        #expect(plan.verdicts.map(\.version) == versions.map(\.version), "seed \(seed)")
-        #expect(kept.isDisjoint(with: plan.removed), "seed \(seed)")
-        for summary in versions where summary.pinned { #expect(kept.contains(summary.version), "seed \(seed)") }
-        let needed = [
-            versions.last { $0.kind == .checkpoint }, versions.last { $0.isKnownGood },
-            versions.last { $0.isKnownGood && $0.standing == .proven },
-        ]
-        for summary in needed { if let summary { #expect(kept.contains(summary.version), "seed \(seed)") } }
-        // Good ones go only when `keep` newer good ones stay.
-        for gone in versions where gone.isKnownGood && !kept.contains(gone.version) {
-            #expect(
-                versions.filter { $0.isKnownGood && $0.version > gone.version && kept.contains($0.version) }.count >= keep, "seed \(seed)")
-        }
-        // Doing it changes nothing any more when done again.
-        let left = versions.filter { kept.contains($0.version) }
-        #expect(planRetention(left, keep: keep, keepAsides: asides).removed.isEmpty, "seed \(seed)")
-        // Nothing grows without bound.
-        let bound = keep + asides + failedVersionsKept + 3 + versions.filter(\.pinned).count
-        #expect(kept.count <= bound, "seed \(seed)")
-    }
+@Test func whatTheQuotaTakesSaysWhatItWasKeptFor() {
+    let plan = plan([version(1, at: monday), version(2, at: monday + .seconds(3600))], only(hourly: 2, quota: 100))
+    #expect(plan.verdicts.map(\.overruled) == [["hourly 2026-11-16 00:00"], []])
+    #expect(plan.removed == [VersionNumber(1)])
+    #expect(plan.freed == ByteCount(100))
 }
 
-private struct Lehmer: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ (state >> 29)
+@Test(
+    arguments: [
+        ("20", RetentionPolicy.onlyLast(20)),
+        (#"{"last": 3, "daily": 7}"#, only(last: 3, daily: 7)),
+        (#"{}"#, only()),
+    ])
+func aStoredPolicyIsReadAsItWasWritten(text: String, policy: RetentionPolicy) throws {
+    #expect(try JSONText.decode(RetentionPolicy.self, from: Array(text.utf8)) == policy)
+}
+
+@Test func aPolicyComesBackFromItsJSON() throws {
+    for policy in [RetentionPolicy(), .onlyLast(3), only(monthly: 2, within: .seconds(86_400), quota: 5_000_000_000)] {
+        #expect(try JSONText.decode(RetentionPolicy.self, from: try JSONText.encode(policy)) == policy)
     }
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }

@@ -221,6 +221,62 @@ func aPlanMakesNothing(_ options: [String]) throws {
     let stage = try Stage(["prune", "agent-7", "--keep", "1"], versions: 3)
     #expect(stage.run() == 0)
     #expect(try stage.store.versions(of: stage.agent).map(\.version) == [VersionNumber(3)])
+    #expect(stage.machine.errors.hasPrefix("runner: removed 2 versions of 'agent-7' that held "))
+}
+
+@Test func aDryRunShowsEveryReasonAndTouchesNothing() throws {
+    let stage = try Stage(["prune", "agent-7", "--dry-run", "--keep", "1", "--keep-daily", "2", "--keep-within", "1h30m"], versions: 4)
+    try stage.store.pin(stage.agent, VersionNumber(1), true)
+    #expect(stage.run() == 0)
+    let day = String(stage.machine.wallTime().description.prefix(10))
+    let rows = stage.machine.output.split(separator: "\n").map { $0.split(separator: " ", omittingEmptySubsequences: true) }
+    #expect(
+        rows.map { ([$0[0], $0[1]] + $0.dropFirst(3)).joined(separator: " ") } == [
+            "VERSION FATE WHY",
+            "agent-7@1 stays pinned",
+            "agent-7@2 goes -",
+            "agent-7@3 stays within 1h30m",
+            "agent-7@4 stays newest, newest known-good, last 1, within 1h30m, daily \(day)",
+        ])
+    #expect(stage.machine.errors == "runner: 1 of 4 versions would go\n")
+    #expect(try stage.store.versions(of: stage.agent).count == 4)
+}
+
+@Test func theQuotaSaysWhatItTakes() throws {
+    let stage = try Stage(["prune", "agent-7", "--dry-run", "--keep", "4", "--quota", "1B"], versions: 2)
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output.contains("over the quota; else last 4"))
+    #expect(stage.machine.output.contains("newest, newest known-good, last 4"))
+}
+
+/// The store's spec says the rest: the default keeps each of these by its hour.
+@Test func aRuleThatNoFlagNamesIsTheSpecs() throws {
+    let stage = try Stage(["prune", "agent-7", "--keep-last", "1"], versions: 5)
+    #expect(stage.run() == 0)
+    #expect(try stage.store.versions(of: stage.agent).count == 5)
+}
+
+@Test func whatNoVersionNeedsIsCollectedAfterAPrune() throws {
+    let stage = try Stage(["prune", "agent-7", "--keep", "1"], versions: 3)
+    for number in UInt64(1)...3 {
+        _ = try #require(try stage.store.beginPacking(stage.agent, VersionNumber(number))).work { true }
+        if number < 3 { try stage.store.thin(stage.agent, VersionNumber(number)) }
+    }
+    #expect(try stage.store.planCollection(stage.agent).isEmpty)
+    #expect(stage.run() == 0)
+    #expect(stage.machine.errors.contains("collected the packs of 'agent-7': "))
+    #expect(try stage.store.planCollection(stage.agent).isEmpty)
+    try stage.store.verify(stage.agent, VersionNumber(3))
+}
+
+@Test func versionsSayWhatTheyAreKeptFor() throws {
+    let stage = try Stage(["versions", "agent-7", "-o", "wide"], versions: 2)
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output.contains("KEPT FOR"))
+    #expect(stage.machine.output.contains("newest, newest known-good, last 10, hourly "))
+    stage.machine.arguments = ["versions", "agent-7", "--json"]
+    #expect(stage.run() == 0)
+    #expect(stage.machine.output.contains(#""keptFor""#))
 }
 
 @Test func everyCommandShowsItsHelpWithoutAStore() throws {

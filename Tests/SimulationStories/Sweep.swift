@@ -3,6 +3,7 @@ import AgentSpecs
 import ControlSocket
 import OutsideWorld
 import Recovery
+import Retention
 import SimulatedWorld
 
 /// A fault that is tried alone at every place of one short reference story, which must then end as it does without it.
@@ -100,7 +101,7 @@ public struct Sweep: Sendable {
         script.beatsEvery = 3000...4000
         var spec = Story.quickSpec()
         spec.checkpoint.every = .seconds(4)
-        spec.checkpoint.keep = 3
+        spec.checkpoint.keep = .onlyLast(3)
         spec.recovery.whenExhausted = .retry
         let simulation = Simulation(name, seed: 7, script: script, spec: spec)
         simulation.machine.plan(after: .milliseconds(6500)) { $0.killAgent() }

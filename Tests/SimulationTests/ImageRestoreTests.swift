@@ -5,6 +5,7 @@ import Checkpoints
 import ControlSocket
 import OutsideWorld
 import Recovery
+import Retention
 import Testing
 
 @testable import SimulatedWorld
@@ -42,7 +43,7 @@ import Testing
     /// The checkpoint that was just being stored when an operator wished for another version makes no room at its cost. What is being removed
     /// already is gone: nothing is ended for it.
     @Test(arguments: [false, true], Moment.allCases) func aVersionThatIsWaitedForStays(byARestart: Bool, moment: Moment) throws {
-        let scene = try Scene(criu: true) { $0.checkpoint.keep = 2 }
+        let scene = try Scene(criu: true) { $0.checkpoint.keep = .onlyLast(2) }
         try scene.runUntilUp()
         scene.file = "first"
         let first = try scene.checkpoint().version

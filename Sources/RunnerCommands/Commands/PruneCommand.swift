@@ -7,8 +7,7 @@ internal import StatusViews
 
 struct PruneCommand: Command {
     var agents: [AgentName] = []
-    var keep: Int?
-    var keepAsides: Int?
+    var rules = RetentionFlags()
     var dryRun = false
     var format = ListFormat.table
 
@@ -16,12 +15,14 @@ struct PruneCommand: Command {
         Manual(
             name: "prune", group: .keep, summary: "remove the versions that retention does not keep",
             examples: [
-                .init("runner prune agent-7 --dry-run", "each version with the reason it stays, or that it would go"),
-                .init("runner prune agent-7 --keep 5", "keep the newest five and what else is worth keeping"),
+                .init("runner prune agent-7 --dry-run", "each version with the reasons it stays for, or that it would go"),
+                .init("runner prune agent-7 --keep-last 5 --keep-daily 30", "the newest five, and the newest of each of 30 days"),
             ],
             notes: [
-                "The newest version, the newest known-good one and pinned ones always stay. A supervisor prunes by itself after every "
-                    + "version, so an agent that has one is left to it."
+                "The newest version, the newest known-good one, the newest proven one and pinned ones always stay. A rule that no flag names "
+                    + "is as the agent's spec says; '--keep' replaces them all. Hours, days, ISO weeks and months are those of "
+                    + "'checkpoint.utc_offset', and of each the newest known-good version stays.",
+                "A supervisor prunes by itself after every version, so an agent that has one is left to it.",
             ],
             exits: [
                 (.ok, "pruned, or planned with --dry-run"), (.noInput, "no such agent"), (.tryAgain, "a supervisor holds the agent"),
@@ -29,11 +30,8 @@ struct PruneCommand: Command {
             ])
     }
     static var options: [Option<Self>] {
-        [
-            .flag("dry-run", nil, \.dryRun, "Show what would go, and why the rest stays."),
-            .optional("keep", nil, \.keep, as: "COUNT", "Versions to keep; as its spec says unless said otherwise."),
-            .optional("keep-asides", nil, \.keepAsides, as: "COUNT", "Asides to keep; as its spec says unless said otherwise."),
-        ] + .list(\.format)
+        [.flag("dry-run", nil, \.dryRun, "Show what would go, and why the rest stays.")]
+            + RetentionFlags.options(\Self.rules) + .list(\.format)
     }
     static var operands: [Operand<Self>] { [.many("AGENT", \.agents, "Whose; all when none is named.")] }
 
@@ -50,22 +48,29 @@ struct PruneCommand: Command {
         } else {
             try bench.answer(rows, as: format)
         }
+        if dryRun, format == .table || format == .wide, !rows.isEmpty {
+            bench.talk("\(rows.count { !$0.verdict.isKept }) of \(rows.count) versions would go")
+        }
         return .ok
     }
 
     // MARK: Parts
 
     private func plan(_ agent: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> RetentionPlan {
-        let settings = try bench.storedSpec(of: agent, in: store)?.checkpoint ?? AgentSpec.Checkpoint()
-        return planRetention(
-            try bench.versions(of: agent, in: store), keep: keep ?? settings.keep, keepAsides: keepAsides ?? settings.keepAsides)
+        var settings = try bench.storedSpec(of: agent, in: store)?.checkpoint ?? AgentSpec.Checkpoint()
+        rules.apply(to: &settings)
+        return settings.retention(of: try bench.versions(of: agent, in: store))
     }
 
     private func remove(_ plan: RetentionPlan, of agent: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) {
         try bench.alone(with: agent, in: store) { () throws(StoreFault) in
-            for version in plan.removed { try store.remove(agent, version) }
+            try store.remove(agent, plan.removed)
+            let count = plan.removed.count
+            bench.talk("removed \(count) \(count == 1 ? "version" : "versions") of '\(agent)' that held \(plan.freed)")
+            // What they shared with those that stay is still there, so this is what the disk gets back of their packs.
+            let collection = try store.collect(agent)
+            if !collection.isEmpty { bench.talk("collected the packs of '\(agent)': \(collection.freed) freed") }
         }
-        bench.talk("removed \(plan.removed.count) versions of '\(agent)', \(plan.freed) freed")
     }
 }
 
@@ -80,8 +85,13 @@ private struct PruneRow: Listable {
     func row(at now: WallTime) -> [Cell] {
         [
             Cell(quietValue), verdict.isKept ? Cell("stays", .good) : Cell("goes", .attention), Cell(verdict.size.brief),
-            verdict.isKept ? Cell(verdict.reasons.joined(separator: ", ")) : .nothing,
+            why.isEmpty ? .nothing : Cell(why),
         ]
     }
     var quietValue: String { "\(agent)@\(verdict.version)" }
+
+    private var why: String {
+        let reasons = verdict.reasons.joined(separator: ", ")
+        return verdict.overruled.isEmpty ? reasons : "over the quota; else " + verdict.overruled.joined(separator: ", ")
+    }
 }

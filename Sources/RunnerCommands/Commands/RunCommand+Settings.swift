@@ -39,7 +39,7 @@ extension RunCommand {
         case "limits.open_files": ("COUNT", "Files it may hold open.")
         case "checkpoint.every": ("TIME", "Take a version this often, such as 10m.")
         case "checkpoint.cron": ("EXPRESSION", "Take a version at these times, such as '0 * * * *'.")
-        case "checkpoint.keep": ("COUNT", "Versions to keep.")
+        case "checkpoint.keep": ("COUNT", "Keep the newest so many versions, and none because of its age.")
         case "health.heartbeat": ("TIME", "Silence longer than this is a hang.")
         case "recovery.restart": ("WHEN", "always, on-failure or never.")
         case "stop.signal": ("SIGNAL", "What asks it to end, such as SIGTERM.")

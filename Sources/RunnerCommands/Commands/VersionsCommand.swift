@@ -1,4 +1,7 @@
 internal import AgentModel
+internal import AgentSpecs
+internal import Checkpoints
+internal import Retention
 internal import StatusViews
 
 struct VersionsCommand: Command {
@@ -10,6 +13,7 @@ struct VersionsCommand: Command {
             name: "versions", group: .keep, summary: "list the versions of an agent, oldest first",
             examples: [
                 .init("runner versions agent-7", "each with its standing, age, size and what it holds"),
+                .init("runner versions agent-7 -o wide", "also when each was taken, and what it is kept for"),
                 .init("runner versions agent-7 -q | tail -n 1", "the name of the newest: agent-7@42"),
             ],
             notes: [
@@ -26,7 +30,14 @@ struct VersionsCommand: Command {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
         let suspended = try? bench.status(of: agent, in: store).suspended  // a list of versions needs no status that can be read
-        let rows = VersionRow.rows(of: try bench.versions(of: agent, in: store), agent: agent, suspended: suspended?.version)
+        let versions = try bench.versions(of: agent, in: store)
+        var rows = VersionRow.rows(of: versions, agent: agent, suspended: suspended?.version)
+        // Nor a spec.
+        if let settings = try? bench.storedSpec(of: agent, in: store)?.checkpoint {
+            let verdicts = settings.retention(of: versions).verdicts
+            let reasons = Dictionary(uniqueKeysWithValues: verdicts.map { ($0.version, $0.reasons) })
+            for index in rows.indices { rows[index].keptFor = reasons[rows[index].summary.version] }
+        }
         if rows.isEmpty, format == .table || format == .wide {
             bench.talk("'\(agent)' has no version yet")
             return .ok
