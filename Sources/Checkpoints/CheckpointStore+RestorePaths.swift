@@ -7,9 +7,10 @@ public import OutsideWorld
 /// is no worse than one in which a person changed some. The same call again brings the rest.
 extension CheckpointStore {
     /// What `restorePaths` would do. Changes nothing.
+    /// - Parameter workspace: nil: it is not there.
     /// - Throws: `noSuchPart` when the version has nothing at one of `paths`.
     public func planRestore(
-        of paths: [DiskPath], _ agent: AgentName, _ version: VersionNumber, to workspace: any Disk, excluded: [String]
+        of paths: [DiskPath], _ agent: AgentName, _ version: VersionNumber, to workspace: (any Disk)?, excluded: [String]
     ) throws(StoreFault) -> WorkspaceRestorePlan {
         let errand = Errand("restore files of", agent, version)
         try require(agent, version, errand)
@@ -38,15 +39,20 @@ extension CheckpointStore {
     }
 
     private func plan(
-        _ paths: [DiskPath], _ manifest: Manifest, _ entries: [TreeEntry], _ workspace: any Disk, _ excluded: [String], _ errand: Errand
+        _ paths: [DiskPath], _ manifest: Manifest, _ entries: [TreeEntry], _ workspace: (any Disk)?, _ excluded: [String], _ errand: Errand
     ) throws(StoreFault) -> PlannedRestore {
         for path in paths where !entries.contains(where: { $0.path == path }) {
             throw errand.fault(.noSuchPart("file '\(path)'"))
         }
-        let exclusions = try exclusions(of: manifest, workspace, excluded, errand)
-        let (wanted, listing) = try errand.outside { () throws(FileFault) in
-            try narrowed(to: paths, entries, try WorkspaceListing(of: workspace, leavingOut: exclusions))
+        guard let workspace else {
+            // The store's disk stands in: it is asked only whom files may be given to, and that goes by the user.
+            let left = Exclusions(excluded + (manifest.workspace?.excluded ?? []))
+            let (wanted, listing) = narrowed(to: paths, entries, WorkspaceListing())
+            return try plan(manifest, RestorePlanner(wanted, in: disk, listing, leavingOut: left), errand)
         }
+        let exclusions = try exclusions(of: manifest, workspace, excluded, errand)
+        let present = try errand.outside { () throws(FileFault) in try WorkspaceListing(of: workspace, leavingOut: exclusions) }
+        let (wanted, listing) = narrowed(to: paths, entries, present)
         return try plan(manifest, RestorePlanner(wanted, in: workspace, listing, leavingOut: exclusions), errand)
     }
 
@@ -54,7 +60,7 @@ extension CheckpointStore {
     /// as the version has it where it is not.
     private func narrowed(
         to paths: [DiskPath], _ entries: [TreeEntry], _ listing: WorkspaceListing
-    ) throws(FileFault) -> ([TreeEntry], WorkspaceListing) {
+    ) -> ([TreeEntry], WorkspaceListing) {
         func isMeant(_ path: DiskPath) -> Bool { paths.contains { path == $0 || path.isBelow($0) } }
         func leadsThere(_ path: DiskPath) -> Bool { paths.contains { $0.isBelow(path) } }
         let present = Dictionary(listing.found.map { ($0.path, $0.entry) }) { first, _ in first }
