@@ -86,7 +86,8 @@ let timeTravelFailures: [Failure] = [
     Failure(
         "rollback agent-7 -y", 1, "E-RESTORE-FAILED", "could not restore 'agent-7@1': it did not start. See 'runner logs agent-7'",
         versions: 2,
-        answering(.failed(code: "E-RESTORE-FAILED", sentence: "could not restore 'agent-7@1': it did not start. See 'runner logs agent-7'"))),
+        answering(.failed(code: "E-RESTORE-FAILED", sentence: "could not restore 'agent-7@1': it did not start. See 'runner logs agent-7'"))
+    ),
     Failure(
         "rm agent-7", 75, "E-STORE-HELD", "could not remove 'agent-7': its supervisor runs. 'runner stop agent-7' first",
         answering(.done("it runs"))),
@@ -102,7 +103,8 @@ let timeTravelFailures: [Failure] = [
         "could not put in order the versions of 'agent-7': the store's disk is read-only. Remount it writable; older versions are untouched",
         readOnly),
     Failure(
-        "status agent-7", 66, "E-AGENT-MISSING", "unknown agent 'agent-7': it was removed. 'runner undelete agent-7' brings it back", removed),
+        "status agent-7", 66, "E-AGENT-MISSING", "unknown agent 'agent-7': it was removed. 'runner undelete agent-7' brings it back",
+        removed),
     Failure(
         "undelete agnet-7", 66, "E-AGENT-NOT-REMOVED",
         "could not bring 'agnet-7' back: no such agent was removed, or its term was over; did you mean 'agent-7'?", removed),

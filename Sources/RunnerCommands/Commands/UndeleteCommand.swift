@@ -51,7 +51,8 @@ struct UndeleteCommand: Command {
             throw unknown(word, among: removed)
         }
         do { try store.bringBack(chosen, holder: "'runner undelete'") } catch { throw CommandFault(error) }
-        let sentence = "'\(chosen.agent)' is back, with \(chosen.versions == 1 ? "1 version" : "\(chosen.versions) versions"). It does not run"
+        let versions = chosen.versions == 1 ? "1 version" : "\(chosen.versions) versions"
+        let sentence = "'\(chosen.agent)' is back, with \(versions). 'runner run' starts it"
         if format == .json || format == .ndjson {
             try bench.answer(json: Outcome(agent: chosen.agent, outcome: sentence))
         } else {

@@ -43,7 +43,10 @@ extension Workbench {
         guard reference.version == nil else {
             throw CommandFault(.usage, "say either a version or '--at TIME'. See 'runner \(machine.arguments.first ?? "") --help'")
         }
-        return (agent, try version(of: agent, at: at, in: store, "that is whole and holds files") { $0.standing != .broken && $0.parts.workspace })
+        let summary = try version(of: agent, at: at, in: store, "that is whole and holds files") {
+            $0.standing != .broken && $0.parts.workspace
+        }
+        return (agent, summary)
     }
 
     /// `v41` is a version where the store holds one agent, and none is called so.

@@ -57,7 +57,8 @@ struct Restore {
             } catch { throw CommandFault(error) }
         }
         return RestorePlan(
-            agent: agent, version: version.version, startsFrom: try paths == nil ? startsFrom : comingStart(), only: paths, workspace: files)
+            agent: agent, version: version.version, startsFrom: try paths == nil ? startsFrom : comingStart(), only: paths, workspace: files
+        )
     }
 
     /// Where the agent's workspace is, whose, and what is left out of it; nil: it has none (any more).

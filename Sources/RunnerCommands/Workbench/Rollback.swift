@@ -51,8 +51,8 @@ struct Rollback {
             default: "only \(line.count) known-good ones lie"
             }
         let here = position.map { "before version \($0.version), where it is now" } ?? "there: it has none yet"
-        throw CommandFault(
-            .versionUnknown, "could not roll '\(agent)' back by \(versions): \(there) \(here). 'runner versions \(agent)' lists those there are")
+        let advice = "'runner versions \(agent)' lists those there are"
+        throw CommandFault(.versionUnknown, "could not roll '\(agent)' back by \(versions): \(there) \(here). \(advice)")
     }
 
     private func summary(_ origin: Origin?) -> CheckpointSummary? {
