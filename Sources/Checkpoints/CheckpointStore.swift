@@ -109,9 +109,14 @@ public final class CheckpointStore: Sendable {
         let errand = Errand("add the agent", agent.text)
         try errand.inStore { () throws(FileFault) in
             if try disk.entry(at: StoreLayout.agent(agent)) != nil { return }
-            do throws(FileFault) { try makeDirectory(of: agent) } catch {
-                // Somebody else was faster, and may have tidied our half away by now.
-                guard try disk.entry(at: StoreLayout.agent(agent)) != nil else { throw error }
+            var tries = 0
+            while try disk.entry(at: StoreLayout.agent(agent)) == nil {
+                do throws(FileFault) { try makeDirectory(of: agent) } catch {
+                    // Somebody else was faster, and may have tidied our half away by now. Whoever then removed the agent, we make it anew.
+                    tries += 1
+                    let isThere = try disk.entry(at: StoreLayout.agent(agent)) != nil
+                    guard isThere || tries < 8 && [.notEmpty, .exists].contains(error.kind) else { throw error }
+                }
             }
             try disk.syncDirectory(StoreLayout.agents)
         }
