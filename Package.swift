@@ -174,6 +174,7 @@ let targets: [Target] = [
             "CLinuxShims", "AgentKit", "CheckpointArchives", "CriuDriver", "CriuImages", "CriuRequests",
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
+    executable("store-driver", ["AgentModel", "Checkpoints", "CriuRequests", "LinuxWorld", "OutsideWorld"], path: "Tests/StoreDriver"),
     executable("swift-program", [], path: "Tests/SwiftProgram"),
     tests("HouseTests", []),
 ]

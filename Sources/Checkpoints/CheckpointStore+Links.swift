@@ -10,10 +10,10 @@ extension CheckpointStore {
         return target.utf8.starts(with: prefix.utf8) ? StoreLayout.number(target.dropFirst(prefix.count)) : nil
     }
 
-    /// Makes both links say what the versions say. `leaving`: a version that is about to go.
+    /// Makes both links say what the versions say. `leaving`: versions that are about to go.
     /// - Returns: the links that said something else.
     @discardableResult
-    func refreshLinks(_ agent: AgentName, leaving: VersionNumber? = nil, _ errand: Errand) throws(StoreFault) -> [String] {
+    func refreshLinks(_ agent: AgentName, leaving: Set<VersionNumber> = [], _ errand: Errand) throws(StoreFault) -> [String] {
         let newest = try newest(agent, leaving: leaving, errand)
         let wanted = [(StoreLayout.latest, newest.latest), (StoreLayout.knownGood, newest.knownGood)]
         return try errand.inStore { () throws(FileFault) in
@@ -26,10 +26,10 @@ extension CheckpointStore {
 
     /// Looked for from the newest down: the one or two that matter are nearly always the first.
     private func newest(
-        _ agent: AgentName, leaving: VersionNumber?, _ errand: Errand
+        _ agent: AgentName, leaving: Set<VersionNumber>, _ errand: Errand
     ) throws(StoreFault) -> (latest: VersionNumber?, knownGood: VersionNumber?) {
         var latest: VersionNumber?
-        for version in try numbers(agent, errand).reversed() where version != leaving {
+        for version in try numbers(agent, errand).reversed() where !leaving.contains(version) {
             guard let summary = try summary(agent, version, errand), summary.kind == .checkpoint else { continue }
             latest = latest ?? version
             if summary.isKnownGood { return (latest, version) }

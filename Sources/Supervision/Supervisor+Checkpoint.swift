@@ -327,17 +327,15 @@ extension Supervisor {
         let store = store
         let agent = agent
         aside {
-            removed.compactMap { version -> String? in
-                do throws(StoreFault) {
-                    try store.remove(agent, version)
-                    return nil
-                } catch { return error.sentence }
-            }
-        } then: { [self] faults in
+            do throws(StoreFault) {
+                try store.remove(agent, removed)
+                return nil as String?
+            } catch { return error.sentence }
+        } then: { [self] fault in
             leaving.subtract(removed)
             (houseIsDue, collectionIsDue) = (true, true)
             refreshVersions()
-            if let first = faults.first { warn("tidy", first) } else { clearWarning("tidy") }
+            if let fault { warn("tidy", fault) } else { clearWarning("tidy") }
         }
     }
 }

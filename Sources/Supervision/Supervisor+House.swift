@@ -37,6 +37,7 @@ extension Supervisor {
                 guard case .broken(let part, let how) = fault.kind else { return }
                 mark(version, .broken, because: "\(part): \(how)")
                 houseIsDue = true
+            case .damagedPack(let fault): warn("packs", fault.sentence)
             case .failed(let fault): warn("packs", "\(fault.sentence). It is tried again after the next version")
             }
         }

@@ -115,11 +115,12 @@ private final class Story {
     }
 
     func remove() throws {
-        guard versions.count > 1, let version = versions.keys.sorted().randomElement(using: &dice) else { return }
-        doubtful.insert(version)
-        try store().remove(agent, version)
-        versions[version] = nil
-        doubtful.remove(version)
+        guard versions.count > 1 else { return }
+        let going = versions.keys.sorted().shuffled(using: &dice).prefix(1 + dice.number(below: versions.count - 1))
+        doubtful.formUnion(going)
+        try store().remove(agent, Array(going))
+        for version in going { versions[version] = nil }
+        doubtful.subtract(going)
     }
 
     /// One deed, at random.

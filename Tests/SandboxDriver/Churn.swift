@@ -17,7 +17,7 @@ struct Churn {
         self.workspace = try LinuxDisk(at: workspace, create: true)
     }
 
-    /// Commits, rolls back and removes until it is killed; a line each time something is done.
+    /// Commits, packs, rolls back, removes and collects until it is killed; a line each time something is done.
     func run() throws {
         try store.addAgent(agent)
         let lock = try store.lock(agent, holder: "churn")
@@ -32,9 +32,14 @@ struct Churn {
             let version = try commit(step)
             tell("committed \(version) \(step)")
             let versions = try store.versions(of: agent).map(\.version)
+            for older in versions.dropLast() {
+                try store.pack(agent, older)
+                try store.thin(agent, older)
+            }
             if let oldest = versions.first, versions.count > 3 {
                 try store.remove(agent, oldest)
                 tell("removed \(oldest)")
+                try store.collect(agent)
             }
             if step % 2 == 0, let older = versions.dropLast().last {
                 try store.restoreWorkspace(agent, older, to: workspace, excluded: [])

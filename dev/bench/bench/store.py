@@ -1,0 +1,174 @@
+"""The store by itself, beside restic and borg on the same data: versions of a process of 200 MB, a thousand small versions."""
+
+import os
+import pathlib
+import random
+import resource
+import shutil
+import subprocess
+import time
+
+from .measures import gives
+from .stage import Missing, median, milliseconds
+
+PAGE = 4096
+PAGES = 51_200
+DIRTY = PAGES * 2 // 100
+VERSIONS = 6
+
+
+def driver(stage, *words):
+    """Milliseconds by the name of what was done, of the store's own code in a program of its own."""
+    program = stage.root / ".build" / "release" / "store-driver"
+    took = {}
+    for line in stage.call(str(program), *words).splitlines():
+        name, milli = line.split()
+        took.setdefault(name, []).append(float(milli))
+    return took
+
+
+def peer(stage, program, package):
+    path = shutil.which(program)
+    if not path:
+        subprocess.run([str(stage.root / "dev" / "setup"), package], check=False)
+        path = shutil.which(program)
+    if not path:
+        raise Missing(f"{package} is not installed and could not be")
+    return path
+
+
+def bytes_below(folder):
+    return sum(path.stat().st_size for path in pathlib.Path(folder).rglob("*") if path.is_file())
+
+
+# MARK: Pages
+
+
+class Memory:
+    """The images of a process of 200 MB as CRIU leaves them: memory of several kinds in one file, and small files beside it."""
+
+    def __init__(self, folder, seed):
+        self.folder, self.random, self.number = folder, random.Random(seed), 0
+        words = [self.random.randbytes(self.random.randint(3, 9)).hex().encode() for _ in range(4000)]
+        kinds = []
+        for _ in range(64):
+            kinds.append(self.random.randbytes(PAGE))
+            kinds.append(b" ".join(self.random.choices(words, k=600))[:PAGE].ljust(PAGE, b"."))
+        self.pages = bytearray()
+        for page in range(PAGES):
+            # No two alike: what is the same page twice would be free.
+            content = bytearray(kinds[page % len(kinds)])
+            content[:8] = page.to_bytes(8, "little")
+            self.pages += self.random.randbytes(PAGE) if page % 10 < 4 else content
+
+    def write(self):
+        self.number += 1
+        folder = self.folder / f"images-{self.number}"
+        folder.mkdir(parents=True)
+        (folder / "pages-1.img").write_bytes(self.pages)
+        for process in range(20):
+            (folder / f"core-{1000 + process}.img").write_bytes(self.random.randbytes(900))
+        return folder
+
+    def work(self, scattered):
+        """Changes a little in 2 % of the pages."""
+        first = self.random.randrange(PAGES - DIRTY)
+        for page in self.random.sample(range(PAGES), DIRTY) if scattered else range(first, first + DIRTY):
+            at = page * PAGE + self.random.randrange(PAGE - 64)
+            self.pages[at : at + 48] = self.random.randbytes(48)
+
+
+def pages(stage, scattered):
+    folder = stage.folder / f"pages-{int(scattered)}"
+    memory = Memory(folder, seed=1 + int(scattered))
+    restic = Restic(stage, folder)
+    store = folder / "store"
+    store.mkdir(mode=0o700)
+    ours, theirs, sizes, their_sizes = [], [], [], []
+    for number in range(VERSIONS):
+        if number:
+            memory.work(scattered)
+        images = memory.write()
+        before = bytes_below(store)
+        took = driver(stage, "commit", str(store), str(images))
+        grown = bytes_below(store) - before
+        begin, their_growth = restic.back_up(images)
+        if number:
+            ours.append(sum(took[name][0] for name in ("cut", "commit", "pack", "thin")))
+            sizes.append(grown / 1e6)
+            theirs.append(begin)
+            their_sizes.append(their_growth / 1e6)
+        shutil.rmtree(images)
+    back, their_back = [], []
+    for version in (1, VERSIONS // 2, VERSIONS):
+        back.append(driver(stage, "restore", str(store), str(version), "-")["images"][0])
+        their_back.append(restic.restore(version))
+    shutil.rmtree(folder)
+    word = "scattered" if scattered else "contiguous"
+    return {
+        f"pages-{word}": {"value": median(ours), "worst": max(ours), "floor": median(theirs) / 6},
+        f"pages-{word}-bytes": {"value": median(sizes), "worst": max(sizes), "floor": DIRTY * PAGE / 1e6, "restic": median(their_sizes)},
+        f"pages-{word}-restore": {"value": median(back), "worst": max(back), "floor": median(their_back) / 2},
+    }
+
+
+class Restic:
+    def __init__(self, stage, folder):
+        self.stage, self.program, self.repository = stage, peer(stage, "restic", "restic"), folder / "restic"
+        self.environment = {**os.environ, "RESTIC_PASSWORD": "bench", "RESTIC_REPOSITORY": str(self.repository), "RESTIC_CACHE_DIR": str(folder / "cache")}
+        self.snapshots = []
+        self.run("init", "-q")
+
+    def run(self, *words):
+        return subprocess.run([self.program, *words], check=True, capture_output=True, text=True, env=self.environment).stdout
+
+    def back_up(self, folder):
+        """Milliseconds, and bytes its repository grew by."""
+        before = bytes_below(self.repository)
+        begin = time.monotonic_ns()
+        self.run("backup", "-q", str(folder))
+        took = milliseconds(time.monotonic_ns() - begin)
+        self.snapshots = [line.split()[0] for line in self.run("snapshots", "-c").splitlines() if len(line.split()) > 3 and len(line.split()[0]) == 8]
+        return took, bytes_below(self.repository) - before
+
+    def restore(self, number):
+        target = self.repository.parent / "restored"
+        begin = time.monotonic_ns()
+        self.run("restore", "-q", self.snapshots[number - 1], "--target", str(target))
+        took = milliseconds(time.monotonic_ns() - begin)
+        shutil.rmtree(target)
+        return took
+
+
+@gives("pages-scattered", "pages-scattered-bytes", "pages-scattered-restore")
+def scattered(stage):
+    """versions of a process of 200 MB that changes 2 % of its pages here and there"""
+    return pages(stage, True)
+
+
+@gives("pages-contiguous", "pages-contiguous-bytes", "pages-contiguous-restore")
+def contiguous(stage):
+    """the same where the pages lie side by side"""
+    return pages(stage, False)
+
+
+# MARK: Many versions
+
+
+@gives("list-1000", "prune-900", "store-memory")
+def many(stage):
+    """a thousand versions: listing them, removing 900"""
+    folder = stage.folder / "many"
+    workspace = folder / "workspace"
+    workspace.mkdir(parents=True)
+    for number in range(20):
+        (workspace / f"file-{number}").write_bytes(random.Random(number).randbytes(8000))
+    store = folder / "store"
+    store.mkdir(mode=0o700)
+    driver(stage, "many", str(store), "1000", str(workspace))
+    listed = driver(stage, "list", str(store), "10")["list"]
+    pruned = driver(stage, "keep", str(store), "100")["prune"][0]
+    shutil.rmtree(folder)
+    # Of all programs run so far the one that took most: the store's own, and it did all that is measured here.
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024 * 1.048576
+    return {"list-1000": {"value": listed[0], "worst": max(listed)}, "prune-900": {"value": pruned}, "store-memory": {"value": most}}
