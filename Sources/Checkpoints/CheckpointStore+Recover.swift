@@ -87,7 +87,9 @@ extension CheckpointStore {
 
     /// Files that were to replace others. They were never valid, so nobody needs to know.
     private func removeTemporaryFiles(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> [String] {
-        let names = [StoreLayout.latest, StoreLayout.knownGood, "numbers", "restoring"].map { $0 + ".new" }
+        let replaced = [StoreLayout.latest, StoreLayout.knownGood, "numbers", "restoring", StoreLayout.removal]
+        // The record of a removal that was cut off, or undone, before it counted.
+        let names = replaced.map { $0 + ".new" } + [StoreLayout.removal]
         return try errand.inStore { () throws(FileFault) in
             for name in names { try disk.removeTree(StoreLayout.agent(agent) / name) }
             try disk.removeTree(StoreLayout.packs(agent) / "new")

@@ -63,6 +63,17 @@ extension CheckpointStore {
     private func plan(
         _ manifest: Manifest, _ entries: [TreeEntry], _ workspace: any Disk, _ excluded: [String], _ errand: Errand
     ) throws(StoreFault) -> PlannedRestore {
+        let exclusions = try exclusions(of: manifest, workspace, excluded, errand)
+        let planner = try errand.outside { () throws(FileFault) in
+            try RestorePlanner(entries, in: workspace, leavingOut: exclusions)
+        }
+        return try plan(manifest, planner, errand)
+    }
+
+    /// What a restore leaves alone: what was left out of the version, what is to be left out now, and the store itself.
+    func exclusions(
+        of manifest: Manifest, _ workspace: any Disk, _ excluded: [String], _ errand: Errand
+    ) throws(StoreFault) -> Exclusions {
         guard let stored = manifest.workspace else { throw errand.fault(.noSuchPart("workspace")) }
         var patterns = excluded + stored.excluded
         switch Neighbourhood(store: disk.rootName, workspace: workspace.rootName) {
@@ -70,13 +81,10 @@ extension CheckpointStore {
         case .storeInside(let path): patterns.append(path)
         case .workspaceInside: throw errand.fault(.refused("the workspace '\(workspace.rootName)' lies in the store"))
         }
-        let planner = try errand.outside { () throws(FileFault) in
-            try RestorePlanner(entries, in: workspace, leavingOut: Exclusions(patterns))
-        }
-        return try plan(manifest, planner, errand)
+        return Exclusions(patterns)
     }
 
-    private func plan(_ manifest: Manifest, _ planner: RestorePlanner, _ errand: Errand) throws(StoreFault) -> PlannedRestore {
+    func plan(_ manifest: Manifest, _ planner: RestorePlanner, _ errand: Errand) throws(StoreFault) -> PlannedRestore {
         do throws(RestorePlanner.Obstacle) { return try planner.plan(manifest.version) } catch {
             switch error {
             case .workspace(let fault): throw errand.fault(.system(fault))

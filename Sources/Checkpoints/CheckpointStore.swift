@@ -49,7 +49,7 @@ public final class CheckpointStore: Sendable {
 
     /// Writes `format` last: before that there is no store, and the next attempt begins again.
     private static func make(on disk: any Disk, _ errand: Errand, identity: () -> String) throws(StoreFault) {
-        let ours = ["id", "id.new", "format.new", "agents", "staging", "trash", "lost+found"]
+        let ours = ["id", "id.new", "format.new", "agents", "staging", "trash", "removed", "lost+found"]
         let strangers = try errand.inStore { () throws(FileFault) in try disk.names(in: nil) }.filter { !ours.contains($0) }.sorted()
         if let stranger = strangers.first {
             throw errand.fault(.format("the directory is not empty and not a store: it holds '\(stranger)'"))
@@ -112,9 +112,14 @@ public final class CheckpointStore: Sendable {
         let errand = Errand("add the agent", agent.text)
         try errand.inStore { () throws(FileFault) in
             if try disk.entry(at: StoreLayout.agent(agent)) != nil { return }
-            do throws(FileFault) { try makeDirectory(of: agent) } catch {
-                // Somebody else was faster, and may have tidied our half away by now.
-                guard try disk.entry(at: StoreLayout.agent(agent)) != nil else { throw error }
+            var tries = 0
+            while try disk.entry(at: StoreLayout.agent(agent)) == nil {
+                do throws(FileFault) { try makeDirectory(of: agent) } catch {
+                    // Somebody else was faster, and may have tidied our half away by now. Whoever then removed the agent, we make it anew.
+                    tries += 1
+                    let isThere = try disk.entry(at: StoreLayout.agent(agent)) != nil
+                    guard isThere || tries < 8 && [.notEmpty, .exists].contains(error.kind) else { throw error }
+                }
             }
             try disk.syncDirectory(StoreLayout.agents)
         }
@@ -155,6 +160,7 @@ public final class CheckpointStore: Sendable {
         let errand = Errand("lock the agent", agent.text)
         try require(agent, errand)
         do throws(FileFault) { return try disk.lock(StoreLayout.lock(agent), holder: holder) } catch {
+            if error.kind == .missing { throw errand.fault(.noSuchAgent) }  // removed since we looked
             guard error.kind == .busy else { return try errand.inStore { () throws(FileFault) in throw error } }
             // Whoever just took it may not have said yet who it is.
             let holder = disk.lockHolder(StoreLayout.lock(agent)).flatMap { $0.isEmpty ? nil : $0 }

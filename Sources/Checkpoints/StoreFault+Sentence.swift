@@ -13,6 +13,7 @@ extension StoreFault {
         case .denied: "E-STORE-DENIED"
         case .held: "E-STORE-HELD"
         case .noSuchAgent: "E-AGENT-MISSING"
+        case .agentExists: "E-AGENT-EXISTS"
         case .noSuchVersion: "E-VERSION-MISSING"
         case .broken, .damagedPack: "E-VERSION-BROKEN"
         case .noSuchPart: "E-VERSION-PART"
@@ -36,6 +37,7 @@ extension StoreFault {
         case .denied: "permission denied. Run as the store's owner, or give another store with --store"
         case .held(let holder): "it is held by \(holder). Look with 'runner status', or end it with 'runner stop' first"
         case .noSuchAgent: "there is no such agent. See 'runner ls'"
+        case .agentExists: "there is an agent of that name again. 'runner rm \(agent)' makes room: 'runner undelete' lists both then"
         case .noSuchVersion: "there is no such version. See 'runner versions \(agent)'"
         case .broken(let part, let how): "'\(part)' is broken: \(how). Use another version, see 'runner versions \(agent)'"
         case .damagedPack(let pack, let how):

@@ -14,6 +14,8 @@ public struct StoreFault: Error, Hashable, Sendable {
         /// Another supervisor holds the agent: who.
         case held(by: String)
         case noSuchAgent
+        /// One is to be brought back, and there is another of its name.
+        case agentExists
         case noSuchVersion
         /// Bytes are not what was stored: which part, and how it differs.
         case broken(part: String, how: String)

@@ -11,14 +11,21 @@ enum StoreLayout {
     static let agents: DiskPath = "agents"
     static let staging: DiskPath = "staging"
     static let trash: DiskPath = "trash"
+    /// Agents that were removed as a whole. Made with the first.
+    static let removed: DiskPath = "removed"
     static let latest = "latest"
     static let knownGood = "known-good"
+    static let lockName = "lock"
+    /// In the directory of an agent that is removed: when, and for how long it is kept.
+    static let removal = "removed"
+    /// Ends the name of what is removed for good.
+    static let goneEnding = ".gone"
 
     static func agent(_ name: AgentName) -> DiskPath { agents / name.text }
     static func versions(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "versions" }
     static func packs(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "packs" }
     static func numbers(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "numbers" }
-    static func lock(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "lock" }
+    static func lock(_ agent: AgentName) -> DiskPath { Self.agent(agent) / lockName }
     static func restoring(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "restoring" }
     static func version(_ agent: AgentName, _ version: VersionNumber) -> DiskPath { versions(agent) / version.description }
     static func linkTarget(_ version: VersionNumber) -> String { "versions/\(version)" }
@@ -31,6 +38,20 @@ enum StoreLayout {
 
     /// Begins what is behind the prefix while the agent itself is made.
     static let newAgent = "new"
+
+    /// Behind the prefix of a removed agent: when, in nanoseconds.
+    static func digits(_ time: WallTime) -> String {
+        let digits = String(UInt64(bitPattern: time.nanoseconds), radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    /// nil: no name of a removed agent.
+    static func removal(of name: String) -> (agent: AgentName, at: WallTime)? {
+        let parts = name.split(separator: "@", omittingEmptySubsequences: false)
+        guard parts.count == 2, let agent = AgentName(String(parts[0])), let number = UInt64(parts[1], radix: 16) else { return nil }
+        let time = WallTime(nanoseconds: Int64(bitPattern: number))
+        return digits(time) == parts[1] ? (agent, time) : nil
+    }
 
     /// A canonical number from 1 up; the bound keeps sums far from overflow.
     static func number(_ name: Substring) -> VersionNumber? {

@@ -8,8 +8,9 @@ func allCommands() -> [any Command.Type] {
     [
         RunCommand.self, StopCommand.self, RestartCommand.self, SuspendCommand.self, ResumeCommand.self, ForkCommand.self,
         LsCommand.self, StatusCommand.self, LogsCommand.self, EventsCommand.self,
-        CheckpointCommand.self, VersionsCommand.self, ShowCommand.self, DiffCommand.self, RestoreCommand.self, VerifyCommand.self,
-        PinCommand.self, UnpinCommand.self, PruneCommand.self, ExportCommand.self, ImportCommand.self,
+        CheckpointCommand.self, VersionsCommand.self, ShowCommand.self, DiffCommand.self, FilesCommand.self, CatCommand.self,
+        RestoreCommand.self, RollbackCommand.self, VerifyCommand.self,
+        PinCommand.self, UnpinCommand.self, PruneCommand.self, RmCommand.self, UndeleteCommand.self, ExportCommand.self, ImportCommand.self,
         WhyCommand.self, PlanCommand.self, ReplayCommand.self, SettleCommand.self, ConfigCommand.self, DoctorCommand.self,
         ImageShowCommand.self, ImageCheckCommand.self, ImageDiffCommand.self, ImageDecodeCommand.self, ImageEncodeCommand.self,
         ImagePagesCommand.self, ImageStringsCommand.self, ImageCatCommand.self,

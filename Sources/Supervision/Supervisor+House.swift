@@ -18,8 +18,13 @@ extension Supervisor {
             versions: versions.filter { $0.standing != .broken }.map(\.version).sorted(), atHand: versionsAtHand,
             collects: collectionIsDue)
         let housekeeping = housekeeping
+        let store = store
+        let time = world.wallTime()
         aside(in: .patient) {
-            housekeeping.work(orders) { wish.isWanted }
+            let outcome = housekeeping.work(orders) { wish.isWanted }
+            // Of agents nobody has brought back in time. It is tried again after the next version, and by 'runner prune'.
+            if case .done = outcome { _ = try? store.removeExpired(at: time) { wish.isWanted } }
+            return outcome
         } then: { [self] outcome in
             houseWish = nil
             switch outcome {

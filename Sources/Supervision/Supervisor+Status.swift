@@ -21,7 +21,8 @@ extension StoreFault.Kind {
     var isDiskTrouble: Bool {
         switch self {
         case .full, .readOnly, .denied, .system: true
-        case .format, .unsafe, .held, .noSuchAgent, .noSuchVersion, .broken, .damagedPack, .noSuchPart, .nothing, .refused: false
+        case .format, .unsafe, .held, .noSuchAgent, .agentExists, .noSuchVersion, .broken, .damagedPack, .noSuchPart, .nothing, .refused:
+            false
         }
     }
 }

@@ -214,6 +214,6 @@ let commonFailures: [Failure] = allCommands().map(describe).flatMap { command ->
     let options = ["settle": "k --happened", "restore": "1", "pin": "", "unpin": "", "fork": "--as new"]
     let takesAgent = command.arguments.contains { $0.name.contains("AGENT") } && command.name != "plan"
     guard takesAgent else { return [unknownOption] }
-    let words = "\(command.name) other \(options[command.name] ?? "")"
+    let words = command.name == "cat" ? "cat other:notes.md" : "\(command.name) other \(options[command.name] ?? "")"
     return [unknownOption, Failure(words, 66, "E-AGENT-MISSING", "unknown agent 'other'. 'runner ls' lists those there are")]
 }

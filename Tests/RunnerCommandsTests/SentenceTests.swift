@@ -5,7 +5,7 @@ import Testing
 
 let allFailures =
     usageFailures + missingFailures + damageFailures + storeFailures + supervisorFailures + launchFailures + fileFailures
-    + documentedFailures + commonFailures + imageFailures + archiveFailures + suspensionFailures
+    + documentedFailures + commonFailures + imageFailures + archiveFailures + suspensionFailures + timeTravelFailures
 
 @Test(arguments: allFailures) func aFailureSaysAllOfIt(failure: Failure) throws {
     let stage = try failure.stage()

@@ -42,8 +42,8 @@ private enum Completions {
             }
             + commands.filter { !$0.name.contains(" ") }.map { command in
                 let words = command.options.map { "--\($0.long)" }.joined(separator: " ")
-                let agents = takesAgent(command) ? " $(runner ls -q 2>/dev/null)" : command.name == "help" ? " \(names(commands))" : ""
-                return "        \(command.name)) words=\"\(words)\(agents)\" ;;"
+                let names = command.name == "help" ? " \(names(commands))" : list(for: command).map { " $(\($0))" } ?? ""
+                return "        \(command.name)) words=\"\(words)\(names)\" ;;"
             }
         return """
             # runner: completion for bash, printed by 'runner completions bash'
@@ -80,7 +80,7 @@ private enum Completions {
                 lines.append(
                     "complete -c runner \(here) -l \(option.long)\(short)\(option.value == nil ? "" : " -r") -d \(quoted(option.help))")
             }
-            if takesAgent(command) { lines.append("complete -c runner \(here) -f -a '(runner ls -q 2>/dev/null)'") }
+            if let list = list(for: command) { lines.append("complete -c runner \(here) -f -a '(\(list))'") }
         }
         return lines.joined(separator: "\n") + "\n"
     }
@@ -103,7 +103,11 @@ private enum Completions {
         return words.filter { seen.insert($0).inserted }
     }
 
-    private static func takesAgent(_ command: CommandDescription) -> Bool { command.arguments.contains { $0.name.hasPrefix("AGENT") } }
+    /// What prints the words it takes. nil: it takes none that could be listed.
+    private static func list(for command: CommandDescription) -> String? {
+        if command.name == "undelete" { return "runner undelete -q 2>/dev/null" }
+        return command.arguments.contains { $0.name.hasPrefix("AGENT") } ? "runner ls -q 2>/dev/null" : nil
+    }
 
     private static func quoted(_ text: String) -> String {
         "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "\\'") + "'"

@@ -1,6 +1,7 @@
 internal import AgentModel
 internal import Checkpoints
 internal import CriuImages
+internal import OutsideWorld
 internal import StatusViews
 
 struct DiffCommand: Command {
@@ -13,10 +14,12 @@ struct DiffCommand: Command {
             examples: [
                 .init("runner diff agent-7@40 agent-7@41", "files, state, processes, their open files and memory"),
                 .init("runner diff agent-7 40 latest --json", "the same of one agent's versions, for programs"),
+                .init("runner diff agent-7@40 agent-7@41 src/main.py", "one file, line by line; or what changed below a directory"),
             ],
             notes: [
                 "With one version, compares it with the newest; with an agent alone, its two newest checkpoints. 'v40 v41' is enough where the "
                     + "store holds one agent. Versions of two agents can be compared, too.",
+                "A PATH stands behind two versions. Text up to 1 MB is compared line by line; of other files the sizes are told.",
                 "In the tree of processes '=' is in both, '+' is new, '-' is gone; memory is compared page by page. Works without a supervisor.",
             ],
             exits: [
@@ -26,18 +29,25 @@ struct DiffCommand: Command {
     }
     static var options: [Option<Self>] { [.json(\.json)] }
     static var operands: [Operand<Self>] {
-        [.many("AGENT[@VERSION]", \.words, atLeastOne: true, "Whose versions, or which; also a VERSION after it.")]
+        [.many("AGENT[@VERSION]", \.words, atLeastOne: true, "Whose versions, or which; also a VERSION after it, then a PATH.")]
     }
 
     func validate() throws(CommandFault) {
-        if words.count > 3 { throw CommandFault(.usage, "say two versions: 'agent-7@40 agent-7@41'. See 'runner diff --help'") }
+        let last = words.last.map { VersionWord(argument: $0) != nil || AgentReference(argument: $0)?.version != nil } ?? false
+        // What is no version may be a path.
+        guard words.count <= (last ? 3 : 4) else {
+            throw CommandFault(.usage, "say two versions: 'agent-7@40 agent-7@41'. See 'runner diff --help'")
+        }
     }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
-        let (before, after) = try sides(in: store, on: bench)
-        let difference = VersionDifference(
-            before, after, files: try files(before, after, in: store), processes: try processes(before, after, in: store, on: bench))
+        let (before, after, path) = try sides(in: store, on: bench)
+        var difference = VersionDifference(
+            before, after, files: try files(before, after, below: path, in: store),
+            processes: path == nil ? try processes(before, after, in: store, on: bench) : nil)
+        difference.path = path
+        if let path { difference.lines = try lines(of: path, difference, in: store) }
         if json { try bench.answer(json: difference) } else { bench.answer(difference.text()) }
         return .ok
     }
@@ -46,10 +56,15 @@ struct DiffCommand: Command {
 
     private func sides(
         in store: CheckpointStore, on bench: Workbench
-    ) throws(CommandFault) -> (VersionDifference.Side, VersionDifference.Side) {
+    ) throws(CommandFault) -> (VersionDifference.Side, VersionDifference.Side, DiskPath?) {
+        var path: DiskPath?
         var chosen: [(AgentName, VersionWord)] = []
         var agent: AgentName?
         for word in words {
+            if chosen.count == 2, path == nil, VersionWord(argument: word) == nil, AgentReference(argument: word)?.version == nil {
+                path = DiskPath(VersionPath.trimmed(word))
+                if path != nil { continue }
+            }
             // A number after an agent is its version, even where an agent is called so.
             if agent == nil { agent = try onlyAgent(in: store, on: bench) }
             if let version = VersionWord(argument: word), let agent {
@@ -70,7 +85,7 @@ struct DiffCommand: Command {
         case 0: chosen = try newestTwo(of: agent, in: store, on: bench).map { (agent, .number($0)) }
         default: throw CommandFault(.usage, "say two versions, not three. See 'runner diff --help'")
         }
-        return (try side(chosen[0], in: store, on: bench), try side(chosen[1], in: store, on: bench))
+        return (try side(chosen[0], in: store, on: bench), try side(chosen[1], in: store, on: bench), path)
     }
 
     private func onlyAgent(in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> AgentName? {
@@ -102,13 +117,48 @@ struct DiffCommand: Command {
     // MARK: What differs
 
     private func files(
-        _ before: VersionDifference.Side, _ after: VersionDifference.Side, in store: CheckpointStore
+        _ before: VersionDifference.Side, _ after: VersionDifference.Side, below path: DiskPath?, in store: CheckpointStore
     ) throws(CommandFault) -> FilesDifference? {
-        guard before.summary.parts.workspace || after.summary.parts.workspace else { return nil }
+        guard path != nil || before.summary.parts.workspace || after.summary.parts.workspace else { return nil }
         do throws(StoreFault) {
-            return FilesDifference(
-                from: try store.files(before.agent, before.summary.version), to: try store.files(after.agent, after.summary.version))
+            var old = try store.files(before.agent, before.summary.version)
+            var new = try store.files(after.agent, after.summary.version)
+            if let path {
+                old.removeAll { $0.path != path && !$0.path.isBelow(path) }
+                new.removeAll { $0.path != path && !$0.path.isBelow(path) }
+                guard !old.isEmpty || !new.isEmpty else {
+                    throw StoreFault(.noSuchPart("file '\(path)', and neither does \(before.name)"), doing: "compare", what: after.name)
+                }
+            }
+            return FilesDifference(from: old, to: new)
         } catch { throw CommandFault(error) }
+    }
+
+    /// Of one file that is text in both. nil: it is not, or too long to be read by a person.
+    private func lines(
+        of path: DiskPath, _ difference: VersionDifference, in store: CheckpointStore
+    ) throws(CommandFault) -> [String]? {
+        guard difference.files?.files.count == 1, let file = difference.files?.files.first, file.path == path, file.change == .changed,
+            let sizes = file.sizeBefore.flatMap({ old in file.sizeAfter.map { max(old, $0) } }), sizes <= Self.textLimit
+        else { return nil }
+        do throws(StoreFault) {
+            guard let old = try text(of: path, difference.before, in: store), let new = try text(of: path, difference.after, in: store)
+            else { return nil }
+            return UnifiedDifference(from: old, to: new).lines
+        } catch { throw CommandFault(error) }
+    }
+
+    private static let textLimit: UInt64 = 1_000_000
+
+    private func text(
+        of path: DiskPath, _ side: VersionDifference.Side, in store: CheckpointStore
+    ) throws(StoreFault) -> String? {
+        let stored = try store.file(side.agent, side.summary.version, path)
+        var bytes: [UInt8] = []
+        do throws(FileFault) {
+            while case let piece = try stored.file.read(1 << 18), !piece.isEmpty { bytes += piece }
+        } catch { throw StoreFault(.system(error), doing: "read '\(path)' of", what: side.name) }
+        return bytes.contains(0) ? nil : String(validating: bytes, as: UTF8.self)
     }
 
     private func processes(

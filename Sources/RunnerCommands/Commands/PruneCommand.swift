@@ -37,6 +37,7 @@ struct PruneCommand: Command {
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
+        if agents.isEmpty { try bench.removeExpired(in: store, dryRun: dryRun) }
         var rows: [PruneRow] = []
         for agent in try bench.chosen(agents, in: store) {
             let plan = try plan(agent, in: store, on: bench)

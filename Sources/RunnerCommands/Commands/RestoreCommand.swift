@@ -8,7 +8,7 @@ struct RestoreCommand: Command {
     var target: AgentReference?
     var word: VersionWord?
     var at: TimeWord?
-    var only: RestorePart?
+    var only: [OnlyWord] = []
     var dryRun = false
     var yes = false
     var json = false
@@ -20,11 +20,16 @@ struct RestoreCommand: Command {
             examples: [
                 .init("runner restore agent-7 known-good --dry-run", "what would be added, changed and removed; nothing is done"),
                 .init("runner restore agent-7 --at 2h -y", "to the newest version that is at least two hours old, without a pause"),
+                .init("runner restore agent-7@41 --only src/main.py", "bring back one file, and leave everything else"),
             ],
             notes: [
                 "A running agent is stopped, its workspace rolled back, and it starts from the version. Without a supervisor the workspace is "
                     + "rolled back at once and the next 'runner run' starts from the version. In both cases the workspace as it was is kept "
-                    + "as an aside version first. On a terminal it waits five seconds before it begins; ctrl-c stops it then."
+                    + "as an aside version first. On a terminal it waits five seconds before it begins; ctrl-c stops it then.",
+                "'--only PATH' makes that path, and all below it, what it was; the agent must be stopped, since it could write there "
+                    + "meanwhile. It starts afterwards from the state it would have started from, on the workspace as it is. A path that is "
+                    + "called 'state' or 'workspace' is written './state'. 'runner cat' prints a file without touching anything.",
+                "Times without a zone are UTC, as all that is printed. 'runner rollback' goes back by a number of versions.",
             ],
             exits: [
                 (.ok, "restored, or planned with --dry-run"), (.failed, "the supervisor could not restore it"),
@@ -36,8 +41,8 @@ struct RestoreCommand: Command {
     }
     static var options: [Option<Self>] {
         [
-            .optional("at", nil, \.at, as: "TIME", "The newest version from then or before: 2h, or 2026-11-21T08:00:00Z."),
-            .optional("only", nil, \.only, as: "PART", "Only 'workspace' or only 'state'."),
+            .at(\.at),
+            .each("only", nil, \.only, as: "PATH", "Only this file or directory; or only 'workspace' or 'state'."),
             .flag("dry-run", nil, \.dryRun, "Show what would be done."), .flag("yes", "y", \.yes, "Begin at once."), .json(\.json),
             .timeout(\.timeout),
         ]
@@ -56,7 +61,7 @@ struct RestoreCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(target?.agent, in: store)
-        let restore = Restore(agent: agent, version: try chosen(agent, in: store, on: bench), part: only, store: store, bench: bench)
+        let restore = Restore(agent: agent, version: try chosen(agent, in: store, on: bench), part: try part(), store: store, bench: bench)
         let plan = try restore.plan()
         if dryRun {
             if json { try bench.answer(json: plan) } else { bench.answer(plan.text) }
@@ -71,32 +76,57 @@ struct RestoreCommand: Command {
 
     // MARK: Parts
 
+    private func part() throws(CommandFault) -> RestorePart? {
+        guard let first = only.first else { return nil }
+        let paths = only.compactMap { if case .path(let path) = $0 { path } else { nil } }
+        if paths.count == only.count { return .paths(paths) }
+        guard only.count == 1 else {
+            throw CommandFault(.usage, "say '--only' paths, or one of 'workspace' and 'state'. See 'runner restore --help'")
+        }
+        return first == .state ? .state : .workspace
+    }
+
     private func chosen(_ agent: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> CheckpointSummary {
         guard let at else { return try bench.version(word ?? target?.version ?? .latest, of: agent, in: store) }
-        let time = at.time(now: bench.machine.wallTime())
-        let candidates = try bench.versions(of: agent, in: store).filter { $0.isKnownGood && $0.takenAt <= time }
-        guard let newest = candidates.max(by: { $0.takenAt < $1.takenAt }) else {
-            throw CommandFault(
-                .versionUnknown,
-                "could not find a version of '\(agent)' from \(time) or before: there is none that is known-good. "
-                    + "'runner versions \(agent)' lists those there are")
-        }
-        return newest
+        return try bench.version(of: agent, at: at, in: store, "that is known-good", where: \.isKnownGood)
     }
 
     private func announce(_ restore: Restore, on bench: Workbench) {
         guard !yes, bench.machine.isTerminal(.standardError) else { return }
         let age = restore.version.takenAt.distance(from: bench.machine.wallTime())
+        let what = if case .paths(let paths)? = restore.part { "\(quoted(paths)) from " } else { "" }
         bench.talk(
-            "restoring version \(restore.version.version) of '\(restore.agent)' (\(restore.version.standing.rawValue), \(age)) in 5 s; ctrl-c stops"
+            "restoring \(what)version \(restore.version.version) of '\(restore.agent)' (\(restore.version.standing.rawValue), \(age)) in 5 s; ctrl-c stops"
         )
         bench.pause(.seconds(5))
     }
 }
 
 /// A part of a version that can be restored alone.
-enum RestorePart: String, ArgumentValue, CaseIterable {
+enum RestorePart: Hashable, Sendable {
     case workspace, state
-    init?(argument: String) { self.init(rawValue: argument) }
-    static var expected: String { "'workspace' or 'state'" }
+    case paths([DiskPath])
+}
+
+/// What stands behind `--only`.
+enum OnlyWord: ArgumentValue, Hashable, Sendable {
+    case workspace, state
+    case path(DiskPath)
+
+    init?(argument: String) {
+        switch argument {
+        case "workspace": self = .workspace
+        case "state": self = .state
+        default:
+            guard let path = DiskPath(VersionPath.trimmed(argument)) else { return nil }
+            self = .path(path)
+        }
+    }
+    static var expected: String { "'workspace', 'state' or a path in the workspace" }
+}
+
+/// `'a', 'b'`, no more than three of them.
+func quoted(_ paths: [DiskPath]) -> String {
+    let shown = paths.prefix(3).map { "'\(printable($0.text))'" }.joined(separator: ", ")
+    return paths.count > 3 ? "\(shown) and \(paths.count - 3) more" : shown
 }

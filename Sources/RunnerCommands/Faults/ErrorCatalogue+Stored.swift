@@ -11,6 +11,16 @@ extension ErrorCode {
                 "another supervisor holds the agent", .tryAgain,
                 "One agent has one writer. The lock is held by a living process and is gone when that process ends.",
                 remedy: "Speak to the running supervisor ('runner status', 'runner stop'), or wait for it to end.")
+        case .agentExists:
+            ErrorEntry(
+                "there is an agent of that name again", .cannotCreate,
+                "A removed agent comes back under its own name, which its versions carry, and another has that name by now. Nothing was changed.",
+                remedy: "'runner rm AGENT' removes the present one; 'runner undelete' then lists both, and brings back the one you name.")
+        case .agentNotRemoved:
+            ErrorEntry(
+                "no such agent was removed", .noInput,
+                "A removed agent can be brought back until its term is over; then 'runner prune' or a supervisor removes it for good.",
+                remedy: "'runner undelete' lists what can be brought back, and until when.")
         case .versionUnknown:
             ErrorEntry(
                 "there is no such version", .noInput, "Versions are numbered from 1 and never numbered anew; retention removes old ones.",

@@ -5,7 +5,8 @@ extension ErrorCode {
         case .usage, .internal, .codeUnknown: generalEntry
         case .effectNoKey, .effectNotOpen, .effectRunning, .effectResult: effectEntry
         case .agentSuspended, .agentNotSuspended, .suspendFailed, .resumeFailed: suspensionEntry
-        case .agentUnknown, .agentHeld, .agentNotRunning, .versionUnknown, .versionBroken, .versionPart: agentEntry
+        case .agentUnknown, .agentExists, .agentNotRemoved, .agentHeld, .agentNotRunning, .versionUnknown, .versionBroken, .versionPart:
+            agentEntry
         case .storeMissing, .storeFormat, .storeUnsafe, .storeFull, .storeReadOnly, .storeDenied, .storeIO: storeEntry
         case .checkpointEmpty, .checkpointRefused, .checkpointAborted, .checkpointProcess, .restartFailed, .restoreFailed, .stopFailed,
             .stopUnsaved:

@@ -5,6 +5,8 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case codeUnknown = "E-CODE-UNKNOWN"
 
     case agentUnknown = "E-AGENT-MISSING"
+    case agentExists = "E-AGENT-EXISTS"
+    case agentNotRemoved = "E-AGENT-NOT-REMOVED"
     case agentHeld = "E-STORE-HELD"
     case agentNotRunning = "E-AGENT-NOT-RUNNING"
     case agentSuspended = "E-AGENT-SUSPENDED"

@@ -87,12 +87,15 @@ enum TimeWord: ArgumentValue, Hashable, Sendable {
         let word = argument.hasSuffix(" ago") ? String(argument.dropLast(4)) : argument
         if let span = try? DurationText.parse(word) {
             self = .ago(span)
-        } else if let time = WallTime(rfc3339: word) ?? WallTime(rfc3339: word + "T00:00:00Z") {
+        } else if let time = Self.endings.lazy.compactMap({ WallTime(rfc3339: word + $0) }).first {
             self = .at(time)
         } else {
             return nil
         }
     }
+    /// What people leave out. Without a zone it is UTC, as all times are that the runner prints.
+    private static var endings: [String] { ["", "Z", ":00Z", "T00:00:00Z"] }
+
     static var expected: String { "a time (how long ago, such as 2h, or when, such as 2026-11-21T08:38:00Z)" }
 
     func time(now: WallTime) -> WallTime {

@@ -3,6 +3,10 @@ internal import StatusViews
 extension Option {
     static func json(_ path: WritableKeyPath<Owner, Bool>) -> Option { .flag("json", "j", path, "Print JSON.") }
 
+    static func at(_ path: WritableKeyPath<Owner, TimeWord?>) -> Option {
+        .optional("at", nil, path, as: "TIME", "The newest version from then or before: 2h, 1d, '2026-11-20 03:00' (UTC).")
+    }
+
     static func timeout(_ path: WritableKeyPath<Owner, Duration>) -> Option {
         .value("timeout", nil, path, as: "TIME", "Give up waiting after this long; 10m unless said otherwise.")
     }

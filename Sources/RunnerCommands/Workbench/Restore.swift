@@ -16,6 +16,10 @@ struct Restore {
     let bench: Workbench
 
     private var restoresFiles: Bool { part != .state && version.parts.workspace }
+    /// nil: the whole workspace.
+    private var paths: [DiskPath]? {
+        if case .paths(let paths)? = part { paths } else { nil }
+    }
     /// A version without state is still what the next incarnation descends from.
     private var startsFrom: Origin { part == .workspace ? .clean : .version(version.version) }
 
@@ -24,11 +28,12 @@ struct Restore {
         switch part {
         case .state where !version.parts.cooperative: throw lacks("state")
         case .workspace where !version.parts.workspace: throw lacks("workspace")
+        case .paths where !version.parts.workspace: throw lacks("workspace")
         default: return
         }
     }
 
-    private func lacks(_ what: String) -> CommandFault {
+    func lacks(_ what: String) -> CommandFault {
         let sentence = StoreFault(.noSuchPart(what), doing: "restore", what: "\(agent)@\(version.version)")
         return CommandFault(sentence)
     }
@@ -42,7 +47,9 @@ struct Restore {
             let workspace = try present(spec.path)
             do throws(StoreFault) {
                 files =
-                    if let workspace {
+                    if let paths {
+                        try store.planRestore(of: paths, agent, version.version, to: workspace, excluded: spec.excluded)
+                    } else if let workspace {
                         try store.planRestore(agent, version.version, to: workspace, excluded: spec.excluded)
                     } else {
                         try store.planRestore(agent, version.version, excluded: spec.excluded)
@@ -50,11 +57,12 @@ struct Restore {
             } catch { throw CommandFault(error) }
         }
         return RestorePlan(
-            agent: agent, version: version.version, startsFrom: startsFrom, workspace: files)
+            agent: agent, version: version.version, startsFrom: try paths == nil ? startsFrom : comingStart(), only: paths, workspace: files
+        )
     }
 
     /// Where the agent's workspace is, whose, and what is left out of it; nil: it has none (any more).
-    private func workspaceSpec() throws(CommandFault) -> (path: String, user: String?, excluded: [String])? {
+    func workspaceSpec() throws(CommandFault) -> (path: String, user: String?, excluded: [String])? {
         guard let spec = try bench.storedSpec(of: agent, in: store), let path = spec.workspace else { return nil }
         return (path, spec.user, spec.checkpoint.exclude)
     }
@@ -68,7 +76,7 @@ struct Restore {
     }
 
     /// The workspace to restore to, made when it is gone.
-    private func workspace() throws(CommandFault) -> (any Disk, [String])? {
+    func workspace() throws(CommandFault) -> (any Disk, [String])? {
         guard let spec = try workspaceSpec() else { return nil }
         do { return (try openOrMake(spec.path, for: spec.user), spec.excluded) } catch { throw CommandFault(error) }
     }
@@ -90,6 +98,7 @@ struct Restore {
 
     /// - Returns: a sentence that says what was done.
     func perform(within limit: Duration) throws(CommandFault) -> String {
+        if let paths { return try perform(paths) }
         do {
             let request = ControlRequest.restore(version.version, workspace: part != .state, state: part != .workspace)
             let reply = try bench.ask(agent, in: store, request, to: "restore", within: limit)
@@ -112,7 +121,8 @@ struct Restore {
                 aside = try setAside(workspace, excluded, limit: spec?.checkpoint.sizeLimit)
                 try store.restoreWorkspace(agent, version.version, to: workspace, excluded: excluded)
             }
-            try leaveWish()
+            // A whole version is compared with the workspace once more when it is started: nothing to do costs little, a change meanwhile much.
+            try leaveWish(WantedFile(startFrom: startsFrom, rollsBackWorkspace: part == nil))
         }
         let kept = aside.map { ", and the workspace as it was is '\(agent)@\($0)'" } ?? ""
         let files = target == nil ? "" : "its workspace is restored\(kept); "
@@ -121,13 +131,13 @@ struct Restore {
     }
 
     /// An agent outlives its supervisor for the adoption term, and writes on: its workspace must not be changed under it.
-    private func refuseWhileItLives() throws(CommandFault) {
+    func refuseWhileItLives() throws(CommandFault) {
         guard bench.livesAlone(agent, in: store) || bench.machine.hasRemains(of: bench.place(of: agent, in: store)) else { return }
         throw CommandFault(.agentHeld, "could not restore '\(agent)@\(version.version)': \(Workbench.livesAloneWords)")
     }
 
     /// The present workspace becomes an aside version. nil: it is empty, so there is nothing to keep.
-    private func setAside(_ workspace: any Disk, _ excluded: [String], limit: ByteCount?) throws(StoreFault) -> VersionNumber? {
+    func setAside(_ workspace: any Disk, _ excluded: [String], limit: ByteCount?) throws(StoreFault) -> VersionNumber? {
         let request = CutRequest(
             agent: agent, kind: .aside, reason: .aside, takenAt: bench.machine.wallTime(), forced: true, workspace: workspace,
             excluded: excluded, incarnation: 0, sizeLimit: limit ?? ByteCount(1 << 40))
@@ -139,14 +149,6 @@ struct Restore {
             throw error
         }
     }
-
-    private func leaveWish() throws(StoreFault) {
-        // A whole version is compared with the workspace once more when it is started: nothing to do costs little, a change meanwhile much.
-        let wish = WantedFile(startFrom: startsFrom, rollsBackWorkspace: part == nil)
-        do { try wish.write(to: store.disk, below: store.directory(of: agent)) } catch {
-            throw StoreFault(.system(error), doing: "restore", what: "\(agent)@\(version.version)")
-        }
-    }
 }
 
 /// What a restore would do. `runner restore --dry-run` prints it.
@@ -154,20 +156,34 @@ struct RestorePlan: Encodable {
     var agent: AgentName
     var version: VersionNumber
     var startsFrom: Origin
+    /// nil: all of it.
+    var only: [DiskPath]?
     /// nil: the workspace stays as it is.
     var workspace: WorkspaceRestorePlan?
 
     var text: String {
-        var text = "restoring '\(agent)@\(version)' would start it from \(startsFrom == .clean ? "a clean state" : startsFrom.words)\n"
+        let start = startsFrom == .clean ? "a clean state" : startsFrom.words
+        var text =
+            if let only {
+                "restoring \(quoted(only)) of '\(agent)@\(version)' would change nothing else\n"
+            } else {
+                "restoring '\(agent)@\(version)' would start it from \(start)\n"
+            }
         guard let workspace else { return text + "the workspace would stay as it is\n" }
-        let counts = WorkspaceRestorePlan.Change.allCases.map { "\(workspace.steps($0).count) \($0.rawValue)" }.joined(separator: ", ")
-        text += "workspace: \(counts), \(workspace.unchanged) unchanged\n"
+        text += statistics + "\n"
         for step in workspace.steps.prefix(200) { text += line(step) }
         if workspace.ownersLost > 0 {
             text += "  \(workspace.ownersLost) belonged to others; only root can give them back, so they will be yours\n"
         }
         if workspace.steps.count > 200 { text += "  … and \(workspace.steps.count - 200) more ('--json' has all)\n" }
         return text
+    }
+
+    /// "workspace: 1 added, 2 changed, …"
+    var statistics: String {
+        guard let workspace else { return "workspace: stays as it is" }
+        let counts = WorkspaceRestorePlan.Change.allCases.map { "\(workspace.steps($0).count) \($0.rawValue)" }.joined(separator: ", ")
+        return "workspace: \(counts), \(workspace.unchanged) unchanged"
     }
 
     private func line(_ step: WorkspaceRestorePlan.Step) -> String {

@@ -37,6 +37,10 @@ struct VersionDifference: Encodable {
     var files: FilesDifference?
     /// nil: one of them has no images of processes.
     var processes: SetDifference?
+    /// All that is compared, if it is less than everything.
+    var path: DiskPath?
+    /// Of a changed text at `path`, as diff -u has them.
+    var lines: [String]?
 
     init(_ before: Side, _ after: Side, files: FilesDifference?, processes: SetDifference?) {
         self.before = before
@@ -54,6 +58,7 @@ struct VersionDifference: Encodable {
     private static let shown = 200
 
     func text() -> String {
+        if path != nil { return "\(before.name) -> \(after.name)" + (files?.files.isEmpty == true ? "" : "\n") + filesText + linesText }
         var rows = [("taken", "\(before.summary.takenAt) -> \(after.summary.takenAt)")]
         rows.append(("size", Self.words(before.summary.size.bytes, after.summary.size.bytes)))
         if before.manifest.incarnation != after.manifest.incarnation {
@@ -72,8 +77,14 @@ struct VersionDifference: Encodable {
         return "\(before.name) -> \(after.name)\n" + twoColumns(rows.map { ($0, printable($1)) }) + filesText + processesText
     }
 
+    private var linesText: String {
+        guard let lines else { return "" }
+        return "\n" + lines.map { printable($0) + "\n" }.joined()
+    }
+
     private var filesText: String {
         guard let files else { return "\nneither has files\n" }
+        if path != nil, files.files.isEmpty { return ": nothing differs in '\(path?.text ?? "")'\n" }
         let counts = FilesDifference.Change.allCases.filter { $0 != .attributes || !files.files($0).isEmpty }
             .map { "\(files.files($0).count) \($0.words)" }.joined(separator: ", ")
         var text = "\nfiles: \(counts), \(files.unchanged) unchanged\n"

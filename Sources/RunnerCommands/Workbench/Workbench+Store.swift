@@ -43,10 +43,14 @@ extension Workbench {
     /// Returns when the store knows the agent.
     func require(_ agent: AgentName, in store: CheckpointStore) throws(CommandFault) {
         let known = try agents(in: store)
-        guard known.contains(agent) else { throw unknownAgent(agent, known) }
+        guard known.contains(agent) else { throw unknownAgent(agent, known, in: store) }
     }
 
-    private func unknownAgent(_ agent: AgentName, _ known: [AgentName]) -> CommandFault {
+    private func unknownAgent(_ agent: AgentName, _ known: [AgentName], in store: CheckpointStore) -> CommandFault {
+        let removed = (try? store.removedAgents()) ?? []  // only for a better sentence
+        if removed.contains(where: { $0.agent == agent }) {
+            return CommandFault(.agentUnknown, "unknown agent '\(agent)': it was removed. 'runner undelete \(agent)' brings it back")
+        }
         let guess = didYouMean(agent.text, among: known.map(\.text))
         return CommandFault(.agentUnknown, "unknown agent '\(agent)'" + (guess.isEmpty ? ". 'runner ls' lists those there are" : guess))
     }
