@@ -23,6 +23,8 @@ struct RollBackJob: Sendable {
     let asideID: String
     let readsState: Bool
     var readsImages = false
+    /// The plain files are known to be damaged.
+    var isFromPacks = false
 
     /// Why the present could not be set aside, as far as that can be known before. nil: it seems that it can be, or need not be.
     func obstacle() -> StoreFault? {
@@ -69,7 +71,10 @@ struct RollBackJob: Sendable {
     }
 
     private func verify() throws(StoreFault) {
-        do throws(StoreFault) { try verifyOnce() } catch {
+        do throws(StoreFault) {
+            if isFromPacks { try store.thin(agent, version.version) }
+            try verifyOnce()
+        } catch {
             // Its plain files may be damaged, and what is in packs may not.
             guard case .broken = error.kind, try store.isPacked(agent, version.version) else { throw error }
             try store.thin(agent, version.version)
