@@ -24,6 +24,7 @@ extension Supervisor {
             houseWish = nil
             switch outcome {
             case .done:
+                housekeepingFailed = false
                 clearWarning("packs")
                 if orders.collects { collectionIsDue = false }
             case .stopped: houseIsDue = true
@@ -31,9 +32,16 @@ extension Supervisor {
                 guard case .broken(let part, let how) = fault.kind else { return }
                 mark(version, .broken, because: "\(part): \(how)")
                 houseIsDue = true
-            case .failed(let fault): warn("packs", "\(fault.sentence). It is tried again after the next version")
+            case .failed(let fault): failed(fault)
             }
         }
+    }
+
+    /// Where the disk refuses everything, the next checkpoint tells. Where it takes checkpoints and no packs, nobody else would.
+    private func failed(_ fault: StoreFault) {
+        let sentence = "\(fault.sentence). It is tried again after the next version"
+        if housekeepingFailed { warn("packs", sentence) } else { note("packs", sentence) }
+        housekeepingFailed = true
     }
 
     /// A cut, a restore and a rehearsal need the worker, and nothing may be taken away that is being read.
