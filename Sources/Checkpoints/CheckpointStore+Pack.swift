@@ -76,12 +76,17 @@ extension CheckpointStore {
     }
 
     /// Removes the plain files of a version whose content is in packs. Nothing of one whose content is not.
+    /// - Throws: `damagedPack` when what is in packs is not what was put there: then the plain files stay.
     public func thin(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) {
         let errand = Errand("thin out", agent, version)
         try require(agent, version, errand)
         let manifest = try sealedManifest(agent, version, errand)
         let content = try content(of: manifest, errand)
         guard let map = content.map, map.isComplete else { return }
+        do throws(FileFault) { try content.checkBlocks() } catch {
+            guard case .damaged(let how) = error.kind else { throw errand.fault(.system(error)) }
+            throw errand.fault(.damagedPack(error.what, how: how))
+        }
         let layout = content.layout
         let goes = [layout.state, layout.tree, layout.images, layout.workspace, layout.process]
         var trash: [DiskPath] = []
@@ -155,8 +160,8 @@ extension CheckpointStore {
         return nil
     }
 
-    func content(of manifest: Manifest, _ errand: Errand) throws(StoreFault) -> VersionContent {
-        try errand.reading("chunks") { () throws(FileFault) in try VersionContent(manifest, on: disk) }
+    func content(of manifest: Manifest, isPackedOnly: Bool = false, _ errand: Errand) throws(StoreFault) -> VersionContent {
+        try errand.reading("chunks") { () throws(FileFault) in try VersionContent(manifest, on: disk, isPackedOnly: isPackedOnly) }
     }
 
     private func raiseFormat(_ errand: Errand) throws(StoreFault) {

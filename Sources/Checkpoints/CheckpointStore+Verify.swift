@@ -41,12 +41,52 @@ extension CheckpointStore {
         return try verifyContent(agent, version, errand)
     }
 
+    /// As `verify`, of what is in packs alone: whether plain files are there, and what is in them, does not matter.
+    /// - Throws: `noSuchPart` when the version is not in packs.
+    public func verifyPacked(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) {
+        let errand = Errand("verify", agent, version)
+        try require(agent, version, errand)
+        _ = try standing(agent, version, errand)
+        let manifest = try sealedManifest(agent, version, errand)
+        guard try content(of: manifest, errand).map != nil else { throw errand.fault(.noSuchPart("chunks")) }
+        try verifyContent(try known(manifest, images: true, isPackedOnly: true, errand), images: .all, errand)
+    }
+
+    /// Reads every pack of the agent whole, expands every block and compares every chunk with what it is known by.
+    /// - Returns: the packs, and how each is damaged; nil: it is whole.
+    public func verifyPacks(_ agent: AgentName) throws(StoreFault) -> [(pack: String, damage: String?)] {
+        let errand = Errand("verify the packs of", agent.text)
+        try require(agent, errand)
+        let shelf = try errand.inStore { () throws(FileFault) in try PackShelf(of: agent, on: disk) }
+        return try errand.inStore { () throws(FileFault) in
+            var found: [(pack: String, damage: String?)] = []
+            for name in shelf.names {
+                do throws(FileFault) {
+                    try shelf.verify(name)
+                    found.append((name.text, nil))
+                } catch {
+                    switch error.kind {
+                    case .damaged(let how): found.append((name.text, how))
+                    case .missing: continue  // a collection put what is needed elsewhere
+                    default: throw error
+                    }
+                }
+            }
+            return found
+        }
+    }
+
     /// All but the standing.
     @discardableResult
     func verifyContent(
         _ agent: AgentName, _ version: VersionNumber, images: ImageContent = .all, _ errand: Errand
     ) throws(StoreFault) -> KnownVersion {
         let known = try known(try sealedManifest(agent, version, errand), images: images != .none, errand)
+        try verifyContent(known, images: images, errand)
+        return known
+    }
+
+    private func verifyContent(_ known: KnownVersion, images: ImageContent, _ errand: Errand) throws(StoreFault) {
         let (manifest, content) = (known.manifest, known.content)
         try verifyNames(content.layout, manifest, errand)
         if let state = manifest.state {
@@ -55,12 +95,15 @@ extension CheckpointStore {
         }
         if images != .none, manifest.process != nil { try verify(known.images, in: content, images, errand) }
         if manifest.workspace != nil { try verifyWorkspace(known.tree, in: content, errand) }
-        return known
     }
 
-    /// - Parameter images: whether the list of images is needed. Where it is damaged the rest can still be read.
-    func known(_ manifest: Manifest, images: Bool, _ errand: Errand) throws(StoreFault) -> KnownVersion {
-        let content = try content(of: manifest, errand)
+    /// - Parameters:
+    ///   - images: whether the list of images is needed. Where it is damaged the rest can still be read.
+    ///   - isPackedOnly: whether plain files are passed over.
+    func known(
+        _ manifest: Manifest, images: Bool, isPackedOnly: Bool = false, _ errand: Errand
+    ) throws(StoreFault) -> KnownVersion {
+        let content = try content(of: manifest, isPackedOnly: isPackedOnly, errand)
         let tree = try sealedTree(manifest, content, errand)
         let listed = images ? try sealedImages(manifest, content, errand) : []
         content.know(manifest, tree: tree, images: listed)
@@ -100,8 +143,7 @@ extension CheckpointStore {
 
     /// Whether what belongs there must be there: without packs, or while the directory itself is.
     func isPlain(_ directory: DiskPath, of content: VersionContent, _ errand: Errand) throws(StoreFault) -> Bool {
-        if content.map == nil { return true }
-        return try errand.inStore { () throws(FileFault) in try disk.entry(at: directory) } != nil
+        try errand.inStore { () throws(FileFault) in try content.hasPlain(directory) }
     }
 
     private func verify(_ entry: TreeEntry, _ found: DiskEntry?, in content: VersionContent, _ errand: Errand) throws(StoreFault) {

@@ -24,6 +24,8 @@ public final class Housekeeping: Sendable {
         /// This version is not what was stored.
         case broken(VersionNumber, StoreFault)
         case failed(StoreFault)
+        /// All else is done. What is in this pack is not what was put there, so versions that need it stay plain files.
+        case damagedPack(StoreFault)
     }
 
     private let store: CheckpointStore
@@ -45,6 +47,7 @@ public final class Housekeeping: Sendable {
     /// - Parameter isWanted: asked every few milliseconds.
     public func work(_ orders: Orders, while isWanted: () -> Bool) -> Outcome {
         forget(allBut: orders)
+        var damagedPack: StoreFault?
         for version in orders.versions {
             let isAtHand = orders.atHand.contains(version)
             if state.settled[version] == isAtHand { continue }
@@ -55,11 +58,15 @@ public final class Housekeeping: Sendable {
                 state.packing = nil
                 switch error.kind {
                 case .noSuchVersion: continue  // a person was faster
+                case .damagedPack:
+                    damagedPack = error
+                    state.settled[version] = isAtHand
                 case .broken: return .broken(version, error)
                 default: return .failed(error)
                 }
             }
         }
+        if let damagedPack { return .damagedPack(damagedPack) }
         guard orders.collects else { return .done }
         do throws(StoreFault) { return try store.collect(agent, while: isWanted) == nil ? .stopped : .done } catch {
             return .failed(error)

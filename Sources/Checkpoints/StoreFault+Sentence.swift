@@ -14,7 +14,7 @@ extension StoreFault {
         case .held: "E-STORE-HELD"
         case .noSuchAgent: "E-AGENT-MISSING"
         case .noSuchVersion: "E-VERSION-MISSING"
-        case .broken: "E-VERSION-BROKEN"
+        case .broken, .damagedPack: "E-VERSION-BROKEN"
         case .noSuchPart: "E-VERSION-PART"
         case .nothing: "E-CHECKPOINT-EMPTY"
         case .refused: "E-CHECKPOINT-REFUSED"
@@ -38,6 +38,8 @@ extension StoreFault {
         case .noSuchAgent: "there is no such agent. See 'runner ls'"
         case .noSuchVersion: "there is no such version. See 'runner versions \(agent)'"
         case .broken(let part, let how): "'\(part)' is broken: \(how). Use another version, see 'runner versions \(agent)'"
+        case .damagedPack(let pack, let how):
+            "'\(pack)' is damaged: \(how). Its plain files are whole and stay; 'runner verify \(agent) --deep' tells what else is damaged"
         case .noSuchPart(let part): "it holds no \(part). See 'runner show \(what)'"
         case .nothing:
             "there is nothing to keep: the agent handed over no state and has no workspace. "

@@ -17,6 +17,8 @@ public struct StoreFault: Error, Hashable, Sendable {
         case noSuchVersion
         /// Bytes are not what was stored: which part, and how it differs.
         case broken(part: String, how: String)
+        /// A pack is not what it was, and plain files still are.
+        case damagedPack(String, how: String)
         /// The version does not hold the part asked for.
         case noSuchPart(String)
         /// There is nothing to checkpoint: no state and no workspace.

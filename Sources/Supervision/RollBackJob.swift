@@ -71,14 +71,20 @@ struct RollBackJob: Sendable {
     }
 
     private func verify() throws(StoreFault) {
-        do throws(StoreFault) {
-            if isFromPacks { try store.thin(agent, version.version) }
-            try verifyOnce()
-        } catch {
+        if isFromPacks { try leavePlainFiles(insteadOf: nil) }
+        do throws(StoreFault) { try verifyOnce() } catch {
             // Its plain files may be damaged, and what is in packs may not.
             guard case .broken = error.kind, try store.isPacked(agent, version.version) else { throw error }
-            try store.thin(agent, version.version)
+            try leavePlainFiles(insteadOf: error)
             try verifyOnce()
+        }
+    }
+
+    /// - Parameter fault: what is wrong with them, which is what counts where the packs are no better; nil: the packs count.
+    private func leavePlainFiles(insteadOf fault: StoreFault?) throws(StoreFault) {
+        do throws(StoreFault) { try store.thin(agent, version.version) } catch {
+            guard case .damagedPack(let pack, let how) = error.kind else { throw error }
+            throw fault ?? StoreFault(.broken(part: pack, how: how), doing: error.doing, what: error.what)
         }
     }
 

@@ -32,6 +32,7 @@ extension Supervisor {
                 guard case .broken(let part, let how) = fault.kind else { return }
                 mark(version, .broken, because: "\(part): \(how)")
                 houseIsDue = true
+            case .damagedPack(let fault): warn("packs", fault.sentence)
             case .failed(let fault): failed(fault)
             }
         }

@@ -21,7 +21,7 @@ extension StoreFault.Kind {
     var isDiskTrouble: Bool {
         switch self {
         case .full, .readOnly, .denied, .system: true
-        case .format, .unsafe, .held, .noSuchAgent, .noSuchVersion, .broken, .noSuchPart, .nothing, .refused: false
+        case .format, .unsafe, .held, .noSuchAgent, .noSuchVersion, .broken, .damagedPack, .noSuchPart, .nothing, .refused: false
         }
     }
 }

@@ -167,6 +167,11 @@ import Testing
             .broken(part: "state", how: "its bytes are not what was stored"), "E-VERSION-BROKEN",
             "'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'"
         ),
+        (
+            .damagedPack("agents/agent-7/packs/1-2-0123456789abcdef", how: "its bytes are not what was stored"), "E-VERSION-BROKEN",
+            "'agents/agent-7/packs/1-2-0123456789abcdef' is damaged: its bytes are not what was stored. Its plain files are whole and stay; "
+                + "'runner verify agent-7 --deep' tells what else is damaged"
+        ),
         (.noSuchPart("workspace"), "E-VERSION-PART", "it holds no workspace. See 'runner show agent-7@42'"),
         (
             .nothing, "E-CHECKPOINT-EMPTY",

@@ -99,7 +99,7 @@ private let sources = files(below: "Sources")
         #expect(isKnown, "\(file.path) imports \(file.imports.filter { layers[$0] == nil && !computing.contains($0) })")
     }
     for file in sources where layers[file.module] != .executable { #expect(!file.imports.contains("LinuxWorld"), "\(file.path)") }
-    for file in files(below: "Tests") where !["ContractTests", "MachineTests", "SandboxDriver"].contains(file.module) {
+    for file in files(below: "Tests") where !["ContractTests", "MachineTests", "SandboxDriver", "StoreDriver"].contains(file.module) {
         #expect(!file.imports.contains("LinuxWorld"), "\(file.path)")
     }
 }

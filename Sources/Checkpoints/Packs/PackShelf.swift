@@ -102,6 +102,47 @@ final class PackShelf {
         return content
     }
 
+    /// Reads the pack whole and compares every chunk with what it is known by.
+    func verify(_ name: PackName) throws(FileFault) {
+        let pack = try open(name)
+        let identities = try pack.identities()
+        for (number, block) in pack.index.blocks.enumerated() {
+            let content = try self.block(number, of: pack, mayBeDelta: true)
+            for index in block.chunks {
+                let chunk = pack.index.chunks[index]
+                let bytes = content[Int(chunk.offset)..<Int(chunk.offset + chunk.length)]
+                guard ChunkID.of(bytes) == identities[index] else {
+                    throw FileFault(
+                        .damaged("chunk \(chunk.number) is not what was stored"), doing: "read", what: "\(directory)/\(name.text)")
+                }
+            }
+        }
+    }
+
+    /// Compares every block that these chunks need with its checksum.
+    /// - Throws: `damaged` with the pack.
+    func check(_ map: ChunkMap) throws(FileFault) {
+        var checked: Set<BlockCache.Key> = []
+        for run in map.runs {
+            guard case .chunk(let first) = run.first else { continue }
+            for number in first..<(first + ChunkNumber(run.count)) { try check(number, &checked, mayBeDelta: true) }
+        }
+    }
+
+    private func check(_ number: ChunkNumber, _ checked: inout Set<BlockCache.Key>, mayBeDelta: Bool) throws(FileFault) {
+        let (pack, index) = try locate(number)
+        let block = Int(pack.index.chunks[index].block)
+        guard checked.insert(BlockCache.Key(pack: ObjectIdentifier(pack), block: block)).inserted else { return }
+        _ = try pack.frame(of: block)
+        guard pack.index.blocks[block].isDelta else { return }
+        guard mayBeDelta else {
+            throw FileFault(.damaged("a delta rests on a delta"), doing: "read", what: "\(directory)/\(pack.name.text)")
+        }
+        for chunk in pack.index.chunks[pack.index.blocks[block].chunks] where chunk.base != 0 {
+            try check(chunk.base, &checked, mayBeDelta: false)
+        }
+    }
+
     /// What a delta was compressed with: the bases of its chunks, in their order.
     func bases(of chunks: ArraySlice<PackedChunk>) throws(FileFault) -> [UInt8] {
         var prefix: [UInt8] = []
@@ -117,7 +158,7 @@ final class PackShelf {
 
 /// Blocks that were expanded not long ago.
 private struct BlockCache {
-    struct Key: Hashable {
+    fileprivate struct Key: Hashable {
         var pack: ObjectIdentifier
         var block: Int
     }

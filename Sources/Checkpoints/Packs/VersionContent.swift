@@ -12,9 +12,15 @@ final class VersionContent {
     private var places: ContentLayout
     private let agent: AgentName
 
-    /// - Parameter directory: where it lies; nil: among the agent's versions.
-    init(_ manifest: Manifest, in directory: DiskPath? = nil, on disk: any Disk) throws(FileFault) {
+    /// Plain files are passed over, as if they were not there.
+    private let isPackedOnly: Bool
+
+    /// - Parameters:
+    ///   - directory: where it lies; nil: among the agent's versions.
+    ///   - isPackedOnly: whether plain files are passed over, as if they were not there.
+    init(_ manifest: Manifest, in directory: DiskPath? = nil, on disk: any Disk, isPackedOnly: Bool = false) throws(FileFault) {
         self.disk = disk
+        self.isPackedOnly = isPackedOnly
         layout = VersionLayout(directory: directory ?? StoreLayout.version(manifest.agent, manifest.version))
         places = ContentLayout(manifest)
         agent = manifest.agent
@@ -33,6 +39,20 @@ final class VersionContent {
     /// What its lists say is in it, once they are read.
     func know(_ manifest: Manifest, tree: [TreeEntry], images: [TreeEntry]) {
         places = ContentLayout(manifest, tree: tree, images: images)
+    }
+
+    /// Whether a directory of plain files is there, or must be.
+    func hasPlain(_ directory: DiskPath) throws(FileFault) -> Bool {
+        if isPackedOnly { return false }
+        if map == nil { return true }
+        return try disk.entry(at: directory) != nil
+    }
+
+    /// Compares every block that the version needs with its checksum. Nothing is expanded.
+    /// - Throws: `damaged` with the pack.
+    func checkBlocks() throws(FileFault) {
+        guard let map, let shelf else { return }
+        try shelf.check(map)
     }
 
     // MARK: Files
@@ -55,7 +75,10 @@ final class VersionContent {
     }
 
     private func open(_ path: DiskPath, _ extent: ContentLayout.Extent?) throws(FileFault) -> any DiskFile {
-        do throws(FileFault) { return try disk.open(path, .read) } catch {
+        do throws(FileFault) {
+            if isPackedOnly { throw FileFault(.missing, doing: "open", what: path.text) }
+            return try disk.open(path, .read)
+        } catch {
             guard error.kind == .missing, let extent else { throw error }
             try lookForMap()
             guard let map, let shelf, isPacked(extent) else { throw error }

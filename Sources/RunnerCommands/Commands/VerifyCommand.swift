@@ -6,6 +6,7 @@ internal import StatusViews
 
 struct VerifyCommand: Command {
     var targets: [AgentReference] = []
+    var deep = false
     var format = ListFormat.table
 
     static var manual: Manual {
@@ -14,14 +15,20 @@ struct VerifyCommand: Command {
             examples: [
                 .init("runner verify", "every version of every agent"),
                 .init("runner verify agent-7@42", "one version"),
+                .init("runner verify agent-7 --deep", "its packs, too, also what no version needs of them"),
             ],
-            notes: ["A version found damaged is marked broken and is not restored by itself any more. Nothing else changes."],
+            notes: [
+                "A version found broken is marked so and is not restored by itself any more. Nothing else changes. A version of which only "
+                    + "one copy is damaged, that in its directory or that in packs, is not broken: a restore takes the other one."
+            ],
             exits: [
-                (.ok, "all are whole"), (.badData, "at least one is damaged"), (.noInput, "no such agent or version"),
+                (.ok, "all are whole"), (.badData, "at least one is damaged or broken"), (.noInput, "no such agent or version"),
                 (.usage, "the command line is wrong"),
             ])
     }
-    static var options: [Option<Self>] { .list(\.format) }
+    static var options: [Option<Self>] {
+        [.flag("deep", nil, \.deep, "Read every pack whole as well.")] + .list(\.format)
+    }
     static var operands: [Operand<Self>] { [.many("AGENT[@VERSION]", \.targets, "Which; all when none is named.")] }
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
@@ -31,13 +38,22 @@ struct VerifyCommand: Command {
             for summary in try summaries(of: target, in: store, on: bench) {
                 rows.append(try verify(target.agent, summary, in: store, on: bench))
             }
+            if deep { rows += try packs(of: target.agent, in: store) }
         }
         if rows.isEmpty, format == .table || format == .wide {
             bench.talk("there is no version to verify")
         } else {
             try bench.answer(rows, as: format)
         }
-        return rows.allSatisfy(\.whole) ? .ok : .badData
+        return rows.allSatisfy { $0.result == .whole } ? .ok : .badData
+    }
+
+    private func packs(of agent: AgentName, in store: CheckpointStore) throws(CommandFault) -> [VerificationRow] {
+        do {
+            return try store.verifyPacks(agent).map { pack, damage in
+                VerificationRow(agent: agent, pack: pack, result: damage == nil ? .whole : .damaged, what: damage)
+            }
+        } catch { throw CommandFault(error) }
     }
 
     private func chosen(in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> [AgentReference] {
@@ -54,14 +70,31 @@ struct VerifyCommand: Command {
     private func verify(
         _ agent: AgentName, _ summary: CheckpointSummary, in store: CheckpointStore, on bench: Workbench
     ) throws(CommandFault) -> VerificationRow {
-        do {
-            try store.verify(agent, summary.version)
-            return VerificationRow(agent: agent, version: summary.version, whole: true, what: "whole")
+        let version = summary.version
+        let nearest = try damage { () throws(StoreFault) in try store.verify(agent, version) }
+        let isPacked = (try? store.isPacked(agent, version)) ?? false
+        let packed = isPacked ? try damage { () throws(StoreFault) in try store.verifyPacked(agent, version) } : nearest
+        func row(_ result: VerificationRow.Result, _ what: String?) -> VerificationRow {
+            VerificationRow(agent: agent, version: version, result: result, what: what)
+        }
+        switch (nearest, packed) {
+        case (nil, nil): return row(.whole, nil)
+        case (let nearest?, let packed?):
+            if summary.standing != .broken { mark(agent, version, nearest, in: store, on: bench) }
+            return row(.broken, nearest == packed ? nearest : "\(nearest); in packs \(packed)")
+        case (let nearest?, nil): return row(.damaged, "\(nearest); what is in packs is whole")
+        case (nil, let packed?): return row(.damaged, "in packs \(packed); its plain files are whole")
+        }
+    }
+
+    /// Which part is damaged, and how; nil: all is whole.
+    private func damage(_ verify: () throws(StoreFault) -> Void) throws(CommandFault) -> String? {
+        do throws(StoreFault) {
+            try verify()
+            return nil
         } catch {
             guard case .broken(let part, let how) = error.kind else { throw CommandFault(error) }
-            let what = "'\(part)': \(how)"
-            if summary.standing != .broken { mark(agent, summary.version, what, in: store, on: bench) }
-            return VerificationRow(agent: agent, version: summary.version, whole: false, what: what)
+            return "'\(part)': \(how)"
         }
     }
 
@@ -76,17 +109,31 @@ struct VerifyCommand: Command {
     }
 }
 
-/// What verifying one version found.
+/// What verifying one version, or one pack, found.
 private struct VerificationRow: Listable {
+    enum Result: String, Codable {
+        case whole
+        /// Nothing is lost by it.
+        case damaged
+        case broken
+    }
     var agent: AgentName
-    var version: VersionNumber
-    var whole: Bool
-    /// "whole", or which part is damaged and how.
-    var what: String
+    var version: VersionNumber?
+    /// Its name; nil: it is a version that was looked at.
+    var pack: String?
+    var result: Result
+    /// Which part is damaged and how.
+    var what: String?
 
     static var columns: [Column] { [Column("VERSION"), Column("RESULT"), Column("WHAT", narrow: .cut(to: 20))] }
     func row(at now: WallTime) -> [Cell] {
-        [Cell(quietValue), whole ? Cell("whole", .good) : Cell("broken", .bad), whole ? .nothing : Cell(what)]
+        let shown =
+            switch result {
+            case .whole: Cell("whole", .good)
+            case .damaged: Cell("damaged", .attention)
+            case .broken: Cell("broken", .bad)
+            }
+        return [Cell(quietValue), shown, what.map { Cell($0) } ?? .nothing]
     }
-    var quietValue: String { "\(agent)@\(version)" }
+    var quietValue: String { version.map { "\(agent)@\($0)" } ?? "\(agent) pack \(pack ?? "")" }
 }
