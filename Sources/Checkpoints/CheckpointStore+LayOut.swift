@@ -1,6 +1,73 @@
 public import AgentModel
 internal import OutsideWorld
 
+/// Plain files of a version for who can read nothing else.
+extension CheckpointStore {
+    /// Whether all the version holds lies as plain files in its directory, as far as that can be told: the runner may take them away.
+    public func isPlain(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> Bool {
+        let errand = Errand("look at", agent, version)
+        try require(agent, version, errand)
+        let manifest = try sealedManifest(agent, version, errand)
+        let layout = VersionLayout(directory: StoreLayout.version(agent, version))
+        var needed: [DiskPath] = []
+        if manifest.state != nil { needed.append(layout.state) }
+        if manifest.workspace != nil { needed += [layout.tree, layout.workspace] }
+        if manifest.process != nil { needed += [layout.images, layout.process] }
+        return try errand.inStore { () throws(FileFault) in
+            for path in needed where try disk.entry(at: path) == nil { return false }
+            return true
+        }
+    }
+
+    /// Writes the version's files into `look`, under the names they have in a version, each compared with what was stored. Only bytes: modes,
+    /// owners, times and links are in its list. Nothing is synced: whoever closes the look removes them.
+    public func layOut(_ agent: AgentName, _ version: VersionNumber, in look: Look) throws(StoreFault) {
+        let errand = Errand("lay out", agent, version)
+        try require(agent, version, errand)
+        let known = try known(try sealedManifest(agent, version, errand), images: true, errand)
+        let (manifest, content) = (known.manifest, known.content)
+        let target = VersionLayout(directory: look.directory)
+        if let state = manifest.state {
+            let stored = Measure(size: state.size, digest: state.sha256)
+            try write(stored, .sha256, "state", to: target.state, errand) { () throws(FileFault) in try content.state() }
+        }
+        if let list = manifest.workspace {
+            let stored = Measure(size: list.size, digest: list.sha256)
+            try write(stored, .sha256, "tree", to: target.tree, errand) { () throws(FileFault) in try content.tree() }
+            try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.workspace, mode: 0o700) }
+        }
+        for entry in known.tree {
+            switch entry.kind {
+            case .directory: try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.content(entry.path), mode: 0o700) }
+            case .link: continue
+            case .file:
+                let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")
+                try write(stored, .sha256, "workspace/\(entry.path)", to: target.content(entry.path), errand) {
+                    () throws(FileFault) in try content.file(entry.path)
+                }
+            }
+        }
+        if let list = manifest.process {
+            let stored = Measure(size: list.size, digest: list.sha256)
+            try write(stored, .sha256, "images", to: target.images, errand) { () throws(FileFault) in try content.images() }
+            try write(known.images, of: content, to: target, errand)
+        }
+    }
+
+    /// Images of a version, in a directory of their own.
+    func write(
+        _ images: [TreeEntry], of content: VersionContent, to target: VersionLayout, _ errand: Errand
+    ) throws(StoreFault) {
+        try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.process, mode: 0o700) }
+        for image in images {
+            let stored = Measure(size: image.size ?? 0, digest: image.sha256 ?? image.xxh3 ?? "")
+            try write(stored, image.sha256 == nil ? .xxh3 : .sha256, "process/\(image.path)", to: target.image(image.path), errand) {
+                () throws(FileFault) in try content.image(image.path)
+            }
+        }
+    }
+}
+
 /// A private copy of a version's workspace, for a rehearsal beside the living agent.
 extension CheckpointStore {
     /// Bytes of the files of the version's workspace; 0: it has none.

@@ -1,7 +1,7 @@
 internal import AgentModel
 public import OutsideWorld
 
-/// Room beside the versions for a look into what comes from elsewhere, before anybody knows which agent it is of.
+/// Room beside the versions for who holds no agent's lock: for a look into what comes from elsewhere, and for files that somebody needs for a while.
 public struct Look {
     let whole: DiskPath
     let lock: any DiskLock
@@ -11,16 +11,18 @@ public struct Look {
 
 extension CheckpointStore {
     /// Makes room, and removes what others left who died while they looked.
-    /// - Parameter draw: gives a name that nobody else draws.
-    public func openLook(_ draw: () -> String) throws(StoreFault) -> Look {
-        let errand = Errand("look at an import in", disk.rootName)
+    /// - Parameters:
+    ///   - command: for which of runner's commands.
+    ///   - draw: gives a name that nobody else draws.
+    public func openLook(for command: String, _ draw: () -> String) throws(StoreFault) -> Look {
+        let errand = Errand("make room for an \(command) in", disk.rootName)
         return try errand.inStore { () throws(FileFault) in
             for name in try disk.names(in: StoreLayout.staging) { _ = removeAbandonedLook(name) }
             var tries = 0
             while true {
                 let whole = StoreLayout.staging / (StoreLayout.look + draw())
                 try disk.makeDirectory(whole, mode: 0o700)
-                do throws(FileFault) { return try hold(whole) } catch {
+                do throws(FileFault) { return try hold(whole, for: command) } catch {
                     try? disk.removeTree(whole)  // the next look does
                     // Somebody tidied up before it was held.
                     guard error.kind == .missing || error.kind == .busy, tries < 8 else { throw error }
@@ -30,8 +32,8 @@ extension CheckpointStore {
         }
     }
 
-    private func hold(_ whole: DiskPath) throws(FileFault) -> Look {
-        let look = Look(whole: whole, lock: try disk.lock(whole / "lock", holder: "'runner import'"))
+    private func hold(_ whole: DiskPath, for command: String) throws(FileFault) -> Look {
+        let look = Look(whole: whole, lock: try disk.lock(whole / "lock", holder: "'runner \(command)'"))
         try disk.makeDirectory(look.directory, mode: 0o700)
         return look
     }

@@ -118,13 +118,7 @@ extension CheckpointStore {
         let scratch = try openScratch(agent, stagingID: stagingID)
         defer { discard(scratch) }
         let target = VersionLayout(directory: scratch.directory)
-        try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.process, mode: 0o700) }
-        for image in images {
-            let stored = Measure(size: image.size ?? 0, digest: image.sha256 ?? image.xxh3 ?? "")
-            try write(stored, image.sha256 == nil ? .xxh3 : .sha256, "process/\(image.path)", to: target.image(image.path), errand) {
-                () throws(FileFault) in try content.image(image.path)
-            }
-        }
+        try write(images, of: content, to: target, errand)
         // Whoever finds them after a power cut must not find half of them.
         try errand.inStore { () throws(FileFault) in
             for image in images { try disk.open(target.image(image.path), .read).beginSync() }
@@ -136,7 +130,7 @@ extension CheckpointStore {
     }
 
     /// Writes a file of a version, compared with what was stored on the way; holes stay holes.
-    private func write(
+    func write(
         _ stored: Measure, _ hash: FileHash, _ part: String, to target: DiskPath, _ errand: Errand,
         _ open: () throws(FileFault) -> any DiskFile
     ) throws(StoreFault) {

@@ -79,7 +79,7 @@ extension CheckpointStore {
             var removed: [String] = []
             for name in try disk.names(in: StoreLayout.staging).sorted() {
                 guard let path = removeAbandonedLook(name) else { continue }
-                removed.append("an unfinished look at an import ('\(path)') was removed")
+                removed.append("what an unfinished import or export left ('\(path)') was removed")
             }
             return removed
         }

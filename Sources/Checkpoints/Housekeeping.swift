@@ -73,6 +73,12 @@ public final class Housekeeping: Sendable {
         }
     }
 
+    /// Nothing that was begun is gone on with, nor left behind. Not while it works.
+    public func abandon() {
+        state.packing?.work.abandon()
+        state.packing = nil
+    }
+
     private func forget(allBut orders: Orders) {
         let known = Set(orders.versions)
         state.settled = state.settled.filter { known.contains($0.key) }

@@ -153,11 +153,13 @@ struct LaunchRun {
     /// The images of its version did not do: the next part is tried.
     var isWithoutImages = false
     /// Another try of a launch that was counted already.
-    var isAgain: Bool { tries > 0 }
+    var isAgain: Bool { tries > 0 || isFromPacks }
     /// Connections that were to be kept could not be: they are closed.
     var closesConnections = false
     /// How often images of its version were tried and failed.
     var tries = 0
     /// The memory that was to come later did not: all of it comes first.
     var isEager = false
+    /// The plain files of its version are damaged: what is in packs is taken.
+    var isFromPacks = false
 }

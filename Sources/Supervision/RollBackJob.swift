@@ -23,6 +23,8 @@ struct RollBackJob: Sendable {
     let asideID: String
     let readsState: Bool
     var readsImages = false
+    /// The plain files are known to be damaged.
+    var isFromPacks = false
 
     /// Why the present could not be set aside, as far as that can be known before. nil: it seems that it can be, or need not be.
     func obstacle() -> StoreFault? {
@@ -69,21 +71,20 @@ struct RollBackJob: Sendable {
     }
 
     private func verify() throws(StoreFault) {
+        if isFromPacks { try leavePlainFiles(insteadOf: nil) }
         do throws(StoreFault) { try verifyOnce() } catch {
             // Its plain files may be damaged, and what is in packs may not.
-            guard case .broken = error.kind, try store.isPacked(agent, version.version), try dropsPlainFiles() else { throw error }
+            guard case .broken = error.kind, try store.isPacked(agent, version.version) else { throw error }
+            try leavePlainFiles(insteadOf: error)
             try verifyOnce()
         }
     }
 
-    /// - Returns: false: what is in packs is damaged, too.
-    private func dropsPlainFiles() throws(StoreFault) -> Bool {
-        do throws(StoreFault) {
-            try store.thin(agent, version.version)
-            return true
-        } catch {
-            guard case .damagedPack = error.kind else { throw error }
-            return false
+    /// - Parameter fault: what is wrong with them, which is what counts where the packs are no better; nil: the packs count.
+    private func leavePlainFiles(insteadOf fault: StoreFault?) throws(StoreFault) {
+        do throws(StoreFault) { try store.thin(agent, version.version) } catch {
+            guard case .damagedPack(let pack, let how) = error.kind else { throw error }
+            throw fault ?? StoreFault(.broken(part: pack, how: how), doing: error.doing, what: error.what)
         }
     }
 

@@ -29,6 +29,7 @@ extension Supervisor {
             houseWish = nil
             switch outcome {
             case .done:
+                housekeepingFailed = false
                 clearWarning("packs")
                 if orders.collects { collectionIsDue = false }
             case .stopped: houseIsDue = true
@@ -37,10 +38,17 @@ extension Supervisor {
                 mark(version, .broken, because: "\(part): \(how)")
                 houseIsDue = true
             case .damagedPack(let fault): warn("packs", fault.sentence)
-            case .failed(let fault): warn("packs", "\(fault.sentence). It is tried again after the next version")
+            case .failed(let fault): failed(fault)
             }
         }
         houseWish = wish
+    }
+
+    /// Where the disk refuses everything, the next checkpoint tells. Where it takes checkpoints and no packs, nobody else would.
+    private func failed(_ fault: StoreFault) {
+        let sentence = "\(fault.sentence). It is tried again after the next version"
+        if housekeepingFailed { warn("packs", sentence) } else { note("packs", sentence) }
+        housekeepingFailed = true
     }
 
     /// A cut, a restore and a rehearsal need the worker, and nothing may be taken away that is being read.

@@ -22,6 +22,8 @@ struct ImageRestore {
     var isCompared = false
     /// Its memory pages are not what was stored, or cannot be read.
     var damage: StoreFault?
+    /// What was stored is in packs, too: the next try takes it from there.
+    var isPacked = false
 }
 
 /// The strongest part of a version: its processes go on where they were cut. Where they cannot, the next part is tried.
@@ -123,49 +125,7 @@ extension Supervisor {
         }
     }
 
-    /// Beside CRIU, which reads the same bytes at the same time. Nothing of the agent runs before they are known to be what was stored, but
-    /// where its memory follows: then it is ended if they are not.
-    private func comparePages(for job: RestoreJob) {
-        guard let version = imageRestore?.version.version else { return }
-        imageRestore?.isCompared = true
-        if job.request.isLazy { leavePagesUnchecked(version) }
-        compare(version) { [self] fault in
-            guard let fault else { return job.goOn() }
-            if imageRestore?.job === job {
-                imageRestore?.damage = fault
-                job.callOff()
-            } else {
-                end(job.sandbox, version, fault)
-            }
-        }
-    }
-
-    /// As it was begun by a supervisor that did not see the end of it.
-    func comparePages(of version: VersionNumber, in sandbox: SandboxID) {
-        compare(version) { [self] fault in if let fault { end(sandbox, version, fault) } }
-    }
-
-    private func compare(_ version: VersionNumber, then proceed: @escaping (StoreFault?) -> Void) {
-        let store = store
-        let agent = agent
-        aside {
-            Result { () throws(StoreFault) in try store.verifyPages(agent, version) }
-        } then: { [self] result in
-            if uncheckedPages == version {
-                uncheckedPages = nil
-                memoryIsBehind = true
-            }
-            if case .failure(let fault) = result { proceed(fault) } else { proceed(nil) }
-        }
-    }
-
-    private func end(_ sandbox: SandboxID, _ version: VersionNumber, _ fault: StoreFault) {
-        guard let life, life.sandbox == sandbox else { return }
-        damaged(version, fault)
-        world.kill(sandbox)
-    }
-
-    private func damaged(_ version: VersionNumber, _ fault: StoreFault) {
+    func damaged(_ version: VersionNumber, _ fault: StoreFault) {
         guard case .broken(let part, let how) = fault.kind else { return warn("restore", fault.sentence) }
         mark(version, .broken, because: "\(part): \(how)")
     }
@@ -185,16 +145,6 @@ extension Supervisor {
             restoreFailed(restore, fault)
         case nil: if !restore.job.isLazy { comparePagesOnce(restore) }  // it fell back, and waits for the word
         }
-    }
-
-    /// Where memory follows, the processor is the agent's until it runs.
-    private func comparePagesOnce(_ restore: ImageRestore) {
-        if !restore.isCompared { comparePages(for: restore.job) }
-    }
-
-    private func leavePagesUnchecked(_ version: VersionNumber) {
-        uncheckedPages = version
-        memoryIsBehind = true
     }
 
     private func restored(_ restore: ImageRestore, _ restored: Restored) {
@@ -240,7 +190,16 @@ extension Supervisor {
         dropPeers()
         life = nil
         guard !restore.isCalledOff else { return inbox.append(.ended(.unknown, done: false)) }
-        if let damage = restore.damage { return restoreFailed(restore, damage) }
+        if let damage = restore.damage {
+            guard restore.isPacked, !restore.run.isFromPacks, case .broken(let part, let how) = damage.kind else {
+                return restoreFailed(restore, damage)
+            }
+            note("restored", "the images of version \(restore.version.version) are taken from packs: \(part): \(how)")
+            var again = restore.run
+            again.isFromPacks = true
+            launchRun = again
+            return self.restore(again, restore.version.version)
+        }
         note("criu", "version \(restore.version.version), try \(restore.run.tries + 1): \(fault.sentence)")
         for line in fault.log.suffix(5) { note("criu", line) }
         guard fault.mayPass || restore.job.hasRun, restore.run.tries + 1 < Self.attempts else {

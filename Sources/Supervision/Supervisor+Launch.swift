@@ -82,6 +82,7 @@ extension Supervisor {
             excluded: spec.checkpoint.exclude, aside: asideRequest(), asideID: stagingID(),
             readsState: scope.state && !(needsImages && criuMissing == nil))
         job.readsImages = needsImages
+        job.isFromPacks = run.isFromPacks
         let fixedJob = job
         aside(in: .patient) {
             fixedJob.run()

@@ -154,6 +154,8 @@ public final class Supervisor {
     /// While it works; withdrawn when something else needs the worker.
     var houseWish: StandingWish?
     var houseIsDue = true
+    /// The last time it failed.
+    var housekeepingFailed = false
     /// Versions went since the last collection.
     var collectionIsDue = true
     /// Counters changed. They are written with the launch that follows, else at the end of the step: a death costs one write, not three.
@@ -239,6 +241,7 @@ public final class Supervisor {
         hasLeft = true
         if let scratch = rehearsal?.prepared?.scratch { scratchesLeft.append(scratch) }  // its sandbox ends with us
         for scratch in scratchesLeft { store.discard(scratch) }
+        housekeeping.abandon()
         lock.release()
         answerAtEnd()
         answerAllOwed()

@@ -10,17 +10,17 @@ import Testing
     let bench = try Bench(seed: 1)
     let store = try bench.open()
     var drawn = ["one", "two"]
-    let looks = try (0..<2).map { _ in try store.openLook { drawn.removeFirst() } }
+    let looks = try (0..<2).map { _ in try store.openLook(for: "import") { drawn.removeFirst() } }
     #expect(try looks.map { try store.disk.names(in: $0.directory) } == [[], []])
     #expect(try store.disk.names(in: "staging").sorted() == ["@one", "@two"])
     try store.disk.makeDirectories("staging/@left/content/runner")
     let found = try store.recover(agent)
-    #expect(found == ["an unfinished look at an import ('staging/@left') was removed"])
+    #expect(found == ["what an unfinished import or export left ('staging/@left') was removed"])
     store.close(looks[0])
     #expect(try store.disk.names(in: "staging") == ["@two"])
     // Who holds it dies.
     bench.storeDisk.processDied()
-    #expect(try store.recover(agent) == ["an unfinished look at an import ('staging/@two') was removed"])
+    #expect(try store.recover(agent) == ["what an unfinished import or export left ('staging/@two') was removed"])
     #expect(try store.disk.names(in: "staging").isEmpty)
 }
 

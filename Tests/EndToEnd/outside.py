@@ -1,12 +1,13 @@
 """What can be seen without asking runner: the kernel's list of processes and the bytes of the store. The tests believe these."""
 
-import ctypes
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
 import threading
+
+from packs import Damaged, Packs, Version, fits
 
 PROC = pathlib.Path("/proc")
 
@@ -122,51 +123,115 @@ def checked_line(path):
     return json.loads(text)
 
 
-class Halves(ctypes.Structure):
-    _fields_ = [("low", ctypes.c_uint64), ("high", ctypes.c_uint64)]
+def content(folder, name, packs=None):
+    """Of one file of a version, wherever it lies: content(folder, "workspace/results.txt")."""
+    return Version(folder, packs).read(name)
 
 
-def xxh3(path):
-    """Of a file's content, by the library and not by runner's own code."""
-    library = ctypes.CDLL("libxxhash.so.0")
-    library.XXH3_128bits.restype = Halves
-    library.XXH3_128bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
-    content = path.read_bytes()
-    halves = library.XXH3_128bits(content, len(content))
-    return f"{halves.high:016x}{halves.low:016x}"
+def text_of(folder, name):
+    return content(folder, name).decode()
 
 
-def faults_of_version(folder):
-    """What is wrong with a version, by the documented format alone. Empty: every byte is as it was stored."""
+def faults_of_version(folder, packs=None):
+    """What is wrong with a version, by the documented format alone. Empty: every byte is as it was stored.
+
+    `packs`: those of its agent, when many versions are looked at in a row.
+    """
     faults = []
     manifest_bytes = (folder / "manifest.json").read_bytes()
     if (folder / "seal").read_text() != hashlib.sha256(manifest_bytes).hexdigest() + "\n":
         faults.append("the seal does not match manifest.json")
-    manifest = json.loads(manifest_bytes)
+    version = Version(folder, packs)
+    manifest = version.manifest
     if str(manifest["version"]) != folder.name:
         faults.append(f"the manifest is that of version {manifest['version']}")
     try:
         checked_line(folder / "standing")
     except AssertionError as fault:
         faults.append(str(fault))
-    for part, path in (("state", folder / "state"), ("workspace", folder / "tree"), ("process", folder / "images")):
-        if manifest.get(part) and (path.stat().st_size, sha256(path)) != (manifest[part]["size"], manifest[part]["sha256"]):
-            faults.append(f"{path.name} is not what the manifest says")
-    if manifest.get("workspace"):
-        for line in (folder / "tree").read_text().splitlines():
-            entry = json.loads(line)
-            path = folder / "workspace" / entry["path"]
-            if entry["kind"] == "file" and (path.stat().st_size, sha256(path)) != (entry["size"], entry["sha256"]):
-                faults.append(f"workspace/{entry['path']} is not what the tree says")
-    if manifest.get("process"):
-        listed = [json.loads(line) for line in (folder / "images").read_text().splitlines()]
-        for entry in listed:
-            path = folder / "process" / entry["path"]
-            is_whole = path.exists() and path.stat().st_size == entry["size"]
-            if not is_whole or (xxh3(path) != entry["xxh3"] if "xxh3" in entry else sha256(path) != entry["sha256"]):
-                faults.append(f"process/{entry['path']} is not what the list says")
-        faults += [f"process/{path.name} is in no list" for path in (folder / "process").iterdir() if path.name not in {entry["path"] for entry in listed}]
+
+    def look(name, is_right, what):
+        try:
+            if not is_right(version.read(name)):
+                faults.append(f"{name} is not what {what} says")
+        except (Damaged, OSError) as fault:
+            faults.append(f"{name}: {fault}")
+
+    for part, name in (("state", "state"), ("workspace", "tree"), ("process", "images")):
+        if stored := manifest.get(part):
+            measure = (stored["size"], stored["sha256"])
+            look(name, lambda bytes: (len(bytes), hashlib.sha256(bytes).hexdigest()) == measure, "the manifest")
+    for part, entries in (("workspace", version.tree), ("process", version.images)):
+        for entry in entries:
+            if entry["kind"] == "file":
+                look(f"{part}/{entry['path']}", lambda bytes: fits(bytes, entry), "the list")
+    if (folder / "process").is_dir():
+        listed = {entry["path"] for entry in version.images}
+        faults += [f"process/{name} is in no list" for name in names_in(folder / "process") if name not in listed]
+    if version.is_packed:
+        try:
+            version.check_packed()
+        except (Damaged, OSError) as fault:
+            faults.append(f"packs: {fault}")
     return faults
+
+
+def prints_of_version(folder, packs=None):
+    """As `prints_of`, of all a version holds, wherever its bytes lie: the same before and after they were moved."""
+    prints = {name: sha256(folder / name) for name in ("manifest.json", "seal", "standing")}
+    try:
+        version = Version(folder, packs)
+        parts = (("workspace", version.tree), ("process", version.images))
+    except (ValueError, KeyError, OSError):
+        return prints  # it is broken
+
+    def add(name):
+        try:
+            prints[name] = hashlib.sha256(version.read(name)).hexdigest()
+        except (Damaged, OSError) as fault:
+            prints[name] = f"cannot be read: {fault}"
+
+    for part, name in (("state", "state"), ("workspace", "tree"), ("process", "images")):
+        if version.manifest.get(part):
+            add(name)
+    for part, entries in parts:
+        for entry in entries:
+            if entry["kind"] == "file":
+                add(f"{part}/{entry['path']}")
+    return prints
+
+
+def prints_of_versions(versions_folder):
+    packs = Packs(versions_folder.parent / "packs")
+    return {
+        f"{number}/{name}": value
+        for number in committed_versions(versions_folder)
+        for name, value in prints_of_version(versions_folder / str(number), packs).items()
+    }
+
+
+def names_in(folder):
+    """Empty when it was taken away meanwhile."""
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def thinned_versions(versions_folder):
+    """The versions of which no content lies in their directory any more."""
+    return [number for number in committed_versions(versions_folder) if not Version(versions_folder / str(number)).plain()]
+
+
+def disk_use(folder):
+    """Bytes that everything below takes; what goes away meanwhile takes none."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_blocks * 512
+        except FileNotFoundError:
+            continue
+    return total
 
 
 def committed_versions(versions_folder):

@@ -1,5 +1,7 @@
 """The runner is gone and its agent lives on: what may be done meanwhile, and what may not."""
 
+from outside import text_of
+
 
 def test_no_workspace_is_restored_under_a_living_agent(stages, anyone):
     stage = stages("alone", anyone)
@@ -24,7 +26,7 @@ def test_no_workspace_is_restored_under_a_living_agent(stages, anyone):
     assert runner.wait() == 0
     # Nothing lives: nothing to refuse for.
     assert stage.ask("restore", stage.name, version, "-y").returncode == 0
-    stored = (stage.versions_folder / str(version) / "workspace" / "results.txt").read_text()
+    stored = text_of(stage.versions_folder / str(version), "workspace/results.txt")
     assert (stage.workspace / "results.txt").read_text() == stored
     stage.order("enough")
     assert stage.run().wait() == 0

@@ -7,7 +7,7 @@ import signal
 import subprocess
 
 import pytest
-from outside import prints_of
+from outside import prints_of_versions, text_of
 from stage import wait_until
 
 pytestmark = pytest.mark.root
@@ -64,7 +64,7 @@ def test_a_disk_that_fills_up_costs_nothing_but_new_versions(stage, size, checkp
         stage.wait_for_checkpoints(2)
         empty = fill(stage.store / "filler")
         wait_until(lambda: warnings_said(runner), "a warning")
-        kept = prints_of(stage.versions_folder)
+        kept = prints_of_versions(stage.versions_folder)
         stage.wait_for_more_steps(20)
         # Who asks for a version is told in one line, and that is no second warning.
         asked = stage.ask("checkpoint", stage.name, "--wait")
@@ -72,11 +72,11 @@ def test_a_disk_that_fills_up_costs_nothing_but_new_versions(stage, size, checkp
         assert ": the disk is full (needs " in asked.stderr and "run 'runner prune agent-1 --dry-run'" in asked.stderr
         assert asked.stderr.count("\n") == 1
         stage.wait_for_more_steps(100)
-        assert prints_of(stage.versions_folder) == kept
+        assert prints_of_versions(stage.versions_folder) == kept
         empty()
         stage.wait_for_checkpoints(4)
         stage.wait_for_status(lambda status: not status["warnings"], "the warning is gone")
-        assert {name: value for name, value in prints_of(stage.versions_folder).items() if name in kept} == kept
+        assert {name: value for name, value in prints_of_versions(stage.versions_folder).items() if name in kept} == kept
         (said,) = warnings_said(runner)
         assert "; the agent runs on, and" in said and "nothing new is stored until" in said
         assert runner.text.count("runner: the store takes writes again\n") == 1
@@ -106,7 +106,7 @@ def test_an_agent_killed_on_a_full_disk_is_restored_when_there_is_space(stage):
         stage.wait_for_more_steps()
         # What was there is set aside now.
         (aside,) = [number for number in stage.versions() if stage.manifest(number)["kind"] == "aside"]
-        assert [int(line) for line in (stage.versions_folder / str(aside) / "workspace" / "results.txt").read_text().split()] == lost
+        assert [int(line) for line in text_of(stage.versions_folder / str(aside), "workspace/results.txt").split()] == lost
         stage.order("enough")
         assert runner.wait() == 0
         assert stage.steps() == list(range(len(stage.steps())))
@@ -122,14 +122,14 @@ def test_a_file_system_that_the_kernel_makes_read_only_after_an_error(stage):
         stage.wait_for_log("run version 2 is stored")  # and the next one is a second away
         bring_about_error(stage.store)
         wait_until(lambda: warnings_said(runner), "a warning")
-        kept = prints_of(stage.versions_folder)
+        kept = prints_of_versions(stage.versions_folder)
         stage.wait_for_more_steps(100)
         asked = stage.ask("checkpoint", stage.name, "--wait")
         assert asked.returncode == 73
         assert "the store's disk is read-only. Remount it writable; older versions are untouched" in asked.stderr
         for words in (["status", stage.name], ["why", stage.name], ["versions", stage.name], ["verify", stage.name], ["logs", stage.name]):
             assert stage.ask(*words).returncode == 0, words
-        assert prints_of(stage.versions_folder) == kept
+        assert prints_of_versions(stage.versions_folder) == kept
         # It ends in order, too, with the agent's own status.
         runner.signal(signal.SIGTERM)
         assert runner.wait() == 0
@@ -141,13 +141,13 @@ def test_a_file_system_that_the_kernel_makes_read_only_after_an_error(stage):
     mended = shutil.copy(image, stage.folder / "mended")
     subprocess.run(["e2fsck", "-fy", mended], env=WITH_SBIN, capture_output=True)
     with mounted(stage.store, "-o", "loop", mended):
-        assert prints_of(stage.versions_folder) == kept
+        assert prints_of_versions(stage.versions_folder) == kept
         runner = stage.run()
         stage.wait_for_checkpoints(len(kept_versions(kept)) + 1)
         assert warnings_said(runner) == []
         stage.order("enough")
         assert runner.wait() == 0
-        assert {name: value for name, value in prints_of(stage.versions_folder).items() if name in kept} == kept
+        assert {name: value for name, value in prints_of_versions(stage.versions_folder).items() if name in kept} == kept
         assert stage.steps() == list(range(len(stage.steps())))
 
 
@@ -176,14 +176,14 @@ def test_starting_on_a_full_or_read_only_store(stage):
         stage.wait_for_more_steps()
         first.signal(signal.SIGTERM)
         assert first.wait() == 0
-        remembered = prints_of(stage.versions_folder)
+        remembered = prints_of_versions(stage.versions_folder)
         empty = fill(stage.store / "filler")
         # Full: the agent works all the same, without storing.
         second = stage.run()
         stage.wait_for_more_steps(20)
         second.signal(signal.SIGTERM)
         assert second.wait() == 0
-        assert prints_of(stage.versions_folder) == remembered
+        assert prints_of_versions(stage.versions_folder) == remembered
         # Read-only: nobody can hold the agent's lock there, so nothing is started.
         assert remount(stage, "ro")
         third = stage.run()

@@ -80,7 +80,7 @@ def test_65_damaged(stopped):
     (strange / "format").write_text("runner-store 7\n")
     says(
         stopped.ask("ls", "--store", strange), 65, "E-STORE-FORMAT",
-        f"could not open the store '{strange}': it has format 7, and this runner knows format 1. Give the store's directory with --store, or an empty one to make a new store",
+        f"could not open the store '{strange}': it has format 7, and this runner knows formats 1 and 2. Give the store's directory with --store, or an empty one to make a new store",
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """An agent that dies at once after every start: down the ladder to one call for help, and told in plain words."""
 
-from outside import prints_of
+from outside import prints_of_versions
 from stage import wait_until
 
 RECOVERY = {
@@ -15,7 +15,7 @@ RECOVERY = {
 
 def test_the_ladder_is_walked_to_its_end_and_a_person_is_called_once(stage):
     calls = stage.write_hook("on-incident")
-    stage.write_spec(stage.worker(), checkpoint={"every": "1h"}, recovery=RECOVERY, hooks=str(stage.folder / "hooks"))
+    stage.write_spec(stage.worker(), checkpoint={"every": "1h", "rehearse": "never"}, recovery=RECOVERY, hooks=str(stage.folder / "hooks"))
     runner = stage.run()
     first = stage.checkpoint_after_more_steps()
     second = stage.checkpoint_after_more_steps()
@@ -69,7 +69,7 @@ def test_the_ladder_is_walked_to_its_end_and_a_person_is_called_once(stage):
 
     # A person mends it and names what the report named: it starts at once from there and finishes its task.
     stage.withdraw("die")
-    versions = prints_of(stage.versions_folder)
+    versions = prints_of_versions(stage.versions_folder)
     restored = stage.ask("restore", stage.name, environment["RUNNER_VERSION"], "-y")
     assert restored.returncode == 0, restored.stderr
     mended = stage.wait_until_running(status["incarnation"] + 1)
@@ -78,7 +78,7 @@ def test_the_ladder_is_walked_to_its_end_and_a_person_is_called_once(stage):
     stage.order("enough")
     assert runner.wait() == 0
     assert stage.steps() == list(range(len(stage.steps())))
-    after = prints_of(stage.versions_folder)
+    after = prints_of_versions(stage.versions_folder)
     assert {name: after[name] for name in versions} == versions
     assert moments().count("escalated") == 1
 

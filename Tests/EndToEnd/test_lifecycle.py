@@ -6,7 +6,7 @@ import shutil
 import signal
 
 import pytest
-from outside import prints_of
+from outside import prints_of_versions, text_of
 from stage import HERE, wait_until
 
 
@@ -23,8 +23,8 @@ def test_a_signal_checkpoints_stops_and_passes_the_status_on(stage, number=signa
         manifest = stage.manifest(version)
         assert manifest["reason"] == "stop" and manifest["step"] >= steps and not manifest["forced"]
         # What was saved is what there is: nothing was done between the last version and the end.
-        stored = stage.versions_folder / str(version) / "workspace" / "results.txt"
-        assert stored.read_text() == (stage.workspace / "results.txt").read_text()
+        stored = text_of(stage.versions_folder / str(version), "workspace/results.txt")
+        assert stored == (stage.workspace / "results.txt").read_text()
         assert stage.processes() == [] and stage.status()["state"] == "stopped"
     # The next one goes on there.
     stage.order("enough")
@@ -201,22 +201,22 @@ def test_going_back_by_hand(stage):
     plain = stage.ask("checkpoint", stage.name, "--wait")
     assert plain.stdout == f"{stage.name}@{third + 1}\n"
     # A plan changes nothing.
-    before = prints_of(stage.versions_folder)
+    before = prints_of_versions(stage.versions_folder)
     planned = stage.ask("restore", stage.name, first, "--dry-run")
     assert planned.returncode == 0 and "results.txt" in planned.stdout
-    assert prints_of(stage.versions_folder) == before and stage.status()["incarnation"] == 1
+    assert prints_of_versions(stage.versions_folder) == before and stage.status()["incarnation"] == 1
     # By time: the newest version from then or before.
     assert stage.ask("restore", stage.name, "--at", taken, "-y").returncode == 0
     status = stage.wait_until_running(2)
     assert status["origin"] == first
     (aside,) = [number for number in stage.versions() if stage.manifest(number)["kind"] == "aside"]
     assert stage.manifest(aside)["reason"] == "aside"
-    assert len((stage.versions_folder / str(aside) / "workspace" / "results.txt").read_text().split()) >= stage.manifest(third)["step"]
+    assert len(text_of(stage.versions_folder / str(aside), "workspace/results.txt").split()) >= stage.manifest(third)["step"]
     # Only the workspace, while nothing runs: the state stays what the next start takes.
     assert stage.ask("stop", stage.name).returncode == 0
     assert runner.wait() == 0
     assert stage.ask("restore", stage.name, second, "--only", "workspace", "-y").returncode == 0
-    stored = (stage.versions_folder / str(second) / "workspace" / "results.txt").read_text()
+    stored = text_of(stage.versions_folder / str(second), "workspace/results.txt")
     assert (stage.workspace / "results.txt").read_text() == stored
     # By number, offline: the next run starts there.
     assert stage.ask("restore", stage.name, second, "-y").returncode == 0

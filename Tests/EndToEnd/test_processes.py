@@ -4,7 +4,7 @@ import os
 import signal
 
 import pytest
-from outside import faults_of_version
+from outside import content, faults_of_version, text_of
 from stage import wait_until
 
 pytestmark = [pytest.mark.criu, pytest.mark.root]
@@ -75,7 +75,7 @@ def test_whatever_kills_it_it_goes_on_where_it_was(stage, order, said):
         assert version["parts"] == {"cooperative": False, "process": True, "workspace": True}
         assert 0 < version["frozenMicroseconds"] < 5_000_000
         assert faults_of_version(stage.versions_folder / str(version["version"])) == []
-        at = len((stage.versions_folder / str(version["version"]) / "workspace" / "count.txt").read_text().splitlines())
+        at = len(text_of(stage.versions_folder / str(version["version"]), "workspace/count.txt").splitlines())
         wait_for_more(stage)
         if order:
             (stage.folder / "order.new").write_text(order)
@@ -98,7 +98,7 @@ def test_the_last_version_of_a_stopped_agent_is_where_it_goes_on(stage):
     assert version["parts"]["process"]
     # It is stopped when it is told, and nothing of it ran after the cut.
     assert runner.wait() == 128 + 9
-    stored = (stage.versions_folder / str(version["version"]) / "workspace" / "count.txt").read_bytes()
+    stored = content(stage.versions_folder / str(version["version"]), "workspace/count.txt")
     assert (stage.workspace / "count.txt").read_bytes() == stored
     assert stage.processes() == []
     stage.run()

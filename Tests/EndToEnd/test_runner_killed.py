@@ -10,7 +10,7 @@ import random
 import time
 
 import pytest
-from outside import TwoCopiesWatch, faults_of_version, prints_of
+from outside import TwoCopiesWatch, faults_of_version, prints_of_version
 from stage import Lost, wait_until
 
 KILLS = int(os.environ.get("SOAK_KILLS", "25"))
@@ -49,7 +49,7 @@ class Books:
     @staticmethod
     def content(folder):
         """All but what the version has earned since."""
-        return {name: print for name, print in prints_of(folder).items() if name not in ("standing", "standing.new")}
+        return {name: print for name, print in prints_of_version(folder).items() if name != "standing"}
 
 
 @pytest.mark.parametrize("who", ["root", "nobody"])

@@ -14,6 +14,7 @@ extension FakeMachine {
         _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression
     ) throws(ArchiveFault) {
         if let archiveFault { throw archiveFault }
+        onPack?()
         var archive = FakeArchive(members: [], compression: compression)
         for member in members {
             switch member.content {

@@ -119,6 +119,8 @@ final class FakeMachine: Machine {
     /// Archives that were made or planted, by path; and how the next one fails.
     var archives: [String: FakeArchive] = [:]
     var archiveFault: ArchiveFault?
+    /// Called before an archive is made.
+    var onPack: (() -> Void)?
     /// What each that was taken apart was allowed.
     var archiveLimits: [ArchiveLimits] = []
 

@@ -217,6 +217,27 @@ import Testing
         #expect(scene.machine.timesRunning == lives + 1)
     }
 
+    /// What lies in packs, too, costs no version.
+    @Test(arguments: ["pages-1.img", "stats-dump"]) func aChangedByteIsMadeGoodFromPacks(name: String) throws {
+        let scene = try plain()
+        _ = try scene.checkpoint()
+        let newer = try scene.checkpoint()
+        try scene.run(for: .seconds(10))
+        let path = try #require(DiskPath("agents/sim/versions/\(newer.version)/process/\(name)"))
+        let whole = try #require(scene.machine.store.peek(path))
+        #expect(try scene.supervisor.store.isPacked(scene.supervisor.agent, newer.version))
+        var bytes = whole
+        bytes[bytes.count / 2] ^= 1
+        scene.machine.store.plant(path, bytes)
+        let lives = scene.machine.timesRunning
+        scene.machine.killAgent()
+        try scene.run(until: "it is restored") { scene.supervisor.life?.pid != nil && scene.machine.timesRunning > lives }
+        #expect(scene.supervisor.life?.isFromImages == true && scene.supervisor.life?.origin == .version(newer.version))
+        #expect(scene.machine.timesRunning == lives + 1 && scene.machine.mostAtOnce == 1)
+        #expect(scene.machine.store.peek(path) == whole)
+        #expect(try scene.versions().first { $0.version == newer.version }?.standing != .broken)
+    }
+
     // MARK: Files alone
 
     /// A cut whose images failed is kept to look at: a death leads back to the memory.

@@ -206,8 +206,9 @@ struct Fork {
     private func obstacleToImages(_ inside: String, network: Bool) throws(CommandFault) -> String? {
         guard version.parts.process else { return nil }
         if let why = version.imagesUnusable { return "its images cannot be restored (\(why))" }
+        let disk: any Disk
+        do throws(StoreFault) { disk = try store.imagesDisk(agent, version.version) } catch { throw CommandFault(error) }
         do throws(FileFault) {
-            let disk = try bench.machine.disk(at: store.imagesDirectory(agent, version.version), create: false)
             let shape = SetShape(of: try ImageDirectory(on: disk))
             if let pipe = shape.namedPipes.first {
                 return "they hold the pipe '\(pipe)' open, and a restore would put what lay unread in it before '\(agent)' again"

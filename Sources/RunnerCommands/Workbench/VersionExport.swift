@@ -63,9 +63,9 @@ struct VersionExport {
         guard let made = manifest.process?.made else { throw lacks("images of processes") }
         do throws(FileFault) { try parent.makeDirectory(unfinished, mode: 0o700) } catch { throw CommandFault(error) }
         do throws(FileFault) {
-            let images = try images()
+            let (images, disk) = try images()
             for image in images {
-                try copy(directory / "process" / image.path.text, of: store.disk, to: unfinished / image.path.text, of: parent)
+                try copy(image.path, of: disk, to: unfinished / image.path.text, of: parent)
             }
             let instructions = RestoreInstructions(
                 agent: agent, version: version.version, tree: made.tree, workspace: version.parts.workspace ? spec?.workspace : nil,
@@ -86,8 +86,8 @@ struct VersionExport {
         try file.sync()
     }
 
-    private func images() throws(FileFault) -> [TreeEntry] {
-        do { return try store.images(agent, version.version) } catch {
+    private func images() throws(FileFault) -> ([TreeEntry], any Disk) {
+        do { return (try store.images(agent, version.version), try store.imagesDisk(agent, version.version)) } catch {
             guard case .system(let fault) = error.kind else { throw FileFault(.missing, doing: error.doing, what: error.what) }
             throw fault
         }
@@ -99,8 +99,30 @@ struct VersionExport {
 
     // MARK: An archive
 
+    /// The archive's packer reads files alone: what is in packs becomes files, for as long as it takes.
     func writeArchive(_ compression: ArchiveCompression) throws(CommandFault) {
-        let members = try members()
+        if try isPlain() {
+            do throws(CommandFault) { return try writeArchive(compression, of: directory) } catch {
+                // The runner may have put it into packs meanwhile.
+                guard try !isPlain() else { throw error }
+            }
+        }
+        let look: Look
+        do throws(StoreFault) { look = try store.openLook(for: "export") { bench.hexadecimal(of: bench.machine.randomNumber()) } } catch {
+            throw CommandFault(error)
+        }
+        defer { store.close(look) }
+        do throws(StoreFault) { try store.layOut(agent, version.version, in: look) } catch { throw CommandFault(error) }
+        try writeArchive(compression, of: look.directory)
+    }
+
+    private func isPlain() throws(CommandFault) -> Bool {
+        do throws(StoreFault) { return try store.isPlain(agent, version.version) } catch { throw CommandFault(error) }
+    }
+
+    /// - Parameter files: where the version's content lies, below the store.
+    private func writeArchive(_ compression: ArchiveCompression, of files: DiskPath) throws(CommandFault) {
+        let members = try members(files)
         if let member = members.first(where: { !ArchiveNames.takes($0.name.text) }) {
             throw CommandFault(ArchiveFault(.name, member: member.name.text), exporting: title, to: path)
         }
@@ -111,7 +133,7 @@ struct VersionExport {
     }
 
     /// The small and telling ones first, so that a reader need not go through all of it.
-    private func members() throws(CommandFault) -> [ArchiveMember] {
+    private func members(_ content: DiskPath) throws(CommandFault) -> [ArchiveMember] {
         let taken = version.takenAt
         func file(_ name: String, _ source: DiskPath) -> ArchiveMember? {
             DiskPath(name).map { ArchiveMember($0, .file(source), modifiedAt: taken) }
@@ -129,9 +151,9 @@ struct VersionExport {
         var members = try description().map { text($0.name, $0.bytes) }
         members += [file(ArchiveNames.manifest, directory / "manifest.json"), file(ArchiveNames.seal, directory / "seal")]
         if let spec { members.append(text(ArchiveNames.agentSpec, (try? JSONText.encode(spec)) ?? [])) }
-        if manifest.state != nil { members.append(file(ArchiveNames.state, directory / "state")) }
-        if manifest.workspace != nil { members.append(file(ArchiveNames.tree, directory / "tree")) }
-        if manifest.process != nil { members.append(file(ArchiveNames.images, directory / "images")) }
+        if manifest.state != nil { members.append(file(ArchiveNames.state, content / "state")) }
+        if manifest.workspace != nil { members.append(file(ArchiveNames.tree, content / "tree")) }
+        if manifest.process != nil { members.append(file(ArchiveNames.images, content / "images")) }
         if let checkpoint = DiskPath(ArchiveNames.checkpoint) {
             members.append(ArchiveMember(checkpoint, .directory, mode: 0o700, modifiedAt: taken))
         }
@@ -139,7 +161,7 @@ struct VersionExport {
             let isApart = image.path.text == ArchiveNames.statistics
             members.append(
                 file(
-                    isApart ? ArchiveNames.statistics : "\(ArchiveNames.checkpoint)/\(image.path)", directory / "process" / image.path.text)
+                    isApart ? ArchiveNames.statistics : "\(ArchiveNames.checkpoint)/\(image.path)", content / "process" / image.path.text)
             )
         }
         if let made = manifest.process?.made {
@@ -147,7 +169,7 @@ struct VersionExport {
         }
         for entry in files where entry.kind == .file {
             guard let name = DiskPath("\(ArchiveNames.workspace)/\(entry.path)"),
-                let source = DiskPath("\(directory)/workspace/\(entry.path)")
+                let source = DiskPath("\(content)/workspace/\(entry.path)")
             else { continue }
             members.append(ArchiveMember(name, .file(source), mode: entry.mode & 0o777, modifiedAt: entry.modifiedAt))
         }

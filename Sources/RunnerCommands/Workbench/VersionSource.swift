@@ -84,7 +84,7 @@ struct VersionSource {
     /// Only the members that tell are taken out, beside the store's versions, and are removed again.
     private func nameInArchive(_ store: CheckpointStore) throws(CommandFault) -> String? {
         let look: Look
-        do throws(StoreFault) { look = try store.openLook { bench.hexadecimal(of: bench.machine.randomNumber()) } } catch {
+        do throws(StoreFault) { look = try store.openLook(for: "import") { bench.hexadecimal(of: bench.machine.randomNumber()) } } catch {
             throw CommandFault(error)
         }
         defer { store.close(look) }

@@ -7,13 +7,13 @@ internal import OutsideWorld
 /// Images of CRIU as commands meet them: files and directories that a person names, or those of a version: `agent-7@41`,
 /// `agent-7@41/mm-1000.img`.
 extension Workbench {
-    /// Absolute. What is there under that name goes before a version of that name.
-    private func located(_ word: String) throws(CommandFault) -> String {
-        let path = Places.absolute(word, from: machine.workingDirectory)
+    /// The images of the version that the word begins with, wherever their bytes lie, and what of the word is below them. nil: it is a path. What
+    /// is there under that name goes before a version of that name.
+    private func version(in word: String) throws(CommandFault) -> (disk: any Disk, rest: String)? {
         let first = String(word.prefix { $0 != "/" })
-        guard let reference = AgentReference(argument: first), let version = reference.version else { return path }
+        guard let reference = AgentReference(argument: first), let version = reference.version else { return nil }
         let there = Places.absolute(first, from: machine.workingDirectory)
-        if (try? machine.disk(at: there, create: false)) != nil { return path }
+        if (try? machine.disk(at: there, create: false)) != nil { return nil }
         let store = try openStore()
         let agent = try named(reference.agent, in: store)
         let summary = try self.version(version, of: agent, in: store)
@@ -21,29 +21,41 @@ extension Workbench {
             throw CommandFault(
                 StoreFault(.noSuchPart("images of processes"), doing: "look into", what: "\(agent)@\(summary.version)"))
         }
-        return store.imagesDirectory(agent, summary.version) + word.dropFirst(first.count)
+        let rest = word.dropFirst(first.count).split(separator: "/").joined(separator: "/")
+        do throws(StoreFault) { return (try store.imagesDisk(agent, summary.version), rest) } catch { throw CommandFault(error) }
     }
 
     /// One file. Nothing of it is read yet.
     func image(_ path: String) throws(CommandFault) -> ImageFile {
-        let whole = try located(path)
-        let parts = whole.split(separator: "/").map(String.init)
-        guard let name = parts.last, let file = DiskPath(name) else {
+        let (disk, name) = try directory(of: path)
+        guard let file = DiskPath(name) else {
             throw CommandFault(.usage, "'\(path)' names no file. See 'runner image --help'")
         }
-        let disk = try openDirectory("/" + parts.dropLast().joined(separator: "/"))
         do throws(FileFault) {
             guard let entry = try disk.entry(at: file) else { throw FileFault(.missing, doing: "read", what: path) }
             return ImageFile(file, entry, on: disk)
         } catch { throw CommandFault(error) }
     }
 
+    private func directory(of path: String) throws(CommandFault) -> (disk: any Disk, name: String) {
+        if let version = try version(in: path) { return (version.disk, version.rest) }
+        let parts = Places.absolute(path, from: machine.workingDirectory).split(separator: "/").map(String.init)
+        return (try openDirectory("/" + parts.dropLast().joined(separator: "/")), parts.last ?? "")
+    }
+
     /// A set of images, with the older ones it leans on.
     /// - Throws: `E-IMAGE-SET` when there are no images in the directory.
     func images(_ path: String) throws(CommandFault) -> ImageDirectory {
-        let whole = try located(path)
         let directory: ImageDirectory
-        do { directory = try images(at: whole, named: path, depth: 0) } catch { throw CommandFault(error) }
+        if let version = try version(in: path) {
+            do throws(FileFault) {
+                guard version.rest.isEmpty else { throw FileFault(.missing, doing: "look into", what: path) }
+                directory = try images(on: version.disk, at: version.disk.rootName, named: path, depth: 0)
+            } catch { throw CommandFault(error) }
+        } else {
+            let whole = Places.absolute(path, from: machine.workingDirectory)
+            do { directory = try images(at: whole, named: path, depth: 0) } catch { throw CommandFault(error) }
+        }
         guard directory.files.keys.contains(where: { $0.hasSuffix(".img") }) else {
             throw CommandFault(.imageSet, "could not look into '\(path)': there are no images in it. Name the directory CRIU dumped into")
         }
@@ -63,7 +75,10 @@ extension Workbench {
     }
 
     private func images(at path: String, named name: String, depth: Int) throws(FileFault) -> ImageDirectory {
-        let disk = try machine.disk(at: path, create: false)
+        try images(on: try machine.disk(at: path, create: false), at: path, named: name, depth: depth)
+    }
+
+    private func images(on disk: any Disk, at path: String, named name: String, depth: Int) throws(FileFault) -> ImageDirectory {
         var files: [ImageFile] = []
         var parent = ImageDirectory.Parent.none
         for name in try disk.names(in: nil) {
