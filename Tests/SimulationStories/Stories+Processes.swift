@@ -178,11 +178,11 @@ extension Story {
                 $0.comesAndGoes(turns: 20, every: 6) { [.suspend(until: $0), .suspend(until: $0), .suspend(until: nil)] }
             }.ending(comesBackAsItWas),
             Story(
-                "images: last cuts", script(3000) { $0.stepTime = 1...20 }, spec { $0.checkpoint.every = .seconds(600) },
+                "images: last cuts", script(1500) { $0.stepTime = 1...20 }, spec { $0.checkpoint.every = .seconds(600) },
                 within: .seconds(86_400)
             ) {
                 $0.makesImages(plainAsWell: true)
-                $0.comesAndGoes(turns: 20, every: 6) { until in
+                $0.comesAndGoes(turns: 20, every: 4) { until in
                     [
                         .checkpoint(wait: true, mode: .process, stop: true), .checkpoint(wait: true, stop: true), .suspend(until: until),
                         .stop(checkpoint: true),
