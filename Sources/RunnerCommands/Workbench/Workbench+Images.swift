@@ -40,7 +40,8 @@ extension Workbench {
     private func directory(of path: String) throws(CommandFault) -> (disk: any Disk, name: String) {
         if let version = try version(in: path) { return (version.disk, version.rest) }
         let parts = Places.absolute(path, from: machine.workingDirectory).split(separator: "/").map(String.init)
-        return (try openDirectory("/" + parts.dropLast().joined(separator: "/")), parts.last ?? "")
+        guard let name = parts.last else { throw CommandFault(.usage, "'\(path)' names no file. See 'runner image --help'") }
+        return (try openDirectory("/" + parts.dropLast().joined(separator: "/")), name)
     }
 
     /// A set of images, with the older ones it leans on.
