@@ -32,7 +32,8 @@ def test_a_version_is_looked_into(stage):
     assert stage.ask("ls", "agent-1@1:", "-q").stdout == "results.txt\n"
     [entry] = stage.json("files", "agent-1@known-good")
     assert entry["size"] == os.stat(stage.workspace / "results.txt").st_size
-    assert stage.ask("cat", "agent-1:results.txt", "--at", "1s").stdout in files.values()
+    taken = next(version["takenAt"] for version in stage.json("versions", "agent-1") if version["version"] == 2)
+    assert stage.ask("cat", "agent-1:results.txt", "--at", taken).stdout == files[2]
     difference = stage.ask("diff", "agent-1@1", "agent-1@2", "results.txt")
     added = [line[1:] for line in difference.stdout.splitlines() if line.startswith("+")]
     assert files[1] + "".join(line + "\n" for line in added) == files[2]
