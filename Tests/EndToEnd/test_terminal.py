@@ -90,12 +90,13 @@ def test_a_shell_runs_on_the_persons_terminal(stage, person):
     person.see("/dev/pts/")
     person.see("ready> ")
     # What is typed is the agent's, ctrl-c and ctrl-z too, and so is the window.
-    person.type("sh -c 'echo now; exec sleep 1000'\r")
+    person.type("sh -c 'trap \"echo again\" CONT; echo now; while :; do sleep 0.1; done'\r")
     person.see("\r\nnow\r\n")
     person.type("\x1a")
     person.see("Stopped")
     person.type("fg\r")
-    person.see("\r\nsh -c")
+    # It has the terminal before it is told to go on.
+    person.see("\r\nagain\r\n")
     person.type("\x03")
     person.see("ready> ")
     person.resize(50, 90)
