@@ -7,7 +7,7 @@
 //   store-driver many STORE COUNT WORKSPACE        so many versions of it, each a little different, in packs; prints milliseconds
 //   store-driver keep STORE COUNT                  removes all but the newest, collects; prints milliseconds
 //
-// '-' for IMAGES or WORKSPACE: none.
+// '-' for IMAGES or WORKSPACE: none. Each prints the megabytes it took at most, too.
 
 import AgentModel
 import Checkpoints
@@ -133,5 +133,13 @@ private struct Main {
         case "keep" where words.count == 3: try driver.keep(Int(words[2]) ?? 1)
         default: exit(64)
         }
+        print("memory", try most())
+    }
+
+    /// Megabytes this program had at most, without those of who started it.
+    private static func most() throws -> Double {
+        let status = String(decoding: try LinuxDisk(at: "/proc/self", create: false).read("status", limit: .kibibytes(64)), as: UTF8.self)
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return (line?.split(separator: " ").dropFirst().first).flatMap { Double($0) }.map { $0 * 1024 / 1e6 } ?? .nan
     }
 }
