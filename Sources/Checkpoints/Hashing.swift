@@ -70,9 +70,6 @@ final class MeasuredFile {
 extension Disk {
     /// Size and hash of a file's first `limit` bytes.
     func measure(_ path: DiskPath, _ hash: FileHash = .sha256, limit: UInt64) throws(FileFault) -> Measure {
-        let file = MeasuredFile(try open(path, .read), hash, limit: limit)
-        var piece: [UInt8] = []
-        while try file.next(&piece) {}
-        return file.finish()
+        try open(path, .read).measure(hash, limit: limit)
     }
 }

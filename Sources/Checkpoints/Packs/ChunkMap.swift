@@ -31,15 +31,7 @@ struct ChunkMap: Hashable {
 
     var count: Int { runs.last.map { $0.position + $0.count } ?? 0 }
 
-    mutating func append(_ place: Place) {
-        if let last = runs.last, last.goesOn(with: place) {
-            runs[runs.count - 1].count += 1
-        } else {
-            runs.append(Run(position: count, count: 1, first: place))
-        }
-    }
-
-    mutating func append(_ place: Place, count: Int) {
+    mutating func append(_ place: Place, count: Int = 1) {
         guard count > 0 else { return }
         if let last = runs.last, last.goesOn(with: place) {
             runs[runs.count - 1].count += count

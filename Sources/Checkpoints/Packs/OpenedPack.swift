@@ -122,9 +122,6 @@ final class OpenedPack {
 
     /// Bytes it takes on the disk.
     var size: UInt64 { trailer.tableOffset + UInt64(trailer.tableLength) + trailer.chunks * 16 + UInt64(PackIndex.trailerLength) }
-
-    /// Bytes that a block takes, with its share of the index.
-    func weight(of block: Int) -> UInt64 { UInt64(index.blocks[block].length + index.blocks[block].chunks.count * 18) }
 }
 
 extension ChunkID {

@@ -12,7 +12,6 @@ struct PackName: Hashable, Comparable {
     var digest: String
 
     var text: String { "\(first)-\(last)-\(digest)" }
-    var path: DiskPath { DiskPath(stringLiteral: text) }
 
     init(first: ChunkNumber, last: ChunkNumber, digest: String) {
         self.first = first
