@@ -78,12 +78,18 @@ extension CheckpointStore {
     /// Removes the plain files of a version whose content is in packs. Nothing of one whose content is not.
     /// - Throws: `damagedPack` when what is in packs is not what was put there: then the plain files stay.
     public func thin(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) {
+        var checked = CheckedBlocks()
+        try thin(agent, version, &checked)
+    }
+
+    /// - Parameter checked: blocks that need not be read again.
+    func thin(_ agent: AgentName, _ version: VersionNumber, _ checked: inout CheckedBlocks) throws(StoreFault) {
         let errand = Errand("thin out", agent, version)
         try require(agent, version, errand)
         let manifest = try sealedManifest(agent, version, errand)
         let content = try content(of: manifest, errand)
         guard let map = content.map, map.isComplete else { return }
-        do throws(FileFault) { try content.checkBlocks() } catch {
+        do throws(FileFault) { try content.checkBlocks(&checked) } catch {
             guard case .damaged(let how) = error.kind else { throw errand.fault(.system(error)) }
             throw errand.fault(.damagedPack(error.what, how: how))
         }

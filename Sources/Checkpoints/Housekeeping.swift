@@ -37,6 +37,7 @@ public final class Housekeeping: Sendable {
         /// What need not be looked at again: whether they are plain files, too.
         var settled: [VersionNumber: Bool] = [:]
         var packing: (version: VersionNumber, work: Packing)?
+        var checked = CheckedBlocks()
     }
 
     public init(of agent: AgentName, in store: CheckpointStore) {
@@ -59,6 +60,7 @@ public final class Housekeeping: Sendable {
                 switch error.kind {
                 case .noSuchVersion: continue  // a person was faster
                 case .damagedPack:
+                    state.checked = CheckedBlocks()
                     damagedPack = error
                     state.settled[version] = isAtHand
                 case .broken: return .broken(version, error)
@@ -100,7 +102,7 @@ public final class Housekeeping: Sendable {
             guard try packing.work.work(while: isWanted) else { return false }
             state.packing = nil
         }
-        if !isAtHand { try store.thin(agent, version) }
+        if !isAtHand { try store.thin(agent, version, &state.checked) }
         state.settled[version] = isAtHand
         return true
     }

@@ -21,7 +21,13 @@ enum Tree {
     static func decode(_ bytes: [UInt8]) -> Reading {
         var entries: [TreeEntry] = []
         var directories: Set<DiskPath> = []
-        for (index, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
+        var rest = bytes[...]
+        var index = -1
+        while let end = rest.endOfLine {
+            let line = rest[..<end]
+            rest = rest[end...].dropFirst()
+            if line.isEmpty { continue }
+            index += 1
             guard let entry = TreeLine.read(line), isComplete(entry) else {
                 return .damaged("line \(index + 1) is not an entry with a safe path")
             }
@@ -42,5 +48,18 @@ enum Tree {
         case .directory: entry.size == nil && entry.sha256 == nil && entry.xxh3 == nil && entry.target == nil
         case .link: entry.size == nil && entry.sha256 == nil && entry.xxh3 == nil && !(entry.target ?? "").isEmpty
         }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// Where its first line ends; nil: it is empty.
+    fileprivate var endOfLine: Int? {
+        if isEmpty { return nil }
+        let length = withUnsafeBufferPointer { bytes in
+            var length = 0
+            while length < bytes.count, bytes[length] != UInt8(ascii: "\n") { length += 1 }
+            return length
+        }
+        return startIndex + length
     }
 }

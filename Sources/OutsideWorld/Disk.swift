@@ -60,7 +60,18 @@ public struct DiskPath: Hashable, Sendable, Comparable, CustomStringConvertible,
         // Plain ASCII, as nearly always, has no second way to be written in as many bytes; counting costs nothing then.
         return a.text.utf8.count == a.text.utf16.count || a.text.utf8.elementsEqual(b.text.utf8)
     }
-    public static func < (a: DiskPath, b: DiskPath) -> Bool { a.text.utf8.lexicographicallyPrecedes(b.text.utf8) }
+    public static func < (a: DiskPath, b: DiskPath) -> Bool {
+        // Lists of files are sorted and searched all the time.
+        var (a, b) = (a.text, b.text)
+        return a.withUTF8 { a in
+            b.withUTF8 { b in
+                let length = min(a.count, b.count)
+                var index = 0
+                while index < length, a[index] == b[index] { index += 1 }
+                return index < length ? a[index] < b[index] : a.count < b.count
+            }
+        }
+    }
     public func hash(into hasher: inout Hasher) {
         var text = text
         text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }

@@ -121,26 +121,31 @@ final class PackShelf {
 
     /// Compares every block that these chunks need with its checksum.
     /// - Throws: `damaged` with the pack.
-    func check(_ map: ChunkMap) throws(FileFault) {
-        var checked: Set<BlockCache.Key> = []
+    func check(_ map: ChunkMap, _ checked: inout CheckedBlocks) throws(FileFault) {
         for run in map.runs {
             guard case .chunk(let first) = run.first else { continue }
-            for number in first..<(first + ChunkNumber(run.count)) { try check(number, &checked, mayBeDelta: true) }
+            var number = first
+            while number < first + ChunkNumber(run.count) { number += try check(number, &checked, mayBeDelta: true) }
         }
     }
 
-    private func check(_ number: ChunkNumber, _ checked: inout Set<BlockCache.Key>, mayBeDelta: Bool) throws(FileFault) {
+    /// - Returns: for how many numbers that was, this one and those behind it.
+    private func check(_ number: ChunkNumber, _ checked: inout CheckedBlocks, mayBeDelta: Bool) throws(FileFault) -> ChunkNumber {
         let (pack, index) = try locate(number)
         let block = Int(pack.index.chunks[index].block)
-        guard checked.insert(BlockCache.Key(pack: ObjectIdentifier(pack), block: block)).inserted else { return }
+        let chunks = pack.index.blocks[block].chunks
+        var next = index
+        while next < chunks.endIndex, pack.index.chunks[next].number == number + ChunkNumber(next - index) { next += 1 }
+        guard !checked.has(block, of: pack.name) else { return ChunkNumber(next - index) }
         _ = try pack.frame(of: block)
-        guard pack.index.blocks[block].isDelta else { return }
-        guard mayBeDelta else {
-            throw FileFault(.damaged("a delta rests on a delta"), doing: "read", what: "\(directory)/\(pack.name.text)")
+        if pack.index.blocks[block].isDelta {
+            guard mayBeDelta else {
+                throw FileFault(.damaged("a delta rests on a delta"), doing: "read", what: "\(directory)/\(pack.name.text)")
+            }
+            for chunk in pack.index.chunks[chunks] where chunk.base != 0 { _ = try check(chunk.base, &checked, mayBeDelta: false) }
         }
-        for chunk in pack.index.chunks[pack.index.blocks[block].chunks] where chunk.base != 0 {
-            try check(chunk.base, &checked, mayBeDelta: false)
-        }
+        checked.insert(block, of: pack.name)
+        return ChunkNumber(next - index)
     }
 
     /// What a delta was compressed with: the bases of its chunks, in their order.
@@ -184,5 +189,20 @@ private struct BlockCache {
                 blocks[oldest.key] = nil
             }
         }
+    }
+}
+
+/// Blocks that were read and compared with their checksums. Whoever keeps it does not read them again: what decays later is for `verify` to find.
+struct CheckedBlocks {
+    /// What is kept at most: a few bytes each.
+    private static let limit = 1 << 17
+    private var blocks: [PackName: Set<Int32>] = [:]
+    private var count = 0
+
+    func has(_ block: Int, of pack: PackName) -> Bool { blocks[pack]?.contains(Int32(block)) ?? false }
+
+    mutating func insert(_ block: Int, of pack: PackName) {
+        if count >= Self.limit { self = CheckedBlocks() }
+        if blocks[pack, default: []].insert(Int32(block)).inserted { count += 1 }
     }
 }

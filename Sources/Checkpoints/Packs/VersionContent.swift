@@ -58,9 +58,9 @@ final class VersionContent {
 
     /// Compares every block that the version needs with its checksum. Nothing is expanded.
     /// - Throws: `damaged` with the pack.
-    func checkBlocks() throws(FileFault) {
+    func checkBlocks(_ checked: inout CheckedBlocks) throws(FileFault) {
         guard let map, let shelf else { return }
-        try shelf.check(map)
+        try shelf.check(map, &checked)
     }
 
     // MARK: Files

@@ -5,14 +5,14 @@ internal import OutsideWorld
 struct PackedVersion {
     let map: ChunkMap
     let layout: ContentLayout
-    /// What its workspace's files are known by.
-    let files: [DiskPath: String]
 
     init(_ map: ChunkMap, _ manifest: Manifest, tree: [TreeEntry], images: [TreeEntry]) {
         self.map = map
         layout = ContentLayout(manifest, tree: tree, images: images)
-        files = Dictionary(tree.compactMap { entry in entry.sha256.map { (entry.path, $0) } }) { first, _ in first }
     }
+
+    /// What its file is known by.
+    func digest(_ path: DiskPath) -> String? { layout.workspace.index(of: path).flatMap { layout.workspace.entries[$0].sha256 } }
 }
 
 /// Puts what a version holds into packs, chunk by chunk: what is in one already is only named. Nothing is taken out of the version's directory.
@@ -26,13 +26,15 @@ struct VersionPacker {
     private(set) var writer: PackWriter
     /// Grows to what the version's content is.
     private(set) var map = ChunkMap()
-    /// What is still to be taken, the last first.
-    private var waiting: [Item] = []
+    private let manifest: Manifest
+    private let places: ContentLayout
+    /// What comes next: the three before the lists, the workspace's files, the images.
+    private var position = 0
     private var reading: Reading?
 
     /// One file of the version.
     private struct Item {
-        var part: String
+        var part: String { file.part }
         var extent: ContentLayout.Extent
         var stored: Measure
         /// The same file in the version before.
@@ -43,6 +45,16 @@ struct VersionPacker {
         case state, tree, images
         case workspace(DiskPath)
         case image(DiskPath)
+
+        var part: String {
+            switch self {
+            case .state: "state"
+            case .tree: "tree"
+            case .images: "images"
+            case .workspace(let path): "workspace/\(path)"
+            case .image(let path): "process/\(path)"
+            }
+        }
     }
     /// A file that was begun.
     private struct Reading {
@@ -61,7 +73,8 @@ struct VersionPacker {
         self.errand = errand
         known = try errand.inStore { () throws(FileFault) in try Self.table(of: shelf) }
         writer = PackWriter(to: shelf)
-        waiting = items(of: version).reversed()
+        manifest = version.manifest
+        places = ContentLayout(version.manifest, tree: version.tree, images: version.images)
     }
 
     private static func table(of shelf: PackShelf) throws(FileFault) -> ChunkTable {
@@ -79,32 +92,47 @@ struct VersionPacker {
         return table
     }
 
-    private func items(of version: KnownVersion) -> [Item] {
-        let places = ContentLayout(version.manifest, tree: version.tree, images: version.images)
+    /// nil: all was taken.
+    private mutating func next() -> Item? {
+        while true {
+            let index = position - 3
+            position += 1
+            if index < 0 {
+                if let item = list(position) { return item }
+            } else if index < places.workspace.entries.count {
+                guard let extent = places.workspace.extent(at: index) else { continue }
+                // Most of a version that was cut upon another is there already.
+                if let own = content.map, !own.hasAbsent(in: extent.range) {
+                    map.append(extent.range, of: own)
+                    continue
+                }
+                let entry = places.workspace.entries[index]
+                return Item(extent: extent, stored: Measure(entry), old: before?.layout.file(entry.path), file: .workspace(entry.path))
+            } else if case let index = index - places.workspace.entries.count, index < places.process.entries.count {
+                guard let extent = places.process.extent(at: index) else { continue }
+                let entry = places.process.entries[index]
+                return Item(extent: extent, stored: Measure(entry), old: before?.layout.image(entry.path), file: .image(entry.path))
+            } else {
+                position -= 1
+                return nil
+            }
+        }
+    }
+
+    /// What comes before the lists' files. nil: the version has none.
+    private func list(_ number: Int) -> Item? {
         let old = before?.layout
-        var items: [Item] = []
-        func add(_ part: String, _ extent: ContentLayout.Extent?, _ stored: Measure, _ old: ContentLayout.Extent?, _ file: File) {
-            guard let extent else { return }
-            items.append(Item(part: part, extent: extent, stored: stored, old: old, file: file))
+        switch number {
+        case 1:
+            guard let state = manifest.state, let extent = places.state else { return nil }
+            return Item(extent: extent, stored: Measure(size: state.size, digest: state.sha256), old: old?.state, file: .state)
+        case 2:
+            guard let list = manifest.workspace, let extent = places.tree else { return nil }
+            return Item(extent: extent, stored: Measure(size: list.size, digest: list.sha256), old: old?.tree, file: .tree)
+        default:
+            guard let list = manifest.process, let extent = places.images else { return nil }
+            return Item(extent: extent, stored: Measure(size: list.size, digest: list.sha256), old: old?.images, file: .images)
         }
-        if let state = version.manifest.state {
-            add("state", places.state, Measure(size: state.size, digest: state.sha256), old?.state, .state)
-        }
-        if let list = version.manifest.workspace {
-            add("tree", places.tree, Measure(size: list.size, digest: list.sha256), old?.tree, .tree)
-        }
-        if let list = version.manifest.process {
-            add("images", places.images, Measure(size: list.size, digest: list.sha256), old?.images, .images)
-        }
-        for entry in version.tree where entry.kind == .file {
-            let measure = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")
-            add("workspace/\(entry.path)", places.file(entry.path), measure, old?.file(entry.path), .workspace(entry.path))
-        }
-        for entry in version.images where entry.kind == .file {
-            let measure = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? entry.xxh3 ?? "")
-            add("process/\(entry.path)", places.image(entry.path), measure, old?.image(entry.path), .image(entry.path))
-        }
-        return items
     }
 
     /// Goes on until all is done, or it is not wanted any more.
@@ -113,9 +141,10 @@ struct VersionPacker {
     /// - Throws: `broken` when what lies in the version's directory is not what was stored.
     mutating func work(while isWanted: () -> Bool) throws(StoreFault) -> Bool {
         do throws(StoreFault) {
-            while reading != nil || !waiting.isEmpty {
+            while true {
                 guard isWanted() else { return false }
-                if reading == nil, let item = waiting.popLast() {
+                if reading == nil {
+                    guard let item = next() else { break }
                     if try take(whole: item) { continue }
                     try begin(item)
                 }
@@ -132,17 +161,13 @@ struct VersionPacker {
     /// A file that is known need not be read.
     private mutating func take(whole item: Item) throws(StoreFault) -> Bool {
         if item.extent.range.isEmpty { return true }
-        if let own = content.map, !own.hasAbsent(in: item.extent.range) {
-            map.append(item.extent.range, of: own)
-            return true
-        }
         guard case .workspace(let path) = item.file else { return false }
         // The hash of a file of one chunk names the chunk.
         if item.extent.range.count == 1, let id = ChunkID(sha256: item.stored.digest), let number = known[id] {
             map.append(.chunk(number))
             return true
         }
-        guard let before, let old = item.old, old.size == item.stored.size, before.files[path] == item.stored.digest,
+        guard let before, let old = item.old, old.size == item.stored.size, before.digest(path) == item.stored.digest,
             !before.map.hasAbsent(in: old.range)
         else { return false }
         map.append(old.range, of: before.map)
@@ -222,6 +247,11 @@ struct VersionPacker {
             return nil
         }
     }
+}
+
+extension Measure {
+    /// Of a file, as its list tells it.
+    fileprivate init(_ entry: TreeEntry) { self.init(size: entry.size ?? 0, digest: entry.sha256 ?? entry.xxh3 ?? "") }
 }
 
 /// Which chunk was where a new one is: a file grows and shrinks in the middle, so it is found by what lies before it.
