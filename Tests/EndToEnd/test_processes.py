@@ -178,6 +178,32 @@ def test_a_program_on_a_gpu_comes_back_with_what_it_handed_over(stage):
     assert stage.steps() == list(range(len(stage.steps())))
 
 
+def test_a_dump_goes_without_plugins(stage):
+    """Where CRIU has one for GPUs it makes the pause longer, for every process. A restore may need it: the image of another CRIU was made with it."""
+    write_program(stage)
+    (found,) = [each for each in stage.json("doctor")["findings"] if each["name"] == "criu"]
+    criu = found["what"].split("'")[1]
+    telling = stage.folder / "criu"
+    telling.write_text(f'#!/bin/sh\necho "${{CRIU_LIBS_DIR-none}} $*" >>{stage.folder}/starts\nexec {criu} "$@"\n')
+    telling.chmod(0o755)
+    runner = stage.run(RUNNER_CRIU=str(telling))
+    stage.wait_until_running()
+    wait_for_more(stage)
+    assert stage.json("checkpoint", stage.name)["parts"]["process"]
+
+    def starts(without_plugins):
+        lines = (stage.folder / "starts").read_text().splitlines()
+        return [line for line in lines if line.startswith("/proc/self/fdinfo ") == without_plugins]
+
+    others = len(starts(without_plugins=False))
+    assert len(starts(without_plugins=True)) == 1
+    stage.kill_agent()
+    stage.wait_until_running(2)
+    assert is_one_program(wait_for_more(stage))
+    assert len(starts(without_plugins=True)) == 1 and len(starts(without_plugins=False)) > others
+    assert not runner.ended
+
+
 def test_a_failed_image_costs_no_memory(stage):
     """Versions of files alone do not displace the one with what the program remembers, nor do they push it out of the store."""
     write_program(stage, checkpoint={"keep": 2})
