@@ -5,7 +5,7 @@ public import OutsideWorld
 public struct Blocker: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
         case ioUring, specialDescriptor, device, vsock, socketFamily, oldForSockets, outsideDatagrams, terminal
-        case sharedLock, fileOutside, namespace, traced, systemVSharedMemory, secretMemory, dead, awaitsMemory
+        case sharedLock, fileOutside, namespace, traced, systemVSharedMemory, secretMemory, dead, awaitsMemory, gpu
 
         /// Gone by itself after a while: another try may go well.
         public var passes: Bool { self == .awaitsMemory }
@@ -43,17 +43,18 @@ public func findBlockers(
     let inside = Set(tree.processes.flatMap { $0.unixSockets.map(\.inode) })
     // A terminal whose master is in the tree as well is dumped with it.
     let hasMasters = tree.processes.contains { $0.descriptors.contains { $0.target.hasSuffix("/ptmx") } }
-    return tree.processes.flatMap { process in
-        ofProcess(process) + ofLocks(process, in: tree)
-            + process.descriptors.compactMap { descriptor in
-                ofDescriptor(
-                    descriptor, process,
-                    TreeFacts(
-                        unixInside: inside, unixPeers: tree.unixPeers, hasTerminalMasters: hasMasters,
-                        terminal: tree.terminal, kept: kept,
-                        dumpsInternetSockets: version.dumpsInternetSockets(on: kernel)))
-            }
-    }
+    return ofGPU(tree)
+        + tree.processes.flatMap { process in
+            ofProcess(process) + ofLocks(process, in: tree)
+                + process.descriptors.compactMap { descriptor in
+                    ofDescriptor(
+                        descriptor, process,
+                        TreeFacts(
+                            unixInside: inside, unixPeers: tree.unixPeers, hasTerminalMasters: hasMasters,
+                            terminal: tree.terminal, kept: kept,
+                            dumpsInternetSockets: version.dumpsInternetSockets(on: kernel)))
+                }
+        }
 }
 
 /// What must be known of the whole tree to judge one descriptor.
@@ -83,6 +84,11 @@ private func ofProcess(_ process: ProcessSight) -> [Blocker] {
     if process.mappings.contains(where: { $0.hasPrefix("/secretmem") }) {
         found.append(Blocker(.secretMemory, process, "holds secret memory (memfd_secret), which nobody else can read. Close it"))
     }
+    for device in process.mappings where device.hasPrefix("/dev/") && !isGPU(device) {
+        // A descriptor of it is named by itself.
+        if process.descriptors.contains(where: { $0.target == device }) { continue }
+        found.append(Blocker(.device, process, "maps the device '\(device)'; CRIU cannot dump it. Unmap it before a checkpoint"))
+    }
     return found
 }
 
@@ -106,6 +112,7 @@ private func ofLocks(_ process: ProcessSight, in tree: TreeSight) -> [Blocker] {
 private func ofDescriptor(_ descriptor: DescriptorSight, _ process: ProcessSight, _ tree: TreeFacts) -> Blocker? {
     func blocker(_ kind: Blocker.Kind, _ what: String) -> Blocker { Blocker(kind, process, descriptor: descriptor.number, what) }
     switch descriptor.kind {
+    case .characterDevice where isGPU(descriptor.target): return nil  // told once for all, see ofGPU
     case .file where descriptor.writesInPlace: return ofWrittenFile(descriptor.target, tree.kept, blocker)
     case .file, .directory, .pipe, .other: return nil
     case .anonymous("io_uring"):

@@ -23,6 +23,8 @@ extension CriuCause {
         case .systemVSharedMemory:
             "System V shared memory is attached, which needs an ipc namespace in the image. Use POSIX shared memory (/dev/shm)"
         case .secretMemory: "a process holds secret memory (memfd_secret), which nobody else can read. Close it"
+        case .mappedDevice(let process):
+            "process \(process) maps a device, as programs that use a GPU do, which CRIU cannot dump. Let go of it before a checkpoint"
         case .outsideTerminal: "the agent uses a terminal from outside the sandbox. Start it without one"
         case .traced(let process): "process \(process) is traced by a debugger or by strace. End the tracer"
         case .nestedNamespace(let kind, let process):
@@ -51,6 +53,8 @@ extension CriuCause {
         case .nestedNamespaceInImage(let kind):
             "a child has a \(kind) namespace of its own: such an image can be made and never be restored. Use another version"
         case .processorDiffers: "this processor lacks what the one had that the image was made on. Restore on a machine like it"
+        case .pluginMissing(let name):
+            "the image was made with CRIU's plugin '\(name)', which this CRIU does not have. Restore with one that has it"
         case .damagedImage(let what): "the images are damaged: \(what). Use an older version"
         case .dirtyTrackingMissing: "this kernel does not track written pages. Make full dumps"
         case .couldNotStop: "a process does not stop: it waits in the kernel, or somebody else froze it. Try again"

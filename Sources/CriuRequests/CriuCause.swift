@@ -17,6 +17,8 @@ public enum CriuCause: Hashable, Sendable {
     case locked
     case systemVSharedMemory
     case secretMemory
+    /// Of a GPU, mostly.
+    case mappedDevice(process: Int32)
     case outsideTerminal
     case traced(process: Int32)
     case nestedNamespace(kind: String, process: Int32)
@@ -41,6 +43,7 @@ public enum CriuCause: Hashable, Sendable {
     /// Such an image can be made and never be restored.
     case nestedNamespaceInImage(kind: String)
     case processorDiffers
+    case pluginMissing(String)
     case damagedImage(String)
 
     // The way there.
@@ -83,6 +86,7 @@ extension CriuCause {
         if line.has("Some file locks are hold") { return .locked }
         if line.has("SysVIPC shmem map") { return .systemVSharedMemory }
         if line.has("/secretmem") { return .secretMemory }
+        if let process = line.number(after: "non-regular mapping on ") { return .mappedDevice(process: Int32(clamping: process)) }
         if line.has("Found slave peer index") || line.has("without correspond master peer") { return .outsideTerminal }
         if let process = line.number(after: "Unseizable non-zombie ") { return .traced(process: Int32(clamping: process)) }
         if let kind = line.text(between: "Can't dump nested ", and: " namespace"), let process = line.number(after: "namespace for ") {
@@ -116,6 +120,7 @@ extension CriuCause {
         if let flags = line.text(between: "Can't restore sub-task in NS (cflags ", and: ")") {
             return .nestedNamespaceInImage(kind: namespace(flags: flags))
         }
+        if let name = line.text(after: "Missing required plugin: ") { return .pluginMissing(name) }
         if line.has("CPU instruction capabilities do not match") { return .processorDiffers }
         return damage(line).map { .damagedImage($0) }
     }

@@ -33,9 +33,11 @@ public struct CriuLog: Hashable, Sendable {
             text: String(line[end.upperBound...].drop { $0 == " " }))
     }
 
-    /// Said in every run without the right to raise limits, which changes nothing up to 20,000 descriptors; and the last line of every failure.
+    /// Said in every run without the right to raise limits, which changes nothing up to 20,000 descriptors; by the CUDA plugin of every process
+    /// that does not use CUDA; and the last line of every failure.
     private static func isHarmless(_ text: String) -> Bool {
-        text.contains("Can't setup RLIMIT_NOFILE for self") || text.hasPrefix("Dumping FAILED") || text.hasPrefix("Restoring FAILED")
+        text.contains("Can't setup RLIMIT_NOFILE for self") || text.contains("to retrieve restore tid") || text.hasPrefix("Dumping FAILED")
+            || text.hasPrefix("Restoring FAILED")
     }
 
     /// Why it failed: the first line that says a reason we know, else the first line. nil: it says nothing.

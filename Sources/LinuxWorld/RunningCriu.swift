@@ -36,13 +36,23 @@ final class RunningCriu {
         if start.joinsControlGroup, let group = sandbox.remains.group {
             do { groups = try group.openMembership() } catch { throw CriuStartFault(error.sentence) }
         }
-        try self.init(start.program, given: given, groups: groups, inside: sandbox.initHandle)
+        try self.init(
+            start.program, given: given, groups: groups, inside: sandbox.initHandle,
+            settings: start.joinsControlGroup ? [] : Self.withoutPlugins)
     }
 
-    /// For questions about CRIU itself.
-    convenience init(outside program: String) throws(CriuStartFault) { try self.init(program, given: [], groups: [], inside: nil) }
+    /// A directory that has no plugin in it, in every sandbox. For dumps: what needs a plugin is never dumped, and where CRIU has one for GPUs it
+    /// starts a program for each process, twice, while the tree stands still.
+    private static let withoutPlugins = ["CRIU_LIBS_DIR=/proc/self/fdinfo"]
 
-    private init(_ program: String, given: [HeldDescriptor], groups: [HeldDescriptor], inside: HeldDescriptor?) throws(CriuStartFault) {
+    /// For questions about CRIU itself.
+    convenience init(outside program: String) throws(CriuStartFault) {
+        try self.init(program, given: [], groups: [], inside: nil, settings: [])
+    }
+
+    private init(
+        _ program: String, given: [HeldDescriptor], groups: [HeldDescriptor], inside: HeldDescriptor?, settings: [String]
+    ) throws(CriuStartFault) {
         let nothing = try Self.hold(open("/dev/null", O_RDWR | O_CLOEXEC), "open '/dev/null'")
         guard let pipe = try? makePipe() else { throw CriuStartFault("could not start CRIU: no pipe can be made") }
         let writing = HeldDescriptor(pipe.writeEnd)
@@ -52,7 +62,7 @@ final class RunningCriu {
         let descriptors = [nothing, writing, writing] + given
         let arguments = [program, "--no-default-config", "swrk", String(SHIM_CRIU_SOCKET)]
         // Nothing of our own environment: CRIU reads settings from it.
-        let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"]
+        let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"] + settings
         var (handle, link): (Int32, Int32) = (-1, -1)
         let result = withCStrings([arguments, environment]) { lists in
             shim_criu_spawn(

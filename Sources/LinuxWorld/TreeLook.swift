@@ -68,7 +68,7 @@ struct TreeLook {
             state: facts.state, tracer: field("TracerPid").flatMap { Int32($0) } ?? 0,
             // What an image holds: not what is the same in a file.
             memoryBytes: size("RssAnon") + size("RssShmem") + size("VmSwap"), namespaces: Set(namespaces.keys),
-            descriptors: descriptors(pid, mapped: mapped), mappings: Self.undumpable(mapped))
+            descriptors: descriptors(pid, mapped: mapped), mappings: Self.undumpable(mapped, by: pid))
     }
 
     private static func namespaces(of pid: Int32) -> [ProcessSight.Namespace: String] {
@@ -78,8 +78,22 @@ struct TreeLook {
     }
 
     /// Only those that no image can hold.
-    private static func undumpable(_ mapped: Set<String>) -> [String] {
-        mapped.map { String($0.prefix { $0 != " " }) }.filter { $0.hasPrefix("/SYSV") || $0.hasPrefix("/secretmem") }.sorted()
+    private static func undumpable(_ mapped: Set<String>, by pid: Int32) -> [String] {
+        mapped.map { String($0.prefix { $0 != " " }) }
+            .filter { $0.hasPrefix("/SYSV") || $0.hasPrefix("/secretmem") || $0.hasPrefix("/dev/") && isDevice("/proc/\(pid)/root" + $0) }
+            .sorted()
+    }
+
+    /// Memory of /dev/zero is memory like any other.
+    private static func isDevice(_ path: String) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return false }
+        let zero: UInt64 = 1 << 8 | 5
+        return switch status.st_mode & S_IFMT {
+        case S_IFBLK: true
+        case S_IFCHR: UInt64(status.st_rdev) != zero
+        default: false
+        }
     }
 
     private func files(mappedBy pid: Int32) -> Set<String> {

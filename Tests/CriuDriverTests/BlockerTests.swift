@@ -66,10 +66,44 @@ private let close = "CRIU cannot dump it. Close it before a checkpoint"
             process(mappings: ["/secretmem"]),
             "'agent' (process 1003) holds secret memory (memfd_secret), which nobody else can read. Close it"
         ),
+        (
+            process(mappings: ["/dev/loop0"]),
+            "'agent' (process 1003) maps the device '/dev/loop0'; CRIU cannot dump it. Unmap it before a checkpoint"
+        ),
+        (
+            process([fd(5, .blockDevice(major: 7, minor: 0), "/dev/loop0")], mappings: ["/dev/loop0"]),
+            "fd 5 of 'agent' (process 1003) is the device '/dev/loop0'; \(close)"
+        ),
     ] as [(ProcessSight, String)])
 func whatCannotBeDumpedIsNamed(process: ProcessSight, sentence: String) {
     let tree = TreeSight(processes: [process], unixPeers: [77: 99])
     #expect(findBlockers(in: tree, version: CriuVersion(4, 2, 1), kernel: KernelVersion(6, 18)).map(\.sentence) == [sentence])
+}
+
+private let cuda = ["/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia0", "/dev/nvidia0"].enumerated().map {
+    fd(Int32($0.offset) + 3, .characterDevice(major: 195, minor: 0), $0.element)
+}
+
+/// A program that uses one holds tens of descriptors of it.
+@Test(
+    arguments: [
+        ([process(cuda)], "('/dev/nvidia-uvm', '/dev/nvidia0', '/dev/nvidiactl');"),
+        ([process(Array(cuda.prefix(1)), mappings: ["/dev/nvidia0"])], "('/dev/nvidia0', '/dev/nvidiactl');"),
+        ([process(mappings: ["/dev/dri/renderD128", "/dev/kfd"])], "('/dev/dri/renderD128', '/dev/kfd');"),
+        ([process(mappings: ["/dev/dxg"]), process()], "('/dev/dxg');"),
+        ([process(), process(cuda), process(cuda)], "('/dev/nvidia-uvm', '/dev/nvidia0', '/dev/nvidiactl'), as does another process;"),
+        (
+            [process(cuda), process(mappings: ["/dev/nvidia1"]), process(cuda)],
+            "('/dev/nvidia-uvm', '/dev/nvidia0', '/dev/nvidia1' and 1 more), as do 2 other processes;"
+        ),
+    ] as [([ProcessSight], String)])
+func aGPUIsNamedOnceForAllThatUseIt(processes: [ProcessSight], devices: String) {
+    let found = findBlockers(in: TreeSight(processes: processes), version: CriuVersion(4, 2, 1), kernel: KernelVersion(6, 18))
+    let sentence =
+        "'agent' (process 1003) uses a GPU \(devices) CRIU cannot dump what is on it. Hand the state over with an SDK or keep it in files of the "
+        + "workspace, or let go of the GPU before a checkpoint"
+    #expect(found.map(\.sentence) == [sentence])
+    #expect(found.map(\.kind) == [.gpu])
 }
 
 @Test(arguments: [(["/w/a.db-shm"], true), (["/w/other"], false), ([], false)] as [([String], Bool)])
@@ -85,6 +119,8 @@ func aLockThatWouldBeLostIsNamedWhereAnotherProcessMayMissIt(othersFiles: [Strin
 }
 
 @Test func whatCanBeDumpedIsNotNamed() {
+    let file = process([fd(3, .file, "/dev/nvidia0")])
+    #expect(findBlockers(in: TreeSight(processes: [file]), version: CriuVersion(4, 2), kernel: KernelVersion(6, 18)) == [])
     let held: [DescriptorSight.Kind] = [
         .file, .directory, .pipe(inode: 1), .other, .anonymous("eventpoll"), .anonymous("timerfd"), .anonymous("inotify"),
         .characterDevice(major: 1, minor: 3), .characterDevice(major: 1, minor: 9), socket(1, .inet), socket(2, .inet6),

@@ -34,6 +34,8 @@ private let corpus: [String: CriuCause] = [
     "link-lost": .linkLost(path: "/tmp/agent/a1"),
     "link-lost-restore": .linkLost(path: "/tmp/agent/a1"),
     "locked": .locked,
+    "mapped-device": .mappedDevice(process: 1000),
+    "missing-plugin": .pluginMissing("cuda_plugin"),
     "mqueue": .outsideMount(descriptor: 3, path: "/q"),
     "nested-mount-restore": .nestedNamespaceInImage(kind: "mount"),
     "nested-network-restore": .nestedNamespaceInImage(kind: "network"),
@@ -88,6 +90,14 @@ private let silent = "damage-no-pstree"
             .unsendableDescriptor,
             "a process holds an io_uring, which CRIU cannot dump. Turn io_uring off in the program (Node: UV_USE_IO_URING=0)"
         ),
+        (
+            .mappedDevice(process: 1000),
+            "process 1000 maps a device, as programs that use a GPU do, which CRIU cannot dump. Let go of it before a checkpoint"
+        ),
+        (
+            .pluginMissing("cuda_plugin"),
+            "the image was made with CRIU's plugin 'cuda_plugin', which this CRIU does not have. Restore with one that has it"
+        ),
         (.processNumberTaken(1000), "the process number 1000 is taken. Restore into a fresh sandbox"),
         (.damagedImage("'core-1.img' is cut short"), "the images are damaged: 'core-1.img' is cut short. Use an older version"),
         (.other("Something new happened"), "CRIU says: Something new happened"),
@@ -100,6 +110,11 @@ func aCauseIsToldWithItsRemedy(cause: CriuCause, sentence: String) { #expect(cau
         ("(00.000001) Error (criu/util.c:1534): rlimit: Can't setup RLIMIT_NOFILE for self: Operation not permitted\n", nil),
         (
             "(00.1) Error (criu/new.c:1): A word nobody knows\n(00.2) Error (criu/cr-dump.c:1975): Dumping FAILED.\n",
+            .other("A word nobody knows")
+        ),
+        (
+            "(0.038) Error (plugins/cuda/cuda_plugin.c:221): cuda_plugin: Failed to launch cuda-checkpoint to retrieve restore tid: \n"
+                + "(0.1) Error (criu/new.c:1): A word nobody knows",
             .other("A word nobody knows")
         ),
         ("Error (broken", nil), ("(0) Error (a:1): ", .other("")),

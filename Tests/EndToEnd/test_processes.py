@@ -140,6 +140,70 @@ def test_what_cannot_be_put_into_an_image_is_said_once_and_left_out(stage):
     assert len({word for word, _, _ in counted(stage)}) == 2
 
 
+# A GPU by its name alone, in the sandbox's own /dev; a program that uses CUDA holds tens of such descriptors, and so do its workers.
+ON_A_GPU = """
+import ctypes, os, runpy, subprocess, sys
+assert ctypes.CDLL(None).mount(b"none", b"/dev", b"tmpfs", 0, None) == 0
+os.mknod("/dev/nvidia0", 0o20600, os.makedev(10, 229))
+held = [os.open("/dev/nvidia0", os.O_RDWR) for _ in range(30)]
+child = subprocess.Popen(["sleep", "600"], pass_fds=held)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def test_a_program_on_a_gpu_comes_back_with_what_it_handed_over(stage):
+    script = stage.folder / "on_a_gpu.py"
+    script.write_text(ON_A_GPU)
+    python, *worker = stage.worker()
+    stage.write_spec([python, str(script), *worker], checkpoint={"every": "1h"})
+    runner = stage.run()
+    stage.wait_until_running()
+    stage.wait_for_more_steps()
+    told = " ".join(stage.ask("doctor", stage.name).stdout.split())
+    assert told.count("uses a GPU ('/dev/nvidia0'), as does another process; CRIU cannot dump what is on it.") == 1, told
+    assert f"'{stage.name}' comes back with the state it handed over at its last safe point." in told
+    for _ in range(2):
+        assert stage.json("checkpoint", stage.name)["parts"] == {"cooperative": True, "process": False, "workspace": True}
+        stage.wait_for_more_steps()
+    said = [line for line in runner.text.splitlines() if line.startswith("runner: warning: ")]
+    assert len(said) == 1 and said[0].count("/dev/nvidia0") == 1, said
+    asked = stage.ask("checkpoint", stage.name, "--mode", "process")
+    assert asked.returncode == 1 and asked.stderr.count("/dev/nvidia0") == 1, asked
+    stage.kill_agent()
+    stage.wait_until_running(2)
+    stage.wait_for_more_steps()
+    stage.order("enough")
+    assert runner.wait() == 0
+    assert stage.steps() == list(range(len(stage.steps())))
+
+
+def test_a_dump_goes_without_plugins(stage):
+    """Where CRIU has one for GPUs it makes the pause longer, for every process. A restore may need it: the image of another CRIU was made with it."""
+    write_program(stage)
+    (found,) = [each for each in stage.json("doctor")["findings"] if each["name"] == "criu"]
+    criu = found["what"].split("'")[1]
+    telling = stage.folder / "criu"
+    telling.write_text(f'#!/bin/sh\necho "${{CRIU_LIBS_DIR-none}} $*" >>{stage.folder}/starts\nexec {criu} "$@"\n')
+    telling.chmod(0o755)
+    runner = stage.run(RUNNER_CRIU=str(telling))
+    stage.wait_until_running()
+    wait_for_more(stage)
+    assert stage.json("checkpoint", stage.name)["parts"]["process"]
+
+    def starts(without_plugins):
+        lines = (stage.folder / "starts").read_text().splitlines()
+        return [line for line in lines if line.startswith("/proc/self/fdinfo ") == without_plugins]
+
+    others = len(starts(without_plugins=False))
+    assert len(starts(without_plugins=True)) == 1
+    stage.kill_agent()
+    stage.wait_until_running(2)
+    assert is_one_program(wait_for_more(stage))
+    assert len(starts(without_plugins=True)) == 1 and len(starts(without_plugins=False)) > others
+    assert not runner.ended
+
+
 def test_a_failed_image_costs_no_memory(stage):
     """Versions of files alone do not displace the one with what the program remembers, nor do they push it out of the store."""
     write_program(stage, checkpoint={"keep": 2})

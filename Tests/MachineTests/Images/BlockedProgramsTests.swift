@@ -59,6 +59,13 @@ struct BlockedProgramsTests {
         Program(
             "device", "f = open('/dev/fuse')",
             "fd 3 of 'python3' (process 1000) is the device '/dev/fuse'; CRIU cannot dump it. Close it before a checkpoint"),
+        // A GPU by its name alone, in the sandbox's own /dev.
+        Program(
+            "GPU",
+            "c.mount(b'none', b'/dev', b'tmpfs', 0, None); os.mknod('/dev/nvidia0', 0o20600, os.makedev(10, 229)); "
+                + "f = open('/dev/nvidia0'); g = os.dup(f.fileno())",
+            "'python3' (process 1000) uses a GPU ('/dev/nvidia0'); CRIU cannot dump what is on it. Hand the state over with an SDK or keep it in "
+                + "files of the workspace, or let go of the GPU before a checkpoint"),
         Program(
             "user namespace", unshared("--user"), "'sleep' (process 1001) has a user namespace of its own, \(tool)"),
         Program(
@@ -106,6 +113,15 @@ struct BlockedProgramsTests {
             #expect(stage.errors == "")
             try stage.crash(agent.id)
         }
+    }
+
+    /// Its descriptor is closed: nothing but the memory tells.
+    @Test(.enabled(if: access("/dev/loop0", R_OK) == 0, "needs /dev/loop0")) func aMappedDeviceIsNamed() throws {
+        try itIsNamed(
+            program: Program(
+                "mapped device",
+                "f = os.open('/dev/loop0', os.O_RDONLY); m = c.mmap(None, ctypes.c_size_t(4096), 1, 2, f, ctypes.c_long(0)); os.close(f)",
+                "'python3' (process 1000) maps the device '/dev/loop0'; CRIU cannot dump it. Unmap it before a checkpoint"))
     }
 
     /// None of them is changed where a cut would not see it. The workspace is named through a link.
