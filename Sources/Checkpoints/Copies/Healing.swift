@@ -63,6 +63,7 @@ public final class Healing {
         let source = fetched.place.joined(RemoteLayout.pack(agent, name))
         try copying { () throws(StoreFault) in
             try errand.inStore { () throws(FileFault) in
+                try store.disk.setMode(source, 0o600)
                 try store.disk.open(source, .read).sync()
                 try store.disk.rename(source, to: StoreLayout.packs(agent) / name.text)
                 try store.disk.syncDirectory(StoreLayout.packs(agent))
