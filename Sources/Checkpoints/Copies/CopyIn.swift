@@ -22,6 +22,8 @@ public final class CopyIn {
     private let carrier: any Carrier
     private let isWanted: () -> Bool
     private let say: (String) -> Void
+    /// In packs, and plain files still.
+    private var added: Set<VersionNumber> = []
 
     /// - Parameters: as of `CopyOut`.
     public init(
@@ -157,8 +159,12 @@ public final class CopyIn {
     private func pack(_ agent: AgentName, _ version: VersionNumber) {
         do throws(StoreFault) {
             try store.pack(agent, version)
-            let newest = try store.numbers(agent, Errand("pack", agent, version)).last
-            if version != newest { try store.thin(agent, version) }
+            added.insert(version)
+            // The newest one begins a restore at once.
+            for older in try store.numbers(agent, Errand("pack", agent, version)).dropLast() where added.contains(older) {
+                try store.thin(agent, older)
+                added.remove(older)
+            }
         } catch { say("\(agent)@\(version) stays as plain files for now: \(error.reason)") }
     }
 }

@@ -59,7 +59,7 @@ public final class CopyOut {
         report.conflicts = plan.conflicts
         let checked = try check(offers.filter { plan.sends.contains($0.offered.version) }, of: agent, &report)
         if !checked.isEmpty { try send(checked, of: agent, there, in: look, &report) }
-        try refresh(offers.filter { plan.staleStandings.contains($0.offered.version) }, of: agent, there, in: look)
+        try refresh(offers.filter { plan.staleStandings.contains($0.offered.version) }, of: agent, in: look)
         return report
     }
 
@@ -148,43 +148,57 @@ public final class CopyOut {
     ) throws(CopyFault) {
         var there = former
         var offers = offers
-        for _ in 1...Self.attempts {
+        for attempt in 1...Self.attempts {
             guard isWanted() else { throw .stopped }
             // 1. Which packs they are made of now: a collection may have put chunks elsewhere.
             let needs = try needs(of: &offers, agent)
             guard !offers.isEmpty else { return }
             let all = needs.values.reduce(into: [PackName: UInt64]()) { all, needs in all.merge(needs) { first, _ in first } }
             // 2. Content. What of it is not there any more shows in the list.
-            let lacking = CopyPlan.lacking(all, in: there)
-            if !lacking.isEmpty {
-                say("\(agent): sending \(lacking.count) packs, \(ByteCount(lacking.reduce(0) { saturatingSum($0, all[$1] ?? 0) }))")
+            let packs = CopyPlan.lacking(all, in: there)
+            if !packs.isEmpty {
+                say("\(agent): sending \(packs.count) packs, \(ByteCount(packs.reduce(0) { saturatingSum($0, all[$1] ?? 0) }))")
                 try carrying { () throws(CarrierFault) in
-                    try carrier.send(lacking.map { RemoteLayout.pack(agent, $0) }, below: nil, of: store.disk)
+                    try carrier.send(packs.map { RemoteLayout.pack(agent, $0) }, below: nil, of: store.disk)
                 }
             }
-            // 3. What tells of it.
-            try write(try smallFiles(offers, needs, agent), in: look)
-            try carrying { () throws(CarrierFault) in
-                try carrier.send(try smallNames(offers, agent, in: look), below: look.directory, of: store.disk)
-            }
+            // 3. What tells of it. Once it may have arrived, only what has not: over what is listed nothing is written.
+            let files = try smallFiles(offers, needs, agent)
+            try send(attempt == 1 ? files.keys.sorted() : CopyPlan.lacking(files, in: there), of: files, in: look)
             // 4. All of it is there, or it begins anew.
             there = try RemoteListing.of(carrier, agent)
-            let arrived = there
-            guard CopyPlan.lacking(all, in: arrived).isEmpty,
-                offers.allSatisfy({ CopyPlan.arrivedButManifest($0.offered, arrived.versions[$0.offered.version] ?? .init()) })
-            else { continue }
+            guard CopyPlan.lacking(all, in: there).isEmpty, CopyPlan.lacking(files, in: there).isEmpty else { continue }
             // 5. From here on they are listed.
-            try sendManifests(of: offers, agent, in: look)
+            let manifests = manifests(of: offers, agent)
+            try send(attempt == 1 ? manifests.keys.sorted() : CopyPlan.lacking(manifests, in: there), of: manifests, in: look)
             there = try RemoteListing.of(carrier, agent)
-            let final = there
-            guard offers.allSatisfy({ CopyPlan.isWhole($0.offered, final.versions[$0.offered.version] ?? .init()) }) else { continue }
-            report.sent = offers.map(\.offered.version)
+            let lacking = CopyPlan.lacking(manifests, in: there)
+            let listed = offers.filter { !lacking.contains(RemoteLayout.version(agent, $0.offered.version) / "manifest.json") }
+            report.sent += listed.map(\.offered.version)
+            try removeOlder(listed, of: agent, there)
+            guard lacking.isEmpty else {
+                // Those that are listed are left alone from now on.
+                offers.removeAll { offer in listed.contains { $0.offered.version == offer.offered.version } }
+                continue
+            }
             report.packs = Set(all.keys).subtracting(former.packs.keys).count
             report.bytes = all.filter { former.packs[$0.key] != $0.value }.reduce(0) { saturatingSum($0, $1.value) }
-            try removeOlder(offers, of: agent, there)
             return
         }
         throw .remote(part: "agents/\(agent)", how: "what is sent there does not stay there whole")
+    }
+
+    private func send(_ names: [DiskPath], of files: [DiskPath: [UInt8]], in look: Look) throws(CopyFault) {
+        guard !names.isEmpty else { return }
+        let wanted = Set(names)
+        try write(files.filter { wanted.contains($0.key) }, in: look)
+        try carrying { () throws(CarrierFault) in try carrier.send(names, below: look.directory, of: store.disk) }
+    }
+
+    private func manifests(of offers: [Offer], _ agent: AgentName) -> [DiskPath: [UInt8]] {
+        var files: [DiskPath: [UInt8]] = [:]
+        for offer in offers { files[RemoteLayout.version(agent, offer.offered.version) / "manifest.json"] = offer.manifest }
+        return files
     }
 
     /// Versions that went, or broke, meanwhile are taken out of `offers`.
@@ -220,10 +234,9 @@ public final class CopyOut {
         let disk = store.disk
         for offer in offers {
             let directory = RemoteLayout.version(agent, offer.offered.version)
-            files[directory / (RemoteLayout.packList + offer.offered.seal)] = PackList(needs[offer.offered.version] ?? [:]).encoded
+            files[directory / offer.offered.packList.text] = PackList(needs[offer.offered.version] ?? [:]).encoded
             files[directory / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
             files[directory / "seal"] = offer.seal
-            files[directory / "manifest.json"] = offer.manifest
             let errand = Errand("copy", agent, offer.offered.version)
             files[directory / "chunks"] = try copying { () throws(StoreFault) in
                 try errand.reading("chunks") { () throws(FileFault) in try disk.read(directory / "chunks", limit: ChunkMap.limit) }
@@ -249,38 +262,18 @@ public final class CopyOut {
         return files
     }
 
-    private func smallNames(_ offers: [Offer], _ agent: AgentName, in look: Look) throws(CarrierFault) -> [DiskPath] {
-        var names: [DiskPath] = []
-        do throws(FileFault) {
-            let directory = StoreLayout.agent(agent)
-            for name in try store.disk.names(in: look.directory.joined(directory)) where name != "versions" { names.append(directory / name) }
-            for offer in offers {
-                let directory = RemoteLayout.version(agent, offer.offered.version)
-                for name in try store.disk.names(in: look.directory.joined(directory)) where name != "manifest.json" {
-                    names.append(directory / name)
-                }
-            }
-        } catch { throw .failed("could not \(error.doing) '\(error.what)'") }
-        return names.sorted()
-    }
-
-    private func sendManifests(of offers: [Offer], _ agent: AgentName, in look: Look) throws(CopyFault) {
-        let manifests = offers.map { RemoteLayout.version(agent, $0.offered.version) / "manifest.json" }
-        try carrying { () throws(CarrierFault) in try carrier.send(manifests, below: look.directory, of: store.disk) }
-    }
-
     // MARK: What changes of what is there
 
-    private func refresh(_ offers: [Offer], of agent: AgentName, _ there: RemoteListing.Agent, in look: Look) throws(CopyFault) {
+    private func refresh(_ offers: [Offer], of agent: AgentName, in look: Look) throws(CopyFault) {
         var files: [DiskPath: [UInt8]] = [:]
         for offer in offers {
             files[RemoteLayout.version(agent, offer.offered.version) / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
         }
         guard !files.isEmpty else { return }
-        try write(files, in: look)
-        let names = files.keys.sorted()
-        try carrying { () throws(CarrierFault) in try carrier.send(names, below: look.directory, of: store.disk) }
-        try removeOlder(offers, of: agent, there)
+        try send(files.keys.sorted(), of: files, in: look)
+        // The older ones go when the new ones are there; else the next time.
+        let there = try RemoteListing.of(carrier, agent)
+        if CopyPlan.lacking(files, in: there).isEmpty { try removeOlder(offers, of: agent, there) }
     }
 
     /// Standings and accounts of the agent that have a successor.
@@ -290,7 +283,7 @@ public final class CopyOut {
             let directory = RemoteLayout.version(agent, offer.offered.version)
             guard let version = there.versions[offer.offered.version] else { continue }
             old += version.standings.keys.filter { $0 != offer.offered.standing }.map { directory / (RemoteLayout.standing + $0) }
-            old += version.packLists.keys.filter { $0 != offer.offered.seal }.map { directory / (RemoteLayout.packList + $0) }
+            old += version.packLists.keys.filter { $0 != offer.offered.packList }.map { directory / $0.text }
         }
         let present = try aboutAgent(agent).keys
         for (beginning, digests) in [(RemoteLayout.spec, there.specs), (RemoteLayout.ledger, there.ledgers)] where digests.count > 1 {
@@ -320,7 +313,7 @@ public final class CopyOut {
         // A remote that did not remove a manifest still lists it, and needs its packs.
         if !plan.manifests.isEmpty {
             let now = try RemoteListing.of(carrier, agent)
-            guard plan.versions.allSatisfy({ now.versions[$0]?.isListed != true }) else {
+            guard plan.manifests.allSatisfy({ now.sizes[$0] == nil }) else {
                 throw .remote(part: "agents/\(agent)", how: "it still lists what was removed from it")
             }
         }
@@ -336,9 +329,9 @@ public final class CopyOut {
         for version in versions {
             let known = there.versions[version] ?? RemoteListing.Version()
             guard !known.packLists.isEmpty else { return nil }
-            for (digits, size) in known.packLists {
+            for (name, size) in known.packLists {
                 guard size <= PackList.limit.bytes else { return nil }
-                let path = RemoteLayout.version(agent, version) / (RemoteLayout.packList + digits)
+                let path = RemoteLayout.version(agent, version) / name.text
                 files.append(RemoteFile(path: path.text, size: size))
             }
         }

@@ -10,6 +10,8 @@ struct OfferedVersion: Hashable {
     var chunksSize: UInt64
     /// First 16 digits of its standing.
     var standing: String
+
+    var packList: PackListName { PackListName(seal: seal, manifest: manifestSize) }
 }
 
 /// What a remote lacks of an agent. Decides; touches nothing.
@@ -26,7 +28,7 @@ struct CopyPlan: Hashable {
     init(_ offered: [OfferedVersion], in remote: RemoteListing.Agent) {
         for local in offered.sorted(by: { $0.version < $1.version }) {
             let there = remote.versions[local.version] ?? RemoteListing.Version()
-            if there.isListed, !there.packLists.isEmpty, there.packLists[local.seal] == nil {
+            if there.isListed, !there.packLists.isEmpty, there.packLists[local.packList] == nil {
                 conflicts.append(local.version)
             } else if Self.isWhole(local, there) {
                 present.append(local.version)
@@ -37,13 +39,15 @@ struct CopyPlan: Hashable {
         }
     }
 
+    /// As far as names and sizes tell that do not change.
     static func isWhole(_ local: OfferedVersion, _ there: RemoteListing.Version) -> Bool {
-        there.manifest == local.manifestSize && arrivedButManifest(local, there)
+        there.manifest == local.manifestSize && there.chunks == local.chunksSize && there.seal == 65
+            && there.packLists[local.packList] != nil && !there.standings.isEmpty
     }
 
-    /// Whether all but the manifest is there.
-    static func arrivedButManifest(_ local: OfferedVersion, _ there: RemoteListing.Version) -> Bool {
-        there.chunks == local.chunksSize && there.seal == 65 && there.packLists[local.seal] != nil && !there.standings.isEmpty
+    /// Those of these files that are not there with their size.
+    static func lacking(_ files: [DiskPath: [UInt8]], in remote: RemoteListing.Agent) -> [DiskPath] {
+        files.filter { remote.sizes[$0.key] != UInt64($0.value.count) }.keys.sorted()
     }
 
     /// Those of `needed` that are not there with their size.
@@ -65,13 +69,12 @@ struct RemotePrunePlan: Hashable {
     init(_ agent: AgentName, _ remote: RemoteListing.Agent, keeping kept: Set<VersionNumber>, lists: [PackList]?) {
         for (number, version) in remote.versions.sorted(by: { $0.key < $1.key }) where !kept.contains(number) {
             let directory = RemoteLayout.version(agent, number)
-            if version.isListed {
-                manifests.append(directory / "manifest.json")
-                versions.append(number)
-            }
+            // Also one of which a half arrived: without the list beside it nothing would tell.
+            if version.manifest != nil { manifests.append(directory / "manifest.json") }
+            if version.isListed { versions.append(number) }
             if version.chunks != nil { rest.append(directory / "chunks") }
             if version.seal != nil { rest.append(directory / "seal") }
-            rest += version.packLists.keys.sorted().map { directory / (RemoteLayout.packList + $0) }
+            rest += version.packLists.keys.sorted().map { directory / $0.text }
             rest += version.standings.keys.sorted().map { directory / (RemoteLayout.standing + $0) }
         }
         guard let lists else { return }

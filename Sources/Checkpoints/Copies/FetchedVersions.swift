@@ -42,7 +42,7 @@ final class FetchedVersions {
             } else {
                 for (path, size) in there.plain { try add(path.text, size, ByteCount(1 << 50)) }
             }
-            for (digits, size) in there.packLists { try add(RemoteLayout.packList + digits, size, PackList.limit) }
+            for (name, size) in there.packLists { try add(name.text, size, PackList.limit) }
             for (digits, size) in there.standings { try add(RemoteLayout.standing + digits, size, CheckedLine.limit) }
         }
         try fetch(files)
@@ -157,12 +157,12 @@ final class FetchedVersions {
             }
             version.map = map
         }
-        let digits = String(decoding: version.seal.prefix(16), as: UTF8.self)
-        guard there.packLists[digits] != nil else {
+        let name = PackListName(seal: String(decoding: version.seal.prefix(16), as: UTF8.self), manifest: UInt64(version.manifestBytes.count))
+        guard there.packLists[name] != nil else {
             guard there.packLists.isEmpty else { throw .remote(part: "\(agent)@\(number)", how: "its list of packs is that of another version") }
             return
         }
-        let path = version.directory / (RemoteLayout.packList + digits)
+        let path = version.directory / name.text
         version.packs = try fromRemote { () throws(StoreFault) in
             try errand.reading(path.name) { () throws(FileFault) in
                 let bytes = try disk.read(path, limit: PackList.limit)

@@ -9,6 +9,8 @@ enum RemoteLayout {
     static let marker: DiskPath = "runner-copy-1"
     static let markerText = Array("A copy of versions of agents, made by 'runner store sync'. See docs/copies-elsewhere.md\n".utf8)
 
+    /// Begins the name of a list of packs; behind it come 16 digits of the version's seal, '-', and the size of its manifest: a manifest of which a half
+    /// arrived lists nothing.
     static let packList = "packs-"
     static let standing = "standing-"
     static let spec = "spec-"
@@ -25,20 +27,42 @@ enum RemoteLayout {
     }
 }
 
+/// "packs-0123456789abcdef-512": whose packs are listed.
+struct PackListName: Hashable, Comparable {
+    /// First 16 digits of the version's seal.
+    var seal: String
+    /// Bytes of its manifest.
+    var manifest: UInt64
+
+    var text: String { "\(RemoteLayout.packList)\(seal)-\(manifest)" }
+
+    init(seal: String, manifest: UInt64) { (self.seal, self.manifest) = (seal, manifest) }
+
+    init?(_ name: Substring) {
+        guard let dash = name.utf8.lastIndex(of: UInt8(ascii: "-")), let size = StoreLayout.number(name[name.index(after: dash)...]),
+            let digits = RemoteLayout.digits(name[..<dash], behind: RemoteLayout.packList)
+        else { return nil }
+        self.init(seal: digits, manifest: size.number)
+    }
+
+    static func < (a: PackListName, b: PackListName) -> Bool { (a.seal, a.manifest) < (b.seal, b.manifest) }
+}
+
 /// What a remote says that it has. Only names and sizes.
 struct RemoteListing: Hashable {
     struct Version: Hashable {
         var chunks: UInt64?
         var seal: UInt64?
         var manifest: UInt64?
-        /// By the first 16 digits of the seal of the version whose packs they list.
-        var packLists: [String: UInt64] = [:]
+        /// By the version whose packs they list.
+        var packLists: [PackListName: UInt64] = [:]
         /// By the 16 digits they begin with.
         var standings: [String: UInt64] = [:]
         /// What no copy has; a store does. By the path below the version's directory.
         var plain: [DiskPath: UInt64] = [:]
 
-        var isListed: Bool { manifest != nil }
+        /// In a store nothing tells how long it has to be.
+        var isListed: Bool { manifest != nil && (packLists.isEmpty || packLists.keys.contains { $0.manifest == manifest }) }
     }
     struct Agent: Hashable {
         var packs: [PackName: UInt64] = [:]
@@ -46,6 +70,8 @@ struct RemoteListing: Hashable {
         /// By the first 16 digits of the SHA-256 of the content.
         var specs: [String: UInt64] = [:]
         var ledgers: [String: UInt64] = [:]
+        /// Of all its files.
+        var sizes: [DiskPath: UInt64] = [:]
 
         /// Those that are there, ascending.
         var listed: [VersionNumber] { versions.filter(\.value.isListed).keys.sorted() }
@@ -78,6 +104,8 @@ struct RemoteListing: Hashable {
         }
         guard parts.count >= 3, parts[0] == "agents", let agent = AgentName(String(parts[1])) else { return }
         var entry = agents[agent] ?? Agent()
+        entry.sizes[path] = size
+        defer { agents[agent] = entry }
         switch (parts[2], parts.count) {
         case ("packs", 4): if let name = PackName(String(parts[3])) { entry.packs[name] = size }
         case ("versions", 5...):
@@ -90,7 +118,6 @@ struct RemoteListing: Hashable {
             if let digits = RemoteLayout.digits(parts[2], behind: RemoteLayout.ledger) { entry.ledgers[digits] = size }
         default: return
         }
-        agents[agent] = entry
     }
 }
 
@@ -104,7 +131,7 @@ extension RemoteListing.Version {
             case "manifest.json": return manifest = size
             default: break
             }
-            if let digits = RemoteLayout.digits(name, behind: RemoteLayout.packList) { return packLists[digits] = size }
+            if let list = PackListName(name) { return packLists[list] = size }
             if let digits = RemoteLayout.digits(name, behind: RemoteLayout.standing) { return standings[digits] = size }
         }
         guard ["state", "tree", "images", "workspace", "process"].contains(name), let path = DiskPath(names.joined(separator: "/")) else {
