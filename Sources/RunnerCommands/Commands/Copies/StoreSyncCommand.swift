@@ -11,7 +11,7 @@ struct StoreSyncCommand: Command {
 
     static var manual: Manual {
         Manual(
-            name: "store sync", group: .keep, summary: "copy versions to another place: a directory, or S3, SFTP, WebDAV by rclone",
+            name: "store sync", group: .keep, summary: "copy versions elsewhere: a directory, S3, SFTP, WebDAV",
             examples: [
                 .init("runner store sync /mnt/backup/agents", "every version of every agent, into a directory"),
                 .init("runner store sync backup:agents agent-7", "one agent, to a place that 'rclone config' knows as 'backup'"),
