@@ -23,21 +23,22 @@ private func files(_ version: Int, _ files: [String: UInt64]) -> [String: UInt64
 private let whole: [String: UInt64] = ["chunks": 90, "seal": 65, "packs-\(seal)-500": 200, "standing-\(other)": 80, "manifest.json": 500]
 
 @Suite struct CopyPlanTests {
-    @Test(arguments: [
-        (whole, [], [1], [], []),
-        (whole.filter { $0.key != "manifest.json" }, [1], [], [], []),
-        (whole.filter { $0.key != "chunks" }, [1], [], [], []),
-        (whole.merging(["chunks": 89]) { $1 }, [1], [], [], []),
-        (whole.merging(["manifest.json": 499]) { $1 }, [1], [], [], []),
-        ([:], [1], [], [], []),
-        // Another version of that number: nothing of it is touched.
-        (whole.filter { $0.key != "packs-\(seal)-500" }.merging(["packs-\(other)-500": 200]) { $1 }, [], [], [1], []),
-        // What another one left that never became whole is in nobody's way.
-        (["chunks": 90, "seal": 65, "packs-\(other)-500": 200], [1], [], [], []),
-        // It has earned something since.
-        (whole.filter { $0.key != "standing-\(other)" }.merging(["standing-\(seal)": 80]) { $1 }, [], [1], [], [1]),
-        (whole.merging(["standing-\(seal)": 80]) { $1 }, [], [1], [], [1]),
-    ] as [([String: UInt64], [UInt64], [UInt64], [UInt64], [UInt64])])
+    @Test(
+        arguments: [
+            (whole, [], [1], [], []),
+            (whole.filter { $0.key != "manifest.json" }, [1], [], [], []),
+            (whole.filter { $0.key != "chunks" }, [1], [], [], []),
+            (whole.merging(["chunks": 89]) { $1 }, [1], [], [], []),
+            (whole.merging(["manifest.json": 499]) { $1 }, [1], [], [], []),
+            ([:], [1], [], [], []),
+            // Another version of that number: nothing of it is touched.
+            (whole.filter { $0.key != "packs-\(seal)-500" }.merging(["packs-\(other)-500": 200]) { $1 }, [], [], [1], []),
+            // What another one left that never became whole is in nobody's way.
+            (["chunks": 90, "seal": 65, "packs-\(other)-500": 200], [1], [], [], []),
+            // It has earned something since.
+            (whole.filter { $0.key != "standing-\(other)" }.merging(["standing-\(seal)": 80]) { $1 }, [], [1], [], [1]),
+            (whole.merging(["standing-\(seal)": 80]) { $1 }, [], [1], [], [1]),
+        ] as [([String: UInt64], [UInt64], [UInt64], [UInt64], [UInt64])])
     func whatTheRemoteHasDecides(there: [String: UInt64], sends: [UInt64], present: [UInt64], conflicts: [UInt64], stale: [UInt64]) throws {
         let remote = try listing(files(1, there)).agents[agent] ?? RemoteListing.Agent()
         let plan = CopyPlan([offered(1)], in: remote)
@@ -54,7 +55,8 @@ private let whole: [String: UInt64] = ["chunks": 90, "seal": 65, "packs-\(seal)-
 
     @Test func whatIsNoPartOfACopyIsPassedOver() throws {
         let remote = try listing([
-            "runner-copy-1": 90, "agents/agent-7/packs/new": 5, "agents/agent-7/packs/1-9-\(seal)": 70, "agents/agent-7/versions/01/seal": 65,
+            "runner-copy-1": 90, "agents/agent-7/packs/new": 5, "agents/agent-7/packs/1-9-\(seal)": 70,
+            "agents/agent-7/versions/01/seal": 65,
             "agents/agent-7/versions/1/other": 1, "agents/-/versions/1/seal": 1, "agents/agent-7/lock": 3, "notes.txt": 1,
         ])
         #expect(remote.isCopy)

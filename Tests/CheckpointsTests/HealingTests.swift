@@ -28,7 +28,8 @@ import Testing
         return (bench, remote)
     }
 
-    private func heal(_ bench: Bench, from remote: SimulatedDisk) throws -> (packs: [String: Healing.Outcome], versions: [Healing.Outcome]) {
+    private func heal(_ bench: Bench, from remote: SimulatedDisk) throws -> (packs: [String: Healing.Outcome], versions: [Healing.Outcome])
+    {
         let store = try bench.open()
         let healing = try Healing(agent, of: store, from: DirectoryCarrier(remote), stagingID: "heal")
         defer { healing.close() }

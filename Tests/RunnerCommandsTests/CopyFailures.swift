@@ -48,7 +48,8 @@ private let syncFailures: [Failure] = [
         rclone(.ended(.exited(1), output: []))),
     Failure(
         "store sync backup:x", 75, "E-COPY-STOPPED",
-        "could not sync to 'backup:x': it was stopped. What is there already stays, and the same command goes on from there", rclone(.stopped)),
+        "could not sync to 'backup:x': it was stopped. What is there already stays, and the same command goes on from there",
+        rclone(.stopped)),
     Failure(
         "store sync /photos", 65, "E-REMOTE-NO-COPY",
         "could not sync to '/photos': it holds other files, and none that 'runner store sync' made. Give the place that 'runner store sync' was given, or an empty one to make a copy"
@@ -113,7 +114,8 @@ private let checkFailures: [Failure] = [
         rclone(.ended(.exited(0), output: Array(#"[{"Path":"x","Size":-1}]"#.utf8)))),
     Failure(
         "store check backup:x", 75, "E-COPY-STOPPED",
-        "could not check 'backup:x': it was stopped. What is there already stays, and the same command goes on from there", rclone(.stopped)),
+        "could not check 'backup:x': it was stopped. What is there already stays, and the same command goes on from there", rclone(.stopped)
+    ),
     Failure(
         "store check /copy web", 66, "E-REMOTE-VERSION",
         "could not check '/copy': 'web' is not listed there. 'runner store check' lists what is", versions: 1, copied),

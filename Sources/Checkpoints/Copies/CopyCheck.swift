@@ -20,7 +20,8 @@ public final class CopyCheck {
 
     /// - Parameters: as of `CopyOut`. The store only lends room.
     public init(
-        of store: CheckpointStore, by carrier: any Carrier, isWanted: @escaping () -> Bool = { true }, say: @escaping (String) -> Void = { _ in }
+        of store: CheckpointStore, by carrier: any Carrier, isWanted: @escaping () -> Bool = { true },
+        say: @escaping (String) -> Void = { _ in }
     ) {
         (self.store, self.carrier, self.isWanted, self.say) = (store, carrier, isWanted, say)
     }

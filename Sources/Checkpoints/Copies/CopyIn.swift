@@ -27,7 +27,8 @@ public final class CopyIn {
 
     /// - Parameters: as of `CopyOut`.
     public init(
-        of store: CheckpointStore, by carrier: any Carrier, isWanted: @escaping () -> Bool = { true }, say: @escaping (String) -> Void = { _ in }
+        of store: CheckpointStore, by carrier: any Carrier, isWanted: @escaping () -> Bool = { true },
+        say: @escaping (String) -> Void = { _ in }
     ) {
         (self.store, self.carrier, self.isWanted, self.say) = (store, carrier, isWanted, say)
     }
@@ -134,7 +135,9 @@ public final class CopyIn {
         ]
         for (beginning, digests, name, limit) in kinds {
             guard let path = DiskPath("\(StoreLayout.agent(target))/\(name)"), !digests.isEmpty else { continue }
-            if try copying({ () throws(StoreFault) in try errand.inStore { () throws(FileFault) in try store.disk.entry(at: path) } }) != nil {
+            if try copying({ () throws(StoreFault) in try errand.inStore { () throws(FileFault) in try store.disk.entry(at: path) } })
+                != nil
+            {
                 continue
             }
             // Two of them: whoever sent the newer one died before it took the older away. A ledger only grows.
@@ -145,7 +148,9 @@ public final class CopyIn {
             let bytes = try copying { () throws(StoreFault) in
                 try errand.inStore { () throws(FileFault) in try store.disk.read(fetched.place.joined(file), limit: limit) }
             }
-            guard Measure.of(bytes).digest.hasPrefix(digits) else { throw .remote(part: file.text, how: "its bytes are not what was stored") }
+            guard Measure.of(bytes).digest.hasPrefix(digits) else {
+                throw .remote(part: file.text, how: "its bytes are not what was stored")
+            }
             try copying { () throws(StoreFault) in
                 try errand.inStore { () throws(FileFault) in
                     if let parent = path.parent { try store.disk.makeDirectories(parent) }
@@ -172,7 +177,8 @@ public final class CopyIn {
 extension CheckpointStore {
     /// Makes plain files that lie in `room` the version of that number: sealed, on stable storage, and listed last.
     func publish(
-        _ room: DiskPath, as agent: AgentName, _ version: VersionNumber, manifest: [UInt8], seal: [UInt8], standing: [UInt8], _ errand: Errand
+        _ room: DiskPath, as agent: AgentName, _ version: VersionNumber, manifest: [UInt8], seal: [UInt8], standing: [UInt8],
+        _ errand: Errand
     ) throws(StoreFault) {
         let layout = VersionLayout(directory: room)
         let recorded = try recordedNumber(agent, errand)

@@ -31,7 +31,8 @@ public final class CopyOut {
     ///   - isWanted: asked between versions; once it says no, `stopped` is thrown.
     ///   - say: told what is about to be done, for a person who waits.
     public init(
-        of store: CheckpointStore, by carrier: any Carrier, isWanted: @escaping () -> Bool = { true }, say: @escaping (String) -> Void = { _ in }
+        of store: CheckpointStore, by carrier: any Carrier, isWanted: @escaping () -> Bool = { true },
+        say: @escaping (String) -> Void = { _ in }
     ) {
         self.store = store
         self.carrier = carrier

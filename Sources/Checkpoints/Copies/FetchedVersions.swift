@@ -157,9 +157,12 @@ final class FetchedVersions {
             }
             version.map = map
         }
-        let name = PackListName(seal: String(decoding: version.seal.prefix(16), as: UTF8.self), manifest: UInt64(version.manifestBytes.count))
+        let name = PackListName(
+            seal: String(decoding: version.seal.prefix(16), as: UTF8.self), manifest: UInt64(version.manifestBytes.count))
         guard there.packLists[name] != nil else {
-            guard there.packLists.isEmpty else { throw .remote(part: "\(agent)@\(number)", how: "its list of packs is that of another version") }
+            guard there.packLists.isEmpty else {
+                throw .remote(part: "\(agent)@\(number)", how: "its list of packs is that of another version")
+            }
             return
         }
         let path = version.directory / name.text
@@ -198,7 +201,9 @@ final class FetchedVersions {
         for version in versions where version.packs == nil {
             guard let map = version.map else { continue }
             let lacking = try fromRemote { () throws(StoreFault) in
-                try Errand("read", agent, version.manifest.version).reading("chunks") { () throws(FileFault) in try shelf(of: version).lacking(map) }
+                try Errand("read", agent, version.manifest.version).reading("chunks") { () throws(FileFault) in
+                    try shelf(of: version).lacking(map)
+                }
             }
             try fetch(Set(remote.packs.keys.filter { name in lacking.contains { name.first <= $0 && $0 <= name.last } }))
         }

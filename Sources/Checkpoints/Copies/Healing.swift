@@ -18,7 +18,8 @@ public final class Healing {
     /// The caller holds the agent's lock.
     /// - Parameter stagingID: of a room that nobody else draws; `close` removes it.
     public init(
-        _ agent: AgentName, of store: CheckpointStore, from carrier: any Carrier, stagingID: String, isWanted: @escaping () -> Bool = { true }
+        _ agent: AgentName, of store: CheckpointStore, from carrier: any Carrier, stagingID: String,
+        isWanted: @escaping () -> Bool = { true }
     ) throws(CopyFault) {
         (self.agent, self.store, self.carrier, self.isWanted) = (agent, store, carrier, isWanted)
         remote = try RemoteListing.of(carrier, agent)
@@ -153,7 +154,9 @@ public final class Healing {
         let layout = VersionLayout(directory: StoreLayout.version(agent, version))
         let seal = try? store.disk.read(layout.seal, limit: .kibibytes(1))
         let manifest = try? store.disk.read(layout.manifest, limit: Manifest.limit)
-        guard seal == other.seal || manifest == other.manifestBytes else { throw .other(version: "\(agent)@\(version)", there: carrier.name) }
+        guard seal == other.seal || manifest == other.manifestBytes else {
+            throw .other(version: "\(agent)@\(version)", there: carrier.name)
+        }
     }
 
     /// What verification would call no part of the version.

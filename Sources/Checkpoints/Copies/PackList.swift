@@ -19,7 +19,9 @@ struct PackList: Hashable {
     init(decoding bytes: [UInt8]) throws(Damage) {
         guard bytes.count > 65, bytes.last == UInt8(ascii: "\n") else { throw Damage("it is not a list of packs") }
         let text = Array(bytes.dropLast(65))
-        guard bytes.suffix(65).dropLast().elementsEqual(Measure.of(text).digest.utf8) else { throw Damage("it does not match its checksum") }
+        guard bytes.suffix(65).dropLast().elementsEqual(Measure.of(text).digest.utf8) else {
+            throw Damage("it does not match its checksum")
+        }
         var lines = String(decoding: text, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
         guard lines.popLast() == "", lines.first == Self.head[...] else { throw Damage("it is not a list of packs") }
         packs = [:]

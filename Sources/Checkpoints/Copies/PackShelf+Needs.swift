@@ -13,7 +13,9 @@ extension PackShelf {
                 let (pack, index) = try locate(number)
                 needs[pack.name] = pack.size
                 let block = Int(pack.index.chunks[index].block)
-                guard pack.index.blocks[block].isDelta, followed.insert(FollowedBlock(pack: pack.name, block: block)).inserted else { continue }
+                guard pack.index.blocks[block].isDelta, followed.insert(FollowedBlock(pack: pack.name, block: block)).inserted else {
+                    continue
+                }
                 // To expand any of its chunks takes the bases of all.
                 for chunk in pack.index.chunks[pack.index.blocks[block].chunks] where chunk.base != 0 {
                     let (base, _) = try locate(chunk.base)
@@ -36,7 +38,9 @@ extension PackShelf {
                     continue
                 }
                 let block = Int(pack.index.chunks[index].block)
-                guard pack.index.blocks[block].isDelta, followed.insert(FollowedBlock(pack: pack.name, block: block)).inserted else { continue }
+                guard pack.index.blocks[block].isDelta, followed.insert(FollowedBlock(pack: pack.name, block: block)).inserted else {
+                    continue
+                }
                 for chunk in pack.index.chunks[pack.index.blocks[block].chunks] where chunk.base != 0 {
                     if try holder(of: chunk.base) == nil { lacking.append(chunk.base) }
                 }

@@ -100,7 +100,11 @@ struct RemoteListing: Hashable {
     private mutating func take(_ path: DiskPath, _ size: UInt64) {
         let parts = path.text.split(separator: "/", omittingEmptySubsequences: false)
         if parts.count == 1, parts[0].utf8.starts(with: RemoteLayout.markerBeginning.utf8) {
-            if path == RemoteLayout.marker { isCopy = true } else { otherFormat = String(parts[0].dropFirst(RemoteLayout.markerBeginning.count)) }
+            if path == RemoteLayout.marker {
+                isCopy = true
+            } else {
+                otherFormat = String(parts[0].dropFirst(RemoteLayout.markerBeginning.count))
+            }
         }
         guard parts.count >= 3, parts[0] == "agents", let agent = AgentName(String(parts[1])) else { return }
         var entry = agents[agent] ?? Agent()

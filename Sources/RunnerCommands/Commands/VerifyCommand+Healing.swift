@@ -22,7 +22,11 @@ extension VerifyCommand {
                 progress.say("\(agent): comparing packs")
                 for (pack, outcome) in try healing.healPacks().sorted(by: { $0.key < $1.key }) {
                     let row = VerificationRow(agent: agent, pack: pack, outcome)
-                    if let index = rows.firstIndex(where: { $0.agent == agent && $0.pack == pack }) { rows[index] = row } else { rows.append(row) }
+                    if let index = rows.firstIndex(where: { $0.agent == agent && $0.pack == pack }) {
+                        rows[index] = row
+                    } else {
+                        rows.append(row)
+                    }
                 }
                 for index in rows.indices where rows[index].agent == agent && ![.whole, .healed].contains(rows[index].result) {
                     guard let version = rows[index].version else { continue }

@@ -34,7 +34,7 @@ struct VerifyCommand: Command {
     static var options: [Option<Self>] {
         [
             .flag("deep", nil, \.deep, "Read every pack whole as well."),
-            .optional("from", nil, \.source, as: "STORE", "Put what is damaged back from this copy: a directory, or a place that rclone knows."),
+            .optional("from", nil, \.source, as: "STORE", "Put what is damaged back from there: a directory, or rclone's."),
         ] + .list(\.format)
     }
     static var operands: [Operand<Self>] { [.many("AGENT[@VERSION]", \.targets, "Which; all when none is named.")] }

@@ -16,7 +16,9 @@ extension ErrorCode {
             ErrorEntry(
                 "a copy is not what was stored", .badData,
                 "What came from elsewhere is checked before it is used: names, sizes, lists and every byte. Something was not what it has to be.",
-                remedy: "'runner store check' names all that is damaged there. Remove the damaged files there and sync again from a whole store.")
+                remedy:
+                    "'runner store check' names all that is damaged there. Remove the damaged files there and sync again from a whole store."
+            )
         case .remoteNoCopy:
             ErrorEntry(
                 "the place is no copy of a store", .badData,

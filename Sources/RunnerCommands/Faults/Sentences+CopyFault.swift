@@ -12,7 +12,9 @@ extension CommandFault {
         case .carrier(.missing(let program)):
             self.init(
                 .remoteProgram,
-                what + "'\(program)' is not installed, and it carries what goes elsewhere. Install the package '\(program)', or give a directory")
+                what
+                    + "'\(program)' is not installed, and it carries what goes elsewhere. Install the package '\(program)', or give a directory"
+            )
         case .carrier(.tooMuch):
             self.init(.remoteDamaged, what + "more came from there than was announced. Nothing of it was used; find out who writes there")
         case .carrier(.failed(let why)):
@@ -27,7 +29,9 @@ extension CommandFault {
         case .other(let version, let there):
             self.init(
                 .remoteOther,
-                what + "\(there) has another '\(version)'. Take it in beside that with '--as NAME', or keep the two apart in places of their own")
+                what
+                    + "\(there) has another '\(version)'. Take it in beside that with '--as NAME', or keep the two apart in places of their own"
+            )
         case .notListed(let version):
             self.init(.remoteVersion, what + "'\(version)' is not listed there. 'runner store check' lists what is")
         }

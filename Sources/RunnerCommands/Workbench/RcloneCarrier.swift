@@ -78,7 +78,8 @@ final class RcloneCarrier: Carrier {
         case .ended(.exited(0), let output): return output
         case .ended(.exited(8), _): throw .tooMuch
         case .ended(.exited(let status), _) where mayFind.contains(status): return []
-        case .ended(let end, _): throw .failed(lastError.isEmpty ? "rclone ended with \(end.exitStatus) and did not say why" : "rclone says: \(lastError)")
+        case .ended(let end, _):
+            throw .failed(lastError.isEmpty ? "rclone ended with \(end.exitStatus) and did not say why" : "rclone says: \(lastError)")
         case .tooMuchOutput: throw .failed("it lists more than \(Self.longestList)")
         case .stopped: throw .stopped
         case .couldNotStart(let why): throw .failed(why)

@@ -28,7 +28,8 @@ struct StorePullCommand: Command {
                 (.ok, "they are here"), (.badData, "what is there is damaged, hostile, or no copy"),
                 (.noInput, "it is not listed there"), (.noSupervisor, "rclone is needed and not installed"),
                 (.cannotCreate, "another version has that number here, or the disk is full"),
-                (.inputOutput, "the place could not be read"), (.tryAgain, "stopped, or a supervisor holds the agent; the same command goes on"),
+                (.inputOutput, "the place could not be read"),
+                (.tryAgain, "stopped, or a supervisor holds the agent; the same command goes on"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -74,7 +75,9 @@ struct StorePullCommand: Command {
         case .latest: wanted = Array(versions.suffix(1))
         case .knownGood:
             throw CommandFault(
-                .usage, "say which version by its number, or 'latest': a copy's standings are not known before it is here. See 'runner store pull --help'")
+                .usage,
+                "say which version by its number, or 'latest': a copy's standings are not known before it is here. See 'runner store pull --help'"
+            )
         }
         guard wanted.isEmpty else { return wanted }
         let what = target.version.map { "\(target.agent)@\($0.text)" } ?? target.agent.text

@@ -25,7 +25,8 @@ struct StoreSyncCommand: Command {
                     + "rclone's 'crypt' type. See docs/copies-elsewhere.md.",
             ],
             exits: [
-                (.ok, "the versions that were asked for are there"), (.badData, "a version was left out: it is broken, or the place has another of that number"),
+                (.ok, "the versions that were asked for are there"),
+                (.badData, "a version was left out: it is broken, or the place has another of that number"),
                 (.noInput, "no such agent, or no store"), (.noSupervisor, "rclone is needed and not installed"),
                 (.inputOutput, "the place could not be read or written"), (.tryAgain, "stopped; the same command goes on"),
                 (.usage, "the command line is wrong"),
@@ -59,7 +60,11 @@ struct StoreSyncCommand: Command {
                 rows.append(CopyRow(report))
             }
         }
-        if rows.isEmpty, format == .table || format == .wide { bench.talk("there is no agent to copy") } else { try bench.answer(rows, as: format) }
+        if rows.isEmpty, format == .table || format == .wide {
+            bench.talk("there is no agent to copy")
+        } else {
+            try bench.answer(rows, as: format)
+        }
         for row in rows { tell(row, bench) }
         return rows.allSatisfy { $0.isClean } ? .ok : .badData
     }
@@ -67,7 +72,9 @@ struct StoreSyncCommand: Command {
     private func tell(_ row: CopyRow, _ bench: Workbench) {
         for (version, why) in row.leftOut.sorted(by: { $0.key < $1.key }) { bench.talk("left out '\(row.agent)@\(version)': \(why)") }
         for version in row.conflicts {
-            bench.talk("left out '\(row.agent)@\(version)': '\(place?.text ?? "")' has another version of that number. Give this store a place of its own")
+            bench.talk(
+                "left out '\(row.agent)@\(version)': '\(place?.text ?? "")' has another version of that number. Give this store a place of its own"
+            )
         }
     }
 
