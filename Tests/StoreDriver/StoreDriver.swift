@@ -80,7 +80,6 @@ private struct Driver {
     func follow(_ path: String) throws {
         let lock = try store.lock(agent, holder: "bench")
         defer { lock.release() }
-        setlinebuf(stdout)
         let index = WorkspaceIndex()
         let workspace = try LinuxDisk(at: path, create: false)
         while readLine() != nil {
@@ -102,6 +101,7 @@ private struct Driver {
                 for older in try store.versions(of: agent).map(\.version) where older < version { try store.thin(agent, older) }
             }
             print("done")
+            fflush(nil)
         }
     }
 
