@@ -82,6 +82,7 @@ private struct Driver {
         defer { lock.release() }
         let index = WorkspaceIndex()
         let workspace = try LinuxDisk(at: path, create: false)
+        var former: VersionNumber?
         while readLine() != nil {
             var now = timespec()
             clock_gettime(CLOCK_REALTIME, &now)
@@ -97,9 +98,8 @@ private struct Driver {
             try measured("commit") { version = try store.commit(staged).version }
             try measured("pack") { try store.pack(agent, version) }
             // The newest stays as it is.
-            try measured("thin") {
-                for older in try store.versions(of: agent).map(\.version) where older < version { try store.thin(agent, older) }
-            }
+            if let former { try measured("thin") { try store.thin(agent, former) } }
+            former = version
             print("done")
             fflush(nil)
         }

@@ -37,9 +37,9 @@ final class FetchedVersions {
             }
             try add("manifest.json", manifest, Manifest.limit)
             if let seal = there.seal { try add("seal", seal, .kibibytes(1)) }
-            if let chunks = there.chunks {
-                try add("chunks", chunks, ChunkMap.limit)
-            } else {
+            if let chunks = there.chunks { try add("chunks", chunks, ChunkMap.limit) }
+            // Not all of it is in packs.
+            if there.chunks == nil || there.plain["files"] != nil {
                 for (path, size) in there.plain { try add(path.text, size, ByteCount(1 << 50)) }
             }
             for (name, size) in there.packLists { try add(name.text, size, PackList.limit) }

@@ -119,7 +119,7 @@ public final class Healing {
         let made = VersionLayout(directory: room)
         let wasThin = try copying { () throws(StoreFault) in
             try errand.inStore { () throws(FileFault) in
-                for part in [target.workspace, target.process, target.state] where try store.disk.entry(at: part) != nil { return false }
+                for part in [target.workspace, target.files, target.process, target.state] where try store.disk.entry(at: part) != nil { return false }
                 return try store.disk.entry(at: target.chunks) != nil
             }
         }
@@ -131,7 +131,7 @@ public final class Healing {
                 try store.syncTree(room)
                 for (new, old) in [
                     (made.state, target.state), (made.tree, target.tree), (made.images, target.images), (made.workspace, target.workspace),
-                    (made.process, target.process),
+                    (made.process, target.process), (made.files, target.files),
                 ] {
                     let away = StoreLayout.trash / (StoreLayout.prefix(agent) + "\(version).\(old.name)")
                     try disk.removeTree(away)
