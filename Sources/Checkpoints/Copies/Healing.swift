@@ -119,7 +119,9 @@ public final class Healing {
         let made = VersionLayout(directory: room)
         let wasThin = try copying { () throws(StoreFault) in
             try errand.inStore { () throws(FileFault) in
-                for part in [target.workspace, target.files, target.process, target.state] where try store.disk.entry(at: part) != nil { return false }
+                for part in [target.workspace, target.files, target.process, target.state] where try store.disk.entry(at: part) != nil {
+                    return false
+                }
                 return try store.disk.entry(at: target.chunks) != nil
             }
         }

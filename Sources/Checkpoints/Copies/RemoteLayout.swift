@@ -138,7 +138,8 @@ extension RemoteListing.Version {
             if let list = PackListName(name) { return packLists[list] = size }
             if let digits = RemoteLayout.digits(name, behind: RemoteLayout.standing) { return standings[digits] = size }
         }
-        guard ["state", "tree", "images", "workspace", "files", "process"].contains(name), let path = DiskPath(names.joined(separator: "/")) else {
+        guard ["state", "tree", "images", "workspace", "files", "process"].contains(name), let path = DiskPath(names.joined(separator: "/"))
+        else {
             return
         }
         plain[path] = size
