@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@ struct spawn {
     size_t count;
     int error;
     int step;
+    /// Of whom it is a part: it hears every signal, and ends with this process. 0: of nobody.
+    pid_t parent;
 };
 
 static int child(void *given) {
@@ -40,6 +43,12 @@ static int child(void *given) {
     for (size_t i = 0; i < spawn->count; i++)
         if (dup2(high[i], (int)i) < 0) goto failed;
     if (close_range((unsigned)spawn->count, ~0U, 0) != 0) goto failed;
+    if (spawn->parent != 0) {
+        sigset_t none;
+        sigemptyset(&none);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || setsid() < 0 || sigprocmask(SIG_SETMASK, &none, NULL) != 0) goto failed;
+        if (getppid() != spawn->parent) _exit(127);  // it died before we asked to be told
+    }
     execve(spawn->path, spawn->arguments, spawn->environment);
 failed:
     spawn->error = errno;
@@ -67,8 +76,19 @@ int32_t shim_process_spawn(const char *path, char *const *arguments, char *const
                            int32_t namespaces, int32_t *handle) {
     if (count > MOST_DESCRIPTORS) return -E2BIG;
     if (namespaces < 0 || namespaces > SHIM_NAMESPACES_OWN_AND_NETWORK) return -EINVAL;
-    struct spawn spawn = {path, arguments, environment, descriptors, count, 0, 0};
+    struct spawn spawn = {path, arguments, environment, descriptors, count, 0, 0, 0};
     int32_t pid = run_child(child, &spawn, separate_by_kind[namespaces], handle);
+    if (pid < 0 || spawn.error == 0) return pid;
+    waitpid(pid, NULL, 0);
+    close(*handle);
+    return -spawn.error;
+}
+
+int32_t shim_process_spawn_tool(const char *path, char *const *arguments, char *const *environment, const int32_t *descriptors, size_t count,
+                                int32_t *handle) {
+    if (count > MOST_DESCRIPTORS) return -E2BIG;
+    struct spawn spawn = {path, arguments, environment, descriptors, count, 0, 0, getpid()};
+    int32_t pid = run_child(child, &spawn, 0, handle);
     if (pid < 0 || spawn.error == 0) return pid;
     waitpid(pid, NULL, 0);
     close(*handle);

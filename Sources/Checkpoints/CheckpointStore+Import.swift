@@ -67,7 +67,7 @@ extension CheckpointStore {
 
     // MARK: What the manifest says
 
-    private func open(_ manifest: [UInt8], _ seal: [UInt8], _ errand: Errand) throws(StoreFault) -> Manifest {
+    func open(_ manifest: [UInt8], _ seal: [UInt8], _ errand: Errand) throws(StoreFault) -> Manifest {
         guard seal == Manifest.seal(manifest) else {
             throw errand.fault(.broken(part: "manifest.json", how: "it does not match its seal"))
         }

@@ -25,8 +25,11 @@ extension CheckpointStore {
         let errand = Errand("lay out", agent, version)
         try require(agent, version, errand)
         let known = try known(try sealedManifest(agent, version, errand), images: true, errand)
+        try layOut(known, to: VersionLayout(directory: look.directory), errand)
+    }
+
+    func layOut(_ known: KnownVersion, to target: VersionLayout, _ errand: Errand) throws(StoreFault) {
         let (manifest, content) = (known.manifest, known.content)
-        let target = VersionLayout(directory: look.directory)
         if let state = manifest.state {
             let stored = Measure(size: state.size, digest: state.sha256)
             try write(stored, .sha256, "state", to: target.state, errand) { () throws(FileFault) in try content.state() }

@@ -15,7 +15,8 @@ extension CheckpointStore {
     ///   - command: for which of runner's commands.
     ///   - draw: gives a name that nobody else draws.
     public func openLook(for command: String, _ draw: () -> String) throws(StoreFault) -> Look {
-        let errand = Errand("make room for an \(command) in", disk.rootName)
+        let article = command.first.map { "aeiou".contains($0) } == true ? "an" : "a"
+        let errand = Errand("make room for \(article) \(command) in", disk.rootName)
         return try errand.inStore { () throws(FileFault) in
             for name in try disk.names(in: StoreLayout.staging) { _ = removeAbandonedLook(name) }
             var tries = 0

@@ -87,8 +87,13 @@ extension CheckpointStore {
     }
 
     private func verifyContent(_ known: KnownVersion, images: ImageContent, _ errand: Errand) throws(StoreFault) {
+        try verifyNames(known.content.layout, known.manifest, errand)
+        try verifyBytes(known, images: images, errand)
+    }
+
+    /// Of a version that lies anywhere: what else lies in its directory does not matter.
+    func verifyBytes(_ known: KnownVersion, images: ImageContent, _ errand: Errand) throws(StoreFault) {
         let (manifest, content) = (known.manifest, known.content)
-        try verifyNames(content.layout, manifest, errand)
         if let state = manifest.state {
             let found = try errand.reading("state") { () throws(FileFault) in try content.state().measure(limit: state.size) }
             try expect(found, Measure(size: state.size, digest: state.sha256), of: "state", errand)
@@ -103,7 +108,12 @@ extension CheckpointStore {
     func known(
         _ manifest: Manifest, images: Bool, isPackedOnly: Bool = false, _ errand: Errand
     ) throws(StoreFault) -> KnownVersion {
-        let content = try content(of: manifest, isPackedOnly: isPackedOnly, errand)
+        try known(manifest, in: try content(of: manifest, isPackedOnly: isPackedOnly, errand), images: images, errand)
+    }
+
+    func known(
+        _ manifest: Manifest, in content: VersionContent, images: Bool, _ errand: Errand
+    ) throws(StoreFault) -> KnownVersion {
         let tree = try sealedTree(manifest, content, errand)
         let listed = images ? try sealedImages(manifest, content, errand) : []
         content.know(manifest, tree: tree, images: listed)

@@ -19,6 +19,8 @@ public final class LinuxMachine: Machine {
     private let clock = LinuxClock(noEarlierThan: nil)
     private let streams = StandardStreams()
     private let changes = ChangeWatches()
+    /// Made for commands that go on working for long: from then on nothing else ends them politely.
+    private lazy var endRequests = EndRequests()
     /// What `startDetached` executes: this very file, even when its name means a newer one by now.
     private let program: String
 
@@ -120,6 +122,14 @@ public final class LinuxMachine: Machine {
     }
 
     public var imageSupport: ImageSupport { ImageSupport.found() }
+
+    // MARK: Tools
+
+    public func find(_ program: String) -> String? { findProgram(program, in: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin") }
+    public var isAskedToEnd: Bool { endRequests.wereMade }
+    public func run(_ tool: Tool, eachLine: (String) -> Void) -> ToolEnd {
+        ToolRun(tool: tool, environment: environment.map { "\($0.key)=\($0.value)" }, requests: endRequests).run(eachLine: eachLine)
+    }
 
     // MARK: Archives
 

@@ -77,7 +77,7 @@ final class LinuxPrograms: Programs {
 }
 
 /// The program or its directory, when somebody but root and us could change it, and so decide what runs with our rights. nil: neither.
-private func placeOfOthers(_ path: String) -> String? {
+func placeOfOthers(_ path: String) -> String? {
     let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     return [path, directory.isEmpty ? "/" : directory].first { place in
         var status = stat()
@@ -87,7 +87,7 @@ private func placeOfOthers(_ path: String) -> String? {
     }
 }
 
-private func isExecutableFile(_ path: String) -> Bool {
+func isExecutableFile(_ path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && access(path, X_OK) == 0
 }

@@ -53,6 +53,32 @@ public enum OutputLoss: Hashable, Sendable {
     case refused(FileFault)
 }
 
+/// A program that works for a command.
+public struct Tool: Hashable, Sendable {
+    public var path: String
+    /// Without the program's name.
+    public var arguments: [String]
+    public var input: [UInt8]
+    /// Of what it writes to its standard output. More ends it.
+    public var outputLimit: ByteCount
+    public init(_ path: String, _ arguments: [String], input: [UInt8] = [], outputLimit: ByteCount) {
+        self.path = path
+        self.arguments = arguments
+        self.input = input
+        self.outputLimit = outputLimit
+    }
+}
+
+/// How it ended.
+public enum ToolEnd: Hashable, Sendable {
+    case ended(ProcessEnd, output: [UInt8])
+    /// It wrote more than it may.
+    case tooMuchOutput
+    /// Somebody asked this command to end, and it was ended.
+    case stopped
+    case couldNotStart(String)
+}
+
 /// The machine as a command sees it: what the front needs and the supervisor does not.
 public protocol Machine: Clock, Randomness {
     /// Without the program's name.
@@ -100,6 +126,14 @@ public protocol Machine: Clock, Randomness {
     /// - Parameter wanted: names of members, or of directories with '/' behind them; all others are passed over.
     /// - Throws: `ArchiveFault`; some members may be there then.
     func unpack(_ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits) throws(ArchiveFault)
+
+    /// Absolute path of an executable file of this name, in the directories of PATH that nobody but root and this user may change; nil: there is none.
+    func find(_ program: String) -> String?
+    /// Runs a program to its end. It ends with this process.
+    /// - Parameter eachLine: gets every line it writes to its standard error, as it comes.
+    func run(_ tool: Tool, eachLine: (String) -> Void) -> ToolEnd
+    /// Whether somebody asked this command to end (SIGINT, SIGTERM, SIGHUP). Once this was asked, such a signal ends nothing by itself.
+    var isAskedToEnd: Bool { get }
 
     /// Connects to a control socket, sends one line, gives every line that comes back to `each` until it returns false or the peer closes.
     func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault)

@@ -11,6 +11,7 @@ func allCommands() -> [any Command.Type] {
         CheckpointCommand.self, VersionsCommand.self, ShowCommand.self, DiffCommand.self, FilesCommand.self, CatCommand.self,
         RestoreCommand.self, RollbackCommand.self, VerifyCommand.self,
         PinCommand.self, UnpinCommand.self, PruneCommand.self, RmCommand.self, UndeleteCommand.self, ExportCommand.self, ImportCommand.self,
+        StoreSyncCommand.self, StorePullCommand.self, StoreCheckCommand.self,
         WhyCommand.self, PlanCommand.self, ReplayCommand.self, SettleCommand.self, ConfigCommand.self, DoctorCommand.self,
         ImageShowCommand.self, ImageCheckCommand.self, ImageDiffCommand.self, ImageDecodeCommand.self, ImageEncodeCommand.self,
         ImagePagesCommand.self, ImageStringsCommand.self, ImageCatCommand.self,

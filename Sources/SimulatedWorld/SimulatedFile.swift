@@ -99,7 +99,7 @@ extension SimulatedDisk {
                 try state.needRoom()
                 node = try state.tree.add(SimulatedNode(.file, mode: 0o600, at: state.time, owner: state.user), at: path)
             }
-            state.tree.nodes[node]?.replaceContent(with: Array(holder.utf8))
+            state.tree.replaceContent(of: node, with: Array(holder.utf8))
             state.nextToken += 1
             state.locks[path] = (holder, state.nextToken)
             return state.nextToken

@@ -175,6 +175,12 @@ struct SimulatedTree: Sendable {
         used += UInt64(bytes.count)
     }
 
+    mutating func replaceContent(of number: Int, with bytes: [UInt8]) {
+        used -= UInt64(nodes[number]?.content.count ?? 0)
+        nodes[number]?.replaceContent(with: bytes)
+        used += UInt64(bytes.count)
+    }
+
     private mutating func change(_ edits: NameChange, at time: WallTime) {
         for edit in edits {
             nodes[edit.directory]?.entries[edit.name] = edit.node

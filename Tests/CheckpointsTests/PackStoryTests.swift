@@ -5,7 +5,7 @@ import SimulatedWorld
 import Testing
 
 /// Random numbers that a seed decides.
-private struct Dice: RandomNumberGenerator {
+struct Dice: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 | 1 }
     mutating func next() -> UInt64 {
@@ -23,7 +23,7 @@ private struct Dice: RandomNumberGenerator {
 }
 
 /// An agent whose files and memory change a little, whose versions come and go, and a plain record of what every version must hold.
-private final class Story {
+final class PackStory {
     let disk: SimulatedDisk
     var dice: Dice
     /// What a version holds: the agent's own state, its files, its memory.
@@ -179,7 +179,7 @@ private final class Story {
         }
     }
 
-    private func read(_ version: VersionNumber, _ store: CheckpointStore) throws -> Content {
+    func read(_ version: VersionNumber, _ store: CheckpointStore) throws -> Content {
         let place = SimulatedDisk(seed: 7, rootName: "/elsewhere")
         try store.restoreWorkspace(agent, version, to: place, excluded: [])
         var files: [DiskPath: [UInt8]] = [:]
@@ -215,7 +215,7 @@ private final class Story {
     /// Seeds that failed once stay: [].
     @Test(arguments: 1...200)
     func whatIsListedIsWhatWasStored(seed: UInt64) throws {
-        let story = try Story(seed: seed)
+        let story = try PackStory(seed: seed)
         for deed in 1...14 {
             try story.deed()
             if deed % 5 == 0 { try story.takeStock("seed \(seed), after deed \(deed)") }
@@ -226,7 +226,7 @@ private final class Story {
 
     @Test(arguments: 1...300)
     func aCrashAnywhereHarmsNoVersion(seed: UInt64) throws {
-        let story = try Story(seed: seed &+ 10_000)
+        let story = try PackStory(seed: seed &+ 10_000)
         for deed in 1...10 {
             if deed % 2 == 0 { try story.troubledDeed("seed \(seed), deed \(deed)") } else { try story.deed() }
         }

@@ -43,6 +43,13 @@ final class FakeMachine: Machine {
     /// Locks that others hold.
     var held: [any DiskLock] = []
 
+    /// Programs on the PATH, and what became of each start.
+    var tools: [String: (Tool) -> ToolEnd] = [:]
+    /// Somebody pressed Ctrl-C.
+    var isAskedToEnd = false
+    func find(_ program: String) -> String? { tools[program] == nil ? nil : program }
+    func run(_ tool: Tool, eachLine: (String) -> Void) -> ToolEnd { tools[tool.path]?(tool) ?? .couldNotStart("it is gone") }
+
     private(set) var output = ""
     /// What was written as bytes.
     private(set) var outputBytes: [UInt8] = []

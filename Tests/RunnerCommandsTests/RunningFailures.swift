@@ -212,7 +212,8 @@ let commonFailures: [Failure] = allCommands().map(describe).flatMap { command ->
     let help = "See 'runner \(command.name) --help'"
     let unknownOption = Failure("\(command.name) --no-such-option", 64, "E-USAGE", "unknown option '--no-such-option'. \(help)")
     let options = ["settle": "k --happened", "restore": "1", "pin": "", "unpin": "", "fork": "--as new"]
-    let takesAgent = command.arguments.contains { $0.name.contains("AGENT") } && command.name != "plan"
+    // Those of a copy name a place first: their rows are in CopyFailures.
+    let takesAgent = command.arguments.contains { $0.name.contains("AGENT") } && command.name != "plan" && !command.name.hasPrefix("store ")
     guard takesAgent else { return [unknownOption] }
     let words = command.name == "cat" ? "cat other:notes.md" : "\(command.name) other \(options[command.name] ?? "")"
     return [unknownOption, Failure(words, 66, "E-AGENT-MISSING", "unknown agent 'other'. 'runner ls' lists those there are")]

@@ -6,6 +6,7 @@ import Testing
 let allFailures =
     usageFailures + missingFailures + damageFailures + storeFailures + supervisorFailures + launchFailures + fileFailures
     + documentedFailures + commonFailures + imageFailures + archiveFailures + suspensionFailures + timeTravelFailures
+    + copyFailures
 
 @Test(arguments: allFailures) func aFailureSaysAllOfIt(failure: Failure) throws {
     let stage = try failure.stage()

@@ -15,6 +15,11 @@ enum shim_namespaces { SHIM_NAMESPACES_OURS = 0, SHIM_NAMESPACES_OWN = 1, SHIM_N
 int32_t shim_process_spawn(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment,
                            const int32_t *_Nonnull descriptors, size_t count, int32_t namespaces, int32_t *_Nonnull handle);
 
+/// Starts `path` with `descriptors[i]` as descriptor i and no other, in a session of its own, with no signal blocked. It is killed when this process ends, by
+/// whatever end: it works for nobody else. - Returns: as `shim_process_spawn`.
+int32_t shim_process_spawn_tool(const char *_Nonnull path, char *_Nullable const *_Nonnull arguments, char *_Nullable const *_Nonnull environment,
+                                const int32_t *_Nonnull descriptors, size_t count, int32_t *_Nonnull handle);
+
 /// Tries what a sandbox needs: new namespaces, private mounts and a fresh /proc, in a child that ends at once.
 /// - Returns: 0, or -errno of the first step that failed; `step` is 1 (namespaces), 2 (mounts) or 3 (/proc).
 int32_t shim_process_try_namespaces(int32_t *_Nonnull step);

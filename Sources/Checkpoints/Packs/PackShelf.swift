@@ -10,18 +10,23 @@ final class PackShelf {
     /// Sorted; the highest `last` up to and including each.
     private(set) var names: [PackName] = []
     private var reach: [ChunkNumber] = []
+    private let chosen: Set<PackName>?
     private var opened: [PackName: OpenedPack] = [:]
     private var cache = BlockCache()
 
-    init(of agent: AgentName, on disk: any Disk) throws(FileFault) {
+    convenience init(of agent: AgentName, on disk: any Disk) throws(FileFault) { try self.init(in: StoreLayout.packs(agent), on: disk) }
+
+    /// - Parameter chosen: the only ones that are looked into; nil: all that are there.
+    init(in directory: DiskPath, choosing chosen: Set<PackName>? = nil, on disk: any Disk) throws(FileFault) {
         self.disk = disk
-        directory = StoreLayout.packs(agent)
+        self.directory = directory
+        self.chosen = chosen
         try look()
     }
 
     private func look() throws(FileFault) {
         let found = try disk.entry(at: directory) == nil ? [] : try disk.names(in: directory)
-        names = found.compactMap(PackName.init).sorted()
+        names = found.compactMap(PackName.init).filter { chosen?.contains($0) ?? true }.sorted()
         var highest: ChunkNumber = 0
         reach = names.map { name in
             highest = max(highest, name.last)

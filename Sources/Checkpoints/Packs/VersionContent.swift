@@ -16,15 +16,20 @@ final class VersionContent {
     private var shelf: PackShelf?
     private var places: ContentLayout
     private let agent: AgentName
+    private let ownPacks: PackShelf?
 
     /// Plain files are passed over, as if they were not there.
     private let isPackedOnly: Bool
 
     /// - Parameters:
     ///   - directory: where it lies; nil: among the agent's versions.
+    ///   - packs: where its chunks are; nil: among the agent's packs.
     ///   - isPackedOnly: whether plain files are passed over, as if they were not there.
-    init(_ manifest: Manifest, in directory: DiskPath? = nil, on disk: any Disk, isPackedOnly: Bool = false) throws(FileFault) {
+    init(
+        _ manifest: Manifest, in directory: DiskPath? = nil, packs: PackShelf? = nil, on disk: any Disk, isPackedOnly: Bool = false
+    ) throws(FileFault) {
         self.disk = disk
+        ownPacks = packs
         self.isPackedOnly = isPackedOnly
         let layout = VersionLayout(directory: directory ?? StoreLayout.version(manifest.agent, manifest.version))
         self.layout = layout
@@ -37,7 +42,8 @@ final class VersionContent {
     /// Somebody may have put it into packs since the last look, and taken its plain files away.
     private func lookForMap() throws(FileFault) {
         guard map == nil, try disk.entry(at: layout.chunks) != nil else { return }
-        let shelf = try PackShelf(of: agent, on: disk)
+        let shelf: PackShelf
+        if let ownPacks { shelf = ownPacks } else { shelf = try PackShelf(of: agent, on: disk) }
         let bytes = try disk.read(layout.chunks, limit: ChunkMap.limit)
         map = try damaged(layout.chunks) { () throws(Damage) in try ChunkMap(decoding: bytes, with: shelf.zstandard) }
         self.shelf = shelf

@@ -7,6 +7,7 @@ internal import StatusViews
 struct VerifyCommand: Command {
     var targets: [AgentReference] = []
     var deep = false
+    var source: RemotePlace?
     var format = ListFormat.table
 
     static var manual: Manual {
@@ -16,18 +17,25 @@ struct VerifyCommand: Command {
                 .init("runner verify", "every version of every agent"),
                 .init("runner verify agent-7@42", "one version"),
                 .init("runner verify agent-7 --deep", "its packs, too, also what no version needs of them"),
+                .init("runner verify agent-7 --from backup:agents", "and put what is damaged back from a copy"),
             ],
             notes: [
                 "A version found broken is marked so and is not restored by itself any more. Nothing else changes. A version of which only "
-                    + "one copy is damaged, that in its directory or that in packs, is not broken: a restore takes the other one."
+                    + "one copy is damaged, that in its directory or that in packs, is not broken: a restore takes the other one.",
+                "With --from, what is damaged is taken from another store's directory or from a place that 'runner store sync' wrote to: packs and versions "
+                    + "that are the same there, and whole. The agent must not run meanwhile. Then each version is verified once more, and no longer marked broken.",
             ],
             exits: [
                 (.ok, "all are whole"), (.badData, "at least one is damaged or broken"), (.noInput, "no such agent or version"),
-                (.usage, "the command line is wrong"),
+                (.noSupervisor, "rclone is needed and not installed"), (.inputOutput, "the copy could not be read"),
+                (.tryAgain, "stopped, or a supervisor holds an agent that is to be healed"), (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] {
-        [.flag("deep", nil, \.deep, "Read every pack whole as well.")] + .list(\.format)
+        [
+            .flag("deep", nil, \.deep, "Read every pack whole as well."),
+            .optional("from", nil, \.source, as: "STORE", "Put what is damaged back from there: a directory, or rclone's."),
+        ] + .list(\.format)
     }
     static var operands: [Operand<Self>] { [.many("AGENT[@VERSION]", \.targets, "Which; all when none is named.")] }
 
@@ -40,12 +48,13 @@ struct VerifyCommand: Command {
             }
             if deep { rows += try packs(of: target.agent, in: store) }
         }
+        if let source { rows = try heal(rows, from: source, in: store, bench) }
         if rows.isEmpty, format == .table || format == .wide {
             bench.talk("there is no version to verify")
         } else {
             try bench.answer(rows, as: format)
         }
-        return rows.allSatisfy { $0.result == .whole } ? .ok : .badData
+        return rows.allSatisfy { [.whole, .healed].contains($0.result) } ? .ok : .badData
     }
 
     private func packs(of agent: AgentName, in store: CheckpointStore) throws(CommandFault) -> [VerificationRow] {
@@ -110,12 +119,14 @@ struct VerifyCommand: Command {
 }
 
 /// What verifying one version, or one pack, found.
-private struct VerificationRow: Listable {
+struct VerificationRow: Listable {
     enum Result: String, Codable {
         case whole
         /// Nothing is lost by it.
         case damaged
         case broken
+        /// It was one of these, and is whole.
+        case healed
     }
     var agent: AgentName
     var version: VersionNumber?
@@ -132,6 +143,7 @@ private struct VerificationRow: Listable {
             case .whole: Cell("whole", .good)
             case .damaged: Cell("damaged", .attention)
             case .broken: Cell("broken", .bad)
+            case .healed: Cell("healed", .good)
             }
         return [Cell(quietValue), shown, what.map { Cell($0) } ?? .nothing]
     }

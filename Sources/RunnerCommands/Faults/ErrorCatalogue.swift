@@ -20,6 +20,7 @@ extension ErrorCode {
         case .fileMissing, .fileDenied, .fileFull, .fileReadOnly, .fileTooLarge, .fileIO: fileEntry
         case .imageUnknown, .imageRaw, .imageDamaged, .imageText, .imagePlace, .imageSet: imageEntry
         case .exportExists, .exportName, .archiveDamaged, .archiveHostile, .archiveTooLarge, .archiveHelper, .importImages: archiveEntry
+        case .remoteProgram, .remoteIO, .remoteDamaged, .remoteNoCopy, .remoteOther, .remoteVersion, .copyStopped: remoteEntry
         case .statusBroken, .journalBroken, .replayDiffers: recordEntry
         }
     }

@@ -82,6 +82,14 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case archiveHelper = "E-ARCHIVE-HELPER"
     case importImages = "E-IMPORT-IMAGES"
 
+    case remoteProgram = "E-REMOTE-PROGRAM"
+    case remoteIO = "E-REMOTE-IO"
+    case remoteDamaged = "E-REMOTE-DAMAGED"
+    case remoteNoCopy = "E-REMOTE-NO-COPY"
+    case remoteOther = "E-REMOTE-OTHER"
+    case remoteVersion = "E-REMOTE-VERSION"
+    case copyStopped = "E-COPY-STOPPED"
+
     case statusBroken = "E-STATUS-BROKEN"
     case journalBroken = "E-JOURNAL-BROKEN"
     case replayDiffers = "E-REPLAY-DIFFERS"

@@ -25,7 +25,7 @@ enum ExitStatus: Int32, Hashable, Sendable, CaseIterable {
         case .usage: "The command line is wrong."
         case .badData: "What is stored is damaged or not ours: a broken version, a journal that does not add up."
         case .noInput: "There is no such agent, version, file or code."
-        case .noSupervisor: "No supervisor of this agent runs, and the command needs one."
+        case .noSupervisor: "What the command needs is not there: no supervisor of this agent runs, or a program is not installed."
         case .internal: "The runner contradicts itself. Please report it."
         case .cannotCreate: "Something could not be written: the disk is full or read-only."
         case .inputOutput: "The machine failed to read or write."

@@ -1,0 +1,395 @@
+public import AgentModel
+internal import OutsideWorld
+
+/// What a copy of one agent's versions to a remote came to.
+public struct CopyOutReport: Hashable, Sendable {
+    public var agent: AgentName
+    /// Listed in the remote now, and not before.
+    public var sent: [VersionNumber] = []
+    public var present: [VersionNumber] = []
+    /// Not sent, each with the reason.
+    public var leftOut: [VersionNumber: String] = [:]
+    /// Not sent, because the remote has another version of that number.
+    public var conflicts: [VersionNumber] = []
+    /// Taken out of the remote.
+    public var removed: [VersionNumber] = []
+    public var packs = 0
+    /// Of packs and files that were sent.
+    public var bytes: UInt64 = 0
+    public init(_ agent: AgentName) { self.agent = agent }
+}
+
+/// Copies versions of agents of a store to a remote: content first, the manifest last. Documentation: docs/store-format.md#remote
+public final class CopyOut {
+    private let store: CheckpointStore
+    private let carrier: any Carrier
+    private let isWanted: () -> Bool
+    private let say: (String) -> Void
+    private var remote = RemoteListing()
+
+    /// - Parameters:
+    ///   - isWanted: asked between versions; once it says no, `stopped` is thrown.
+    ///   - say: told what is about to be done, for a person who waits.
+    public init(
+        of store: CheckpointStore, by carrier: any Carrier, isWanted: @escaping () -> Bool = { true },
+        say: @escaping (String) -> Void = { _ in }
+    ) {
+        self.store = store
+        self.carrier = carrier
+        self.isWanted = isWanted
+        self.say = say
+    }
+
+    /// Looks at the remote, and makes it a copy when it is empty. Once, before anything else.
+    public func open(in look: Look) throws(CopyFault) {
+        remote = try RemoteListing.of(carrier)
+        try remote.requireCopy(mayBeEmpty: true)
+        guard !remote.isCopy else { return }
+        try write([RemoteLayout.marker: RemoteLayout.markerText], in: look)
+        try carrying { () throws(CarrierFault) in try carrier.send([RemoteLayout.marker], below: look.directory, of: store.disk) }
+    }
+
+    /// Sends what the remote lacks of the agent. Versions that are not in packs are left out: who may write packs them before.
+    /// May be cut off anywhere: the remote then lists the versions that are whole in it, and the next one goes on.
+    public func send(_ agent: AgentName, _ wanted: Set<VersionNumber>? = nil, in look: Look) throws(CopyFault) -> CopyOutReport {
+        var report = CopyOutReport(agent)
+        let there = remote.agents[agent] ?? RemoteListing.Agent()
+        let offers = try offers(agent, wanted, &report)
+        let plan = CopyPlan(offers.map(\.offered), in: there)
+        report.present = plan.present
+        report.conflicts = plan.conflicts
+        let checked = try check(offers.filter { plan.sends.contains($0.offered.version) }, of: agent, &report)
+        if !checked.isEmpty { try send(checked, of: agent, there, in: look, &report) }
+        try refresh(offers.filter { plan.staleStandings.contains($0.offered.version) }, of: agent, in: look)
+        return report
+    }
+
+    // MARK: What may travel
+
+    /// A version's small files, as they are now.
+    private struct Offer {
+        var offered: OfferedVersion
+        var manifest: [UInt8]
+        var seal: [UInt8]
+        var standing: [UInt8]
+    }
+
+    private func offers(
+        _ agent: AgentName, _ wanted: Set<VersionNumber>?, _ report: inout CopyOutReport
+    ) throws(CopyFault) -> [Offer] {
+        let errand = Errand("copy the versions of", agent.text)
+        var offers: [Offer] = []
+        for version in try copying({ () throws(StoreFault) in try store.numbers(agent, errand) }) {
+            if let wanted, !wanted.contains(version) { continue }
+            guard isWanted() else { throw .stopped }
+            do throws(StoreFault) {
+                switch try offer(agent, version, errand) {
+                case .some(let offer): offers.append(offer)
+                case nil: report.leftOut[version] = "it is not in packs yet"
+                }
+            } catch {
+                switch error.kind {
+                case .noSuchVersion: continue
+                case .broken(let part, let how): report.leftOut[version] = "'\(part)' is broken: \(how)"
+                default: throw .store(error)
+                }
+            }
+        }
+        return offers
+    }
+
+    /// nil: not all of it is in packs.
+    private func offer(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> Offer? {
+        let layout = VersionLayout(directory: StoreLayout.version(agent, version))
+        let manifest = try store.sealedManifest(agent, version, errand)
+        guard try store.content(of: manifest, errand).map?.isComplete ?? false else { return nil }
+        let record = try store.standing(agent, version, errand)
+        guard record.standing != .broken else {
+            throw errand.fault(.broken(part: "standing", how: record.because ?? "it was found broken"))
+        }
+        let disk = store.disk
+        return try errand.reading("manifest.json") { () throws(FileFault) in
+            let (bytes, seal) = (try disk.read(layout.manifest, limit: Manifest.limit), try disk.read(layout.seal, limit: .kibibytes(1)))
+            let standing = try disk.read(layout.standing, limit: CheckedLine.limit)
+            let offered = OfferedVersion(
+                version: version, seal: String(decoding: seal.prefix(16), as: UTF8.self), manifestSize: UInt64(bytes.count),
+                chunksSize: try disk.entry(at: layout.chunks)?.size ?? 0, standing: String(decoding: standing.prefix(16), as: UTF8.self))
+            return Offer(offered: offered, manifest: bytes, seal: seal, standing: standing)
+        }
+    }
+
+    /// Reads every byte of each out of the packs: what is not what was stored does not leave this store.
+    private func check(_ offers: [Offer], of agent: AgentName, _ report: inout CopyOutReport) throws(CopyFault) -> [Offer] {
+        var checked: [Offer] = []
+        for offer in offers {
+            guard isWanted() else { throw .stopped }
+            let version = offer.offered.version
+            say("reading \(agent)@\(version)")
+            do throws(StoreFault) {
+                try store.verifyPacked(agent, version)
+                checked.append(offer)
+            } catch {
+                switch error.kind {
+                case .noSuchVersion, .noSuchAgent: continue
+                case .broken(let part, let how): report.leftOut[version] = "'\(part)' is broken: \(how)"
+                default: throw .store(error)
+                }
+            }
+        }
+        return checked
+    }
+
+    // MARK: Sending
+
+    /// How often it is begun anew when packs change under it, which a collection does, or do not arrive whole.
+    private static let attempts = 6
+
+    private func send(
+        _ offers: [Offer], of agent: AgentName, _ former: RemoteListing.Agent, in look: Look, _ report: inout CopyOutReport
+    ) throws(CopyFault) {
+        var there = former
+        var offers = offers
+        for attempt in 1...Self.attempts {
+            guard isWanted() else { throw .stopped }
+            // 1. Which packs they are made of now: a collection may have put chunks elsewhere.
+            let needs = try needs(of: &offers, agent)
+            guard !offers.isEmpty else { return }
+            let all = needs.values.reduce(into: [PackName: UInt64]()) { all, needs in all.merge(needs) { first, _ in first } }
+            // 2. Content. What of it is not there any more shows in the list.
+            let packs = CopyPlan.lacking(all, in: there)
+            if !packs.isEmpty {
+                say("\(agent): sending \(packs.count) packs, \(ByteCount(packs.reduce(0) { saturatingSum($0, all[$1] ?? 0) }))")
+                try carrying { () throws(CarrierFault) in
+                    try carrier.send(packs.map { RemoteLayout.pack(agent, $0) }, below: nil, of: store.disk)
+                }
+            }
+            // 3. What tells of it. Once it may have arrived, only what has not: over what is listed nothing is written.
+            let files = try smallFiles(offers, needs, agent)
+            try send(attempt == 1 ? files.keys.sorted() : CopyPlan.lacking(files, in: there), of: files, in: look)
+            // 4. All of it is there, or it begins anew.
+            there = try RemoteListing.of(carrier, agent)
+            guard CopyPlan.lacking(all, in: there).isEmpty, CopyPlan.lacking(files, in: there).isEmpty else { continue }
+            // 5. From here on they are listed.
+            let manifests = manifests(of: offers, agent)
+            try send(attempt == 1 ? manifests.keys.sorted() : CopyPlan.lacking(manifests, in: there), of: manifests, in: look)
+            there = try RemoteListing.of(carrier, agent)
+            let lacking = CopyPlan.lacking(manifests, in: there)
+            let listed = offers.filter { !lacking.contains(RemoteLayout.version(agent, $0.offered.version) / "manifest.json") }
+            report.sent += listed.map(\.offered.version)
+            try removeOlder(listed, of: agent, there)
+            guard lacking.isEmpty else {
+                // Those that are listed are left alone from now on.
+                offers.removeAll { offer in listed.contains { $0.offered.version == offer.offered.version } }
+                continue
+            }
+            report.packs = Set(all.keys).subtracting(former.packs.keys).count
+            report.bytes = all.filter { former.packs[$0.key] != $0.value }.reduce(0) { saturatingSum($0, $1.value) }
+            return
+        }
+        throw .remote(part: "agents/\(agent)", how: "what is sent there does not stay there whole")
+    }
+
+    private func send(_ names: [DiskPath], of files: [DiskPath: [UInt8]], in look: Look) throws(CopyFault) {
+        guard !names.isEmpty else { return }
+        let wanted = Set(names)
+        try write(files.filter { wanted.contains($0.key) }, in: look)
+        try carrying { () throws(CarrierFault) in try carrier.send(names, below: look.directory, of: store.disk) }
+    }
+
+    private func manifests(of offers: [Offer], _ agent: AgentName) -> [DiskPath: [UInt8]] {
+        var files: [DiskPath: [UInt8]] = [:]
+        for offer in offers { files[RemoteLayout.version(agent, offer.offered.version) / "manifest.json"] = offer.manifest }
+        return files
+    }
+
+    /// Versions that went, or broke, meanwhile are taken out of `offers`.
+    private func needs(of offers: inout [Offer], _ agent: AgentName) throws(CopyFault) -> [VersionNumber: [PackName: UInt64]] {
+        var needs: [VersionNumber: [PackName: UInt64]] = [:]
+        let all = Errand("copy the versions of", agent.text)
+        let shelf = try copying { () throws(StoreFault) in
+            try all.inStore { () throws(FileFault) in try PackShelf(of: agent, on: store.disk) }
+        }
+        for offer in offers {
+            let version = offer.offered.version
+            let errand = Errand("copy", agent, version)
+            do throws(StoreFault) {
+                try store.require(agent, version, errand)
+                let manifest = try store.sealedManifest(agent, version, errand)
+                guard let map = try store.content(of: manifest, errand).map else { continue }
+                needs[version] = try errand.reading("chunks") { () throws(FileFault) in try shelf.needs(of: map) }
+            } catch {
+                switch error.kind {
+                case .noSuchVersion, .noSuchAgent, .broken: continue
+                default: throw .store(error)
+                }
+            }
+        }
+        offers.removeAll { needs[$0.offered.version] == nil }
+        return needs
+    }
+
+    private func smallFiles(
+        _ offers: [Offer], _ needs: [VersionNumber: [PackName: UInt64]], _ agent: AgentName
+    ) throws(CopyFault) -> [DiskPath: [UInt8]] {
+        var files = try aboutAgent(agent)
+        let disk = store.disk
+        for offer in offers {
+            let directory = RemoteLayout.version(agent, offer.offered.version)
+            files[directory / offer.offered.packList.text] = PackList(needs[offer.offered.version] ?? [:]).encoded
+            files[directory / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
+            files[directory / "seal"] = offer.seal
+            let errand = Errand("copy", agent, offer.offered.version)
+            files[directory / "chunks"] = try copying { () throws(StoreFault) in
+                try errand.reading("chunks") { () throws(FileFault) in try disk.read(directory / "chunks", limit: ChunkMap.limit) }
+            }
+        }
+        return files
+    }
+
+    /// How it was started, and what it has done: without that it would do it once more elsewhere.
+    private func aboutAgent(_ agent: AgentName) throws(CopyFault) -> [DiskPath: [UInt8]] {
+        var files: [DiskPath: [UInt8]] = [:]
+        for (name, beginning) in [("spec.json", RemoteLayout.spec), ("effects/ledger", RemoteLayout.ledger)] {
+            guard let path = DiskPath("\(StoreLayout.agent(agent))/\(name)") else { continue }
+            let errand = Errand("copy what is kept of", agent.text)
+            let bytes = try copying { () throws(StoreFault) in
+                try errand.inStore { () throws(FileFault) -> [UInt8]? in
+                    try store.disk.entry(at: path) == nil ? nil : try store.disk.read(path, limit: .mebibytes(256))
+                }
+            }
+            guard let bytes else { continue }
+            files[StoreLayout.agent(agent) / (beginning + String(Measure.of(bytes).digest.prefix(16)))] = bytes
+        }
+        return files
+    }
+
+    // MARK: What changes of what is there
+
+    private func refresh(_ offers: [Offer], of agent: AgentName, in look: Look) throws(CopyFault) {
+        var files: [DiskPath: [UInt8]] = [:]
+        for offer in offers {
+            files[RemoteLayout.version(agent, offer.offered.version) / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
+        }
+        guard !files.isEmpty else { return }
+        try send(files.keys.sorted(), of: files, in: look)
+        // The older ones go when the new ones are there; else the next time.
+        let there = try RemoteListing.of(carrier, agent)
+        if CopyPlan.lacking(files, in: there).isEmpty { try removeOlder(offers, of: agent, there) }
+    }
+
+    /// Standings and accounts of the agent that have a successor.
+    private func removeOlder(_ offers: [Offer], of agent: AgentName, _ there: RemoteListing.Agent) throws(CopyFault) {
+        var old: [DiskPath] = []
+        for offer in offers {
+            let directory = RemoteLayout.version(agent, offer.offered.version)
+            guard let version = there.versions[offer.offered.version] else { continue }
+            old += version.standings.keys.filter { $0 != offer.offered.standing }.map { directory / (RemoteLayout.standing + $0) }
+            old += version.packLists.keys.filter { $0 != offer.offered.packList }.map { directory / $0.text }
+        }
+        let present = try aboutAgent(agent).keys
+        for (beginning, digests) in [(RemoteLayout.spec, there.specs), (RemoteLayout.ledger, there.ledgers)] where digests.count > 1 {
+            let paths = digests.keys.map { StoreLayout.agent(agent) / (beginning + $0) }
+            // One that was written since is not there yet: then all stay.
+            if paths.contains(where: { present.contains($0) }) { old += paths.filter { !present.contains($0) } }
+        }
+        let names = old.sorted()
+        if !names.isEmpty { try carrying { () throws(CarrierFault) in try carrier.remove(names) } }
+    }
+
+    // MARK: Removing
+
+    /// Takes out of the remote what is not here any more, and packs that no version there needs.
+    public func prune(_ agent: AgentName, in look: Look, _ report: inout CopyOutReport) throws(CopyFault) {
+        let errand = Errand("list the versions of", agent.text)
+        let kept = Set(try copying { () throws(StoreFault) in try store.numbers(agent, errand) })
+        // Whoever lost all of them wants them back.
+        guard !kept.isEmpty else { return }
+        let there = try RemoteListing.of(carrier, agent)
+        let staying = RemotePrunePlan.staying(there, keeping: kept)
+        let lists = try packLists(of: staying, agent, there, in: look)
+        let plan = RemotePrunePlan(agent, there, keeping: kept, lists: lists)
+        guard !plan.isEmpty else { return }
+        guard isWanted() else { throw .stopped }
+        try carrying { () throws(CarrierFault) in if !plan.manifests.isEmpty { try carrier.remove(plan.manifests) } }
+        // A remote that did not remove a manifest still lists it, and needs its packs.
+        if !plan.manifests.isEmpty {
+            let now = try RemoteListing.of(carrier, agent)
+            guard plan.manifests.allSatisfy({ now.sizes[$0] == nil }) else {
+                throw .remote(part: "agents/\(agent)", how: "it still lists what was removed from it")
+            }
+        }
+        try carrying { () throws(CarrierFault) in if !plan.rest.isEmpty { try carrier.remove(plan.rest) } }
+        report.removed = plan.versions
+    }
+
+    /// nil: one of them cannot be read, so nobody knows what is needed.
+    private func packLists(
+        of versions: [VersionNumber], _ agent: AgentName, _ there: RemoteListing.Agent, in look: Look
+    ) throws(CopyFault) -> [PackList]? {
+        var files: [RemoteFile] = []
+        for version in versions {
+            let known = there.versions[version] ?? RemoteListing.Version()
+            guard !known.packLists.isEmpty else { return nil }
+            for (name, size) in known.packLists {
+                guard size <= PackList.limit.bytes else { return nil }
+                let path = RemoteLayout.version(agent, version) / name.text
+                files.append(RemoteFile(path: path.text, size: size))
+            }
+        }
+        let wanted = files.sorted { $0.path < $1.path }
+        let place = look.directory / "lists"
+        try discard(place)
+        if !wanted.isEmpty {
+            try carrying { () throws(CarrierFault) in try carrier.fetch(wanted, into: place, of: store.disk) }
+        }
+        var lists: [PackList] = []
+        for file in wanted {
+            guard let path = DiskPath("\(place)/\(file.path)"), let bytes = try? store.disk.read(path, limit: PackList.limit),
+                let list = try? PackList(decoding: bytes)
+            else { return nil }
+            lists.append(list)
+        }
+        return lists
+    }
+
+    // MARK: Files in between
+
+    /// In a place of their own, under the names they get in the remote.
+    private func write(_ files: [DiskPath: [UInt8]], in look: Look) throws(CopyFault) {
+        try discard(look.directory.joined(StoreLayout.agents))
+        let errand = Errand("prepare a copy of versions of", store.disk.rootName)
+        try copying { () throws(StoreFault) in
+            try errand.inStore { () throws(FileFault) in
+                for (path, bytes) in files.sorted(by: { $0.key < $1.key }) {
+                    let place = look.directory.joined(path)
+                    if let parent = place.parent { try store.disk.makeDirectories(parent) }
+                    if try store.disk.entry(at: place) != nil { try store.disk.removeFile(place) }
+                    try store.disk.open(place, .createNew(mode: 0o600)).write(bytes)
+                }
+            }
+        }
+    }
+
+    private func discard(_ path: DiskPath) throws(CopyFault) {
+        let errand = Errand("prepare a copy of versions of", store.disk.rootName)
+        try copying { () throws(StoreFault) in try errand.inStore { () throws(FileFault) in try store.disk.removeTree(path) } }
+    }
+}
+
+extension RemoteListing {
+    static func of(_ carrier: any Carrier, _ directory: DiskPath? = nil) throws(CopyFault) -> RemoteListing {
+        let files = try carrying { () throws(CarrierFault) in try carrier.list(directory) }
+        do throws(Damage) { return try RemoteListing(files) } catch { throw .remote(part: carrier.name, how: error.how) }
+    }
+
+    static func of(_ carrier: any Carrier, _ agent: AgentName) throws(CopyFault) -> Agent {
+        try of(carrier, StoreLayout.agent(agent)).agents[agent] ?? Agent()
+    }
+
+    func requireCopy(mayBeEmpty: Bool) throws(CopyFault) {
+        if let otherFormat { throw .noCopy("it has format \(otherFormat), and this runner knows format 1") }
+        guard isCopy || isEmpty && mayBeEmpty else {
+            throw .noCopy(isEmpty ? "there is nothing" : "it holds other files, and none that 'runner store sync' made")
+        }
+    }
+}

@@ -1,0 +1,91 @@
+internal import AgentModel
+internal import OutsideWorld
+
+/// What is known of a local version that may travel. All of it is on the disk, and none of it changes but the standing.
+struct OfferedVersion: Hashable {
+    var version: VersionNumber
+    /// First 16 digits of its seal.
+    var seal: String
+    var manifestSize: UInt64
+    var chunksSize: UInt64
+    /// First 16 digits of its standing.
+    var standing: String
+
+    var packList: PackListName { PackListName(seal: seal, manifest: manifestSize) }
+}
+
+/// What a remote lacks of an agent. Decides; touches nothing.
+struct CopyPlan: Hashable {
+    /// To be sent, ascending: nothing of them counts before their manifest is there.
+    var sends: [VersionNumber] = []
+    /// There already, whole as far as names and sizes tell.
+    var present: [VersionNumber] = []
+    /// There with other content.
+    var conflicts: [VersionNumber] = []
+    /// Of those that are there: the standing is another by now.
+    var staleStandings: [VersionNumber] = []
+
+    init(_ offered: [OfferedVersion], in remote: RemoteListing.Agent) {
+        for local in offered.sorted(by: { $0.version < $1.version }) {
+            let there = remote.versions[local.version] ?? RemoteListing.Version()
+            if there.isListed, !there.packLists.isEmpty, there.packLists[local.packList] == nil {
+                conflicts.append(local.version)
+            } else if Self.isWhole(local, there) {
+                present.append(local.version)
+                if there.standings.count != 1 || there.standings[local.standing] == nil { staleStandings.append(local.version) }
+            } else {
+                sends.append(local.version)
+            }
+        }
+    }
+
+    /// As far as names and sizes tell that do not change.
+    static func isWhole(_ local: OfferedVersion, _ there: RemoteListing.Version) -> Bool {
+        there.manifest == local.manifestSize && there.chunks == local.chunksSize && there.seal == 65
+            && there.packLists[local.packList] != nil && !there.standings.isEmpty
+    }
+
+    /// Those of these files that are not there with their size.
+    static func lacking(_ files: [DiskPath: [UInt8]], in remote: RemoteListing.Agent) -> [DiskPath] {
+        files.filter { remote.sizes[$0.key] != UInt64($0.value.count) }.keys.sorted()
+    }
+
+    /// Those of `needed` that are not there with their size.
+    static func lacking(_ needed: [PackName: UInt64], in remote: RemoteListing.Agent) -> [PackName] {
+        needed.filter { remote.packs[$0.key] != $0.value }.keys.sorted()
+    }
+}
+
+/// What is taken out of a remote. Decides; touches nothing.
+struct RemotePrunePlan: Hashable {
+    /// First: then nothing lists what goes next.
+    var manifests: [DiskPath] = []
+    var rest: [DiskPath] = []
+    var versions: [VersionNumber] = []
+
+    /// - Parameters:
+    ///   - kept: versions that are here, whatever their standing: what is broken here may be healed from there.
+    ///   - lists: of the versions that stay listed, which packs they need. nil: one of them could not be read, so no pack goes.
+    init(_ agent: AgentName, _ remote: RemoteListing.Agent, keeping kept: Set<VersionNumber>, lists: [PackList]?) {
+        for (number, version) in remote.versions.sorted(by: { $0.key < $1.key }) where !kept.contains(number) {
+            let directory = RemoteLayout.version(agent, number)
+            // Also one of which a half arrived: without the list beside it nothing would tell.
+            if version.manifest != nil { manifests.append(directory / "manifest.json") }
+            if version.isListed { versions.append(number) }
+            if version.chunks != nil { rest.append(directory / "chunks") }
+            if version.seal != nil { rest.append(directory / "seal") }
+            rest += version.packLists.keys.sorted().map { directory / $0.text }
+            rest += version.standings.keys.sorted().map { directory / (RemoteLayout.standing + $0) }
+        }
+        guard let lists else { return }
+        let needed = Set(lists.flatMap(\.packs.keys))
+        rest += remote.packs.keys.filter { !needed.contains($0) }.sorted().map { RemoteLayout.pack(agent, $0) }
+    }
+
+    var isEmpty: Bool { manifests.isEmpty && rest.isEmpty }
+
+    /// Versions whose lists of packs must be known: those that stay listed.
+    static func staying(_ remote: RemoteListing.Agent, keeping kept: Set<VersionNumber>) -> [VersionNumber] {
+        remote.listed.filter { kept.contains($0) }
+    }
+}

@@ -1,0 +1,165 @@
+internal import AgentModel
+internal import Checkpoints
+internal import OutsideWorld
+internal import StatusViews
+
+struct StoreSyncCommand: Command {
+    var place: RemotePlace?
+    var agents: [AgentName] = []
+    var prune = false
+    var format = ListFormat.table
+
+    static var manual: Manual {
+        Manual(
+            name: "store sync", group: .keep, summary: "copy versions elsewhere: a directory, S3, SFTP, WebDAV",
+            examples: [
+                .init("runner store sync /mnt/backup/agents", "every version of every agent, into a directory"),
+                .init("runner store sync backup:agents agent-7", "one agent, to a place that 'rclone config' knows as 'backup'"),
+                .init("runner store sync backup:agents --prune", "and take out there what is not here any more"),
+            ],
+            notes: [
+                "Only what was read back whole leaves the store: packs first, a version's manifest last, so what is listed there is whole there. "
+                    + "Stop it at any moment: the same command goes on. What is there already is not sent again. "
+                    + "A running agent is not held up; a version that its supervisor has not put into packs yet is waited for a little, else left to the next sync.",
+                "Versions hold the agent's memory and its environment, secrets and all, and nothing of it is encrypted yet: let the place be one of "
+                    + "rclone's 'crypt' type. See docs/copies-elsewhere.md.",
+            ],
+            exits: [
+                (.ok, "the versions that were asked for are there"),
+                (.badData, "a version was left out: it is broken, or the place has another of that number"),
+                (.noInput, "no such agent, or no store"), (.noSupervisor, "rclone is needed and not installed"),
+                (.inputOutput, "the place could not be read or written"), (.tryAgain, "stopped; the same command goes on"),
+                (.usage, "the command line is wrong"),
+            ])
+    }
+    static var options: [Option<Self>] {
+        [.flag("prune", nil, \.prune, "Take out there what is not here any more, and what no version there needs.")] + .list(\.format)
+    }
+    static var operands: [Operand<Self>] {
+        [
+            .one("PLACE", \.place, "A directory, or a place as rclone names it: 'backup:agents'."),
+            .many("AGENT", \.agents, "Which; all when none is named."),
+        ]
+    }
+
+    func run(on bench: Workbench) throws(CommandFault) -> Ending {
+        let store = try bench.openStore()
+        let chosen = try bench.chosen(agents, in: store)
+        guard let place else { return .ok }
+        let packed = try chosen.map { agent throws(CommandFault) in try pack(agent, in: store, bench) }
+        let look: Look
+        do throws(StoreFault) { look = try store.openLook(for: "store sync", bench.draw) } catch { throw CommandFault(error) }
+        defer { store.close(look) }
+        var rows: [CopyRow] = []
+        try bench.withCarrier(to: place, of: store, making: true, for: "sync to") { (carrier, progress) throws(CopyFault) in
+            let copy = CopyOut(of: store, by: carrier, isWanted: { !bench.machine.isAskedToEnd }, say: progress.say)
+            try copy.open(in: look)
+            for (agent, versions) in zip(chosen, packed) {
+                var report = try copy.send(agent, versions, in: look)
+                if prune { try copy.prune(agent, in: look, &report) }
+                rows.append(CopyRow(report))
+            }
+        }
+        if rows.isEmpty, format == .table || format == .wide {
+            bench.talk("there is no agent to copy")
+        } else {
+            try bench.answer(rows, as: format)
+        }
+        for row in rows { tell(row, bench) }
+        return rows.allSatisfy { $0.isClean } ? .ok : .badData
+    }
+
+    private func tell(_ row: CopyRow, _ bench: Workbench) {
+        for (version, why) in row.leftOut.sorted(by: { $0.key < $1.key }) { bench.talk("left out '\(row.agent)@\(version)': \(why)") }
+        for version in row.conflicts {
+            bench.talk(
+                "left out '\(row.agent)@\(version)': '\(place?.text ?? "")' has another version of that number. Give this store a place of its own"
+            )
+        }
+    }
+
+    // MARK: Packs
+
+    /// How long a supervisor is given to put the newest versions into packs.
+    private static let patience = Duration.seconds(20)
+
+    /// Sees to it that all that is there now is in packs.
+    /// - Returns: the versions there are now; what comes later is the next sync's.
+    private func pack(_ agent: AgentName, in store: CheckpointStore, _ bench: Workbench) throws(CommandFault) -> Set<VersionNumber> {
+        let versions = try bench.versions(of: agent, in: store).filter { $0.standing != .broken }.map(\.version)
+        let all = Set(try bench.versions(of: agent, in: store).map(\.version))
+        func unpacked() -> [VersionNumber] { versions.filter { (try? store.isPacked(agent, $0)) == false } }
+        guard !unpacked().isEmpty else { return all }
+        let end = bench.machine.now() + Self.patience
+        while !unpacked().isEmpty, !bench.machine.isAskedToEnd {
+            do throws(CommandFault) {
+                try bench.alone(with: agent, in: store) { () throws(StoreFault) in
+                    for version in unpacked() { try pack(version, of: agent, in: store) }
+                }
+                break
+            } catch {
+                guard error.code == ErrorCode.agentHeld.rawValue else { throw error }
+                guard bench.machine.now() < end else { break }
+                bench.pause(.milliseconds(500))
+            }
+        }
+        return all
+    }
+
+    /// One that is not what was stored is told of when it is read.
+    private func pack(_ version: VersionNumber, of agent: AgentName, in store: CheckpointStore) throws(StoreFault) {
+        do throws(StoreFault) { try store.pack(agent, version) } catch {
+            switch error.kind {
+            case .broken, .noSuchVersion: return
+            default: throw error
+            }
+        }
+    }
+}
+
+/// What became of one agent's versions.
+struct CopyRow: Listable {
+    var agent: AgentName
+    var sent: [VersionNumber]
+    var there: [VersionNumber]
+    var leftOut: [VersionNumber: String]
+    var conflicts: [VersionNumber]
+    var removed: [VersionNumber]
+    var bytes: UInt64
+
+    init(_ report: CopyOutReport) {
+        (agent, sent, there, leftOut) = (report.agent, report.sent, report.present, report.leftOut)
+        (conflicts, removed, bytes) = (report.conflicts, report.removed, report.bytes)
+    }
+
+    /// Whether nothing was left out that will be left out again.
+    var isClean: Bool { conflicts.isEmpty && leftOut.values.allSatisfy { !$0.contains("is broken") } }
+
+    static var columns: [Column] {
+        [Column("AGENT"), Column("SENT"), Column("THERE BEFORE"), Column("LEFT OUT"), Column("TAKEN OUT"), Column("CONTENT SENT")]
+    }
+    func row(at now: WallTime) -> [Cell] {
+        let left = leftOut.count + conflicts.count
+        return [
+            Cell(agent.text), Cell("\(sent.count)", sent.isEmpty ? .plain : .good), Cell("\(there.count)"),
+            Cell("\(left)", left == 0 ? .plain : .attention), Cell("\(removed.count)"), Cell("\(ByteCount(bytes))"),
+        ]
+    }
+    var quietValue: String { agent.text }
+
+    private enum Key: String, CodingKey { case agent, sent, thereBefore, leftOut, conflicts, takenOut, contentSent }
+    private struct LeftOut: Encodable {
+        var version: VersionNumber
+        var because: String
+    }
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(agent, forKey: .agent)
+        try container.encode(sent, forKey: .sent)
+        try container.encode(there, forKey: .thereBefore)
+        try container.encode(leftOut.sorted { $0.key < $1.key }.map { LeftOut(version: $0.key, because: $0.value) }, forKey: .leftOut)
+        try container.encode(conflicts, forKey: .conflicts)
+        try container.encode(removed, forKey: .takenOut)
+        try container.encode(bytes, forKey: .contentSent)
+    }
+}
