@@ -174,7 +174,8 @@ let targets: [Target] = [
             "CLinuxShims", "AgentKit", "CheckpointArchives", "CriuDriver", "CriuImages", "CriuRequests",
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
-    executable("store-driver", ["AgentModel", "Checkpoints", "CriuRequests", "LinuxWorld", "OutsideWorld"], path: "Tests/StoreDriver"),
+    executable(
+        "store-driver", ["AgentModel", "Checkpoints", "CriuRequests", "LinuxWorld", "OutsideWorld", "Retention"], path: "Tests/StoreDriver"),
     executable("swift-program", [], path: "Tests/SwiftProgram"),
     tests("HouseTests", []),
 ]

@@ -24,6 +24,11 @@ extension CheckpointStore {
         try require(agent, errand)
         let weighed = try weigh(agent, errand)
         guard !weighed.plan.isEmpty else { return weighed.plan }
+        // A removal that failed half way took versions out of sight, and a power cut would bring them back: then they need what goes now.
+        try errand.inStore { () throws(FileFault) in
+            try disk.syncDirectory(StoreLayout.versions(agent))
+            try disk.syncDirectory(StoreLayout.trash)
+        }
         let fates = Dictionary(weighed.plan.verdicts.map { ($0.pack, $0.fate) }) { first, _ in first }
         let rewritten = weighed.shelf.names.filter { fates[$0.text] == .rewritten }
         var writer = PackWriter(to: weighed.shelf)
@@ -148,14 +153,16 @@ extension CheckpointStore {
     private func chunkMap(in layout: VersionLayout, _ shelf: PackShelf, _ errand: Errand) throws(StoreFault) -> ChunkMap? {
         let path = layout.chunks
         guard try errand.inStore({ () throws(FileFault) in try disk.entry(at: path) }) != nil else { return nil }
+        let bytes: [UInt8]
+        do throws(FileFault) { bytes = try disk.read(path, limit: ChunkMap.limit) } catch {
+            // It became a version, or nothing, a moment ago.
+            if error.kind == .missing, layout.directory.parent == StoreLayout.staging { return nil }
+            // What the disk does not give now it may give tomorrow: what it names is needed, even by a version that is broken elsewhere.
+            if case .system = error.kind { throw errand.fault(.system(error)) }
+            return try errand.reading("\(layout.directory.name)/chunks") { () throws(FileFault) in throw error }
+        }
         return try errand.reading("\(layout.directory.name)/chunks") { () throws(FileFault) in
-            let bytes: [UInt8]
-            do throws(FileFault) { bytes = try disk.read(path, limit: ChunkMap.limit) } catch {
-                // It became a version, or nothing, a moment ago.
-                guard error.kind == .missing, layout.directory.parent == StoreLayout.staging else { throw error }
-                return nil
-            }
-            return try damaged(path) { () throws(Damage) in try ChunkMap(decoding: bytes, with: shelf.zstandard) }
+            try damaged(path) { () throws(Damage) in try ChunkMap(decoding: bytes, with: shelf.zstandard) }
         }
     }
 }

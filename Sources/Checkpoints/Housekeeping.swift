@@ -63,7 +63,7 @@ public final class Housekeeping: Sendable {
                     state.checked = CheckedBlocks()
                     damagedPack = error
                     state.settled[version] = isAtHand
-                case .broken: return .broken(version, error)
+                case .broken: return isBroken(version) ? .broken(version, error) : .failed(error)
                 default: return .failed(error)
                 }
             }
@@ -79,6 +79,14 @@ public final class Housekeeping: Sendable {
     public func abandon() {
         state.packing?.work.abandon()
         state.packing = nil
+    }
+
+    /// Looks once more before a version is written off: what a disk does not give now it may give again.
+    private func isBroken(_ version: VersionNumber) -> Bool {
+        do throws(StoreFault) { try store.verify(agent, version) } catch {
+            if case .broken = error.kind { return true }
+        }
+        return false
     }
 
     private func forget(allBut orders: Orders) {

@@ -52,17 +52,17 @@ private final class RudeCarrier: Carrier {
 
 /// An agent whose versions come and go, copied again and again to a remote, with troubles on both sides.
 private final class CopyStory {
-    let story: PackStory
+    let story: Story
     let remote: SimulatedDisk
     let carrier: RudeCarrier
     /// Every version there ever was.
-    var ever: [VersionNumber: PackStory.Content] = [:]
+    var ever: [VersionNumber: Story.Content] = [:]
     /// What the remote listed: without a prune it stays.
     var listed: Set<VersionNumber> = []
     private var draws = 0
 
     init(seed: UInt64, rudeness: Int) throws {
-        story = try PackStory(seed: seed)
+        story = try Story(seed: seed)
         remote = SimulatedDisk(seed: seed &+ 77, rootName: "/remote")
         carrier = RudeCarrier(to: remote, seed: seed &+ 99, rudeness: rudeness)
         let story = story

@@ -7,19 +7,20 @@
 //   store-driver verify STORE                      every version; prints milliseconds of each
 //   store-driver many STORE COUNT WORKSPACE        so many versions of it, each a little different, in packs; prints milliseconds
 //   store-driver keep STORE COUNT                  removes all but the newest, collects; prints milliseconds
+//   store-driver live STORE HOURS MEBIBYTES        an agent of so many megabytes takes a version every five minutes for so many hours, in made-up
+//                                                  time, and house is kept; prints a row for every day, and says what did not hold
 //
-// '-' for IMAGES or WORKSPACE: none. Each prints the megabytes it took at most, too.
+// '-' for IMAGES or WORKSPACE: none. Each prints the megabytes it took at most, too. What it cannot do it says in one sentence, as runner would.
 
 import AgentModel
 import Checkpoints
-import CriuRequests
 import Glibc
 import LinuxWorld
 import OutsideWorld
 
-private let agent = AgentName("bench") ?? { preconditionFailure("'bench' is a name") }()
+let benchAgent = AgentName("bench") ?? { preconditionFailure("'bench' is a name") }()
 
-private func nanoseconds() -> UInt64 {
+func nanoseconds() -> UInt64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
@@ -31,30 +32,37 @@ private func measured(_ name: String, _ body: () throws -> Void) rethrows {
     print(name, Double(nanoseconds() - begin) / 1e6)
 }
 
-private struct Driver {
+struct Driver {
     let disk: any Disk
     let store: CheckpointStore
 
     init(_ path: String) throws {
         disk = try LinuxDisk(at: path, create: true)
         store = try CheckpointStore.open(disk, create: true) { "0123456789abcdef" }
-        try store.addAgent(agent)
+        try store.addAgent(benchAgent)
+    }
+
+    /// As a supervisor begins: with the lock, and what a crash left put in order.
+    private func begin() throws -> any DiskLock {
+        let lock = try store.lock(benchAgent, holder: "bench")
+        _ = try store.recover(benchAgent)
+        return lock
     }
 
     func commit(_ images: String, _ workspace: String) throws {
-        let lock = try store.lock(agent, holder: "bench")
+        let lock = try begin()
         defer { lock.release() }
         var now = timespec()
         clock_gettime(CLOCK_REALTIME, &now)
         let request = CutRequest(
-            agent: agent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: Int64(now.tv_sec)),
+            agent: benchAgent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: Int64(now.tv_sec)),
             workspace: workspace == "-" ? nil : try LinuxDisk(at: workspace, create: false), incarnation: 1)
         let id = "cut\(getpid())"
         var staged: StagedCheckpoint?
         if images == "-" {
             try measured("cut") { staged = try store.cut(request, stagingID: id) }
         } else {
-            let opened = try store.openCut(agent, stagingID: id)
+            let opened = try store.openCut(benchAgent, stagingID: id)
             // As CRIU would have written them.
             let source = try LinuxDisk(at: images, create: false)
             for name in try source.names(in: nil) {
@@ -64,21 +72,17 @@ private struct Driver {
                 while case let piece = try from.read(1 << 20), !piece.isEmpty { try to.write(piece) }
             }
             try measured("cut") { staged = try store.copy(request, into: opened, images: true) }
-            staged?.images = MadeImages(
-                tree: DumpedTree(
-                    root: 1000, highestProcess: 1000, outputPipe: nil, errorPipe: nil, connections: [], tcp: .close,
-                    criu: CriuVersion(4, 2, 0)),
-                frozen: 0, kernel: "", startedWith: "")
+            staged?.images = .synthetic
         }
         guard let staged else { return }
         var version = VersionNumber(0)
         try measured("commit") { version = try store.commit(staged).version }
-        try measured("pack") { try store.pack(agent, version) }
-        try measured("thin") { try store.thin(agent, version) }
+        try measured("pack") { try store.pack(benchAgent, version) }
+        try measured("thin") { try store.thin(benchAgent, version) }
     }
 
     func follow(_ path: String) throws {
-        let lock = try store.lock(agent, holder: "bench")
+        let lock = try store.lock(benchAgent, holder: "bench")
         defer { lock.release() }
         let index = WorkspaceIndex()
         let workspace = try LinuxDisk(at: path, create: false)
@@ -87,8 +91,8 @@ private struct Driver {
             var now = timespec()
             clock_gettime(CLOCK_REALTIME, &now)
             var request = CutRequest(
-                agent: agent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: Int64(now.tv_sec)), workspace: workspace,
-                incarnation: 1)
+                agent: benchAgent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: Int64(now.tv_sec)),
+                workspace: workspace, incarnation: 1)
             request.index = index
             request.mappedFiles = []
             var staged: StagedCheckpoint?
@@ -96,9 +100,9 @@ private struct Driver {
             guard let staged else { return }
             var version = VersionNumber(0)
             try measured("commit") { version = try store.commit(staged).version }
-            try measured("pack") { try store.pack(agent, version) }
+            try measured("pack") { try store.pack(benchAgent, version) }
             // The newest stays as it is.
-            if let former { try measured("thin") { try store.thin(agent, former) } }
+            if let former { try measured("thin") { try store.thin(benchAgent, former) } }
             former = version
             print("done")
             fflush(nil)
@@ -106,43 +110,47 @@ private struct Driver {
     }
 
     func many(_ count: Int, _ path: String) throws {
-        let lock = try store.lock(agent, holder: "bench")
+        let lock = try store.lock(benchAgent, holder: "bench")
         defer { lock.release() }
         let workspace = try LinuxDisk(at: path, create: false)
         try measured("many") {
             for number in 0..<count {
                 try workspace.replace("number", with: Array("\(number)\n".utf8))
                 let request = CutRequest(
-                    agent: agent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: 1_795_000_000 + Int64(number)),
+                    agent: benchAgent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: 1_795_000_000 + Int64(number)),
                     workspace: workspace, incarnation: 1)
                 let version = try store.commit(try store.cut(request, stagingID: "many\(number)")).version
-                try store.pack(agent, version)
-                try store.thin(agent, version)
+                try store.pack(benchAgent, version)
+                try store.thin(benchAgent, version)
             }
         }
     }
 
     func restore(_ version: VersionNumber, to target: String) throws {
-        if try store.manifest(agent, version).process != nil {
-            try measured("images") { try store.layOutImages(agent, version, stagingID: "lay\(getpid())") }
+        let lock = try begin()
+        defer { lock.release() }
+        if try store.manifest(benchAgent, version).process != nil {
+            try measured("images") { try store.layOutImages(benchAgent, version, stagingID: "lay\(getpid())") }
         }
         guard target != "-" else { return }
         let workspace = try LinuxDisk(at: target, create: true)
-        try measured("workspace") { try store.restoreWorkspace(agent, version, to: workspace, excluded: []) }
+        try measured("workspace") { try store.restoreWorkspace(benchAgent, version, to: workspace, excluded: []) }
     }
 
     func list(_ count: Int) throws {
-        for _ in 0..<count { try measured("list") { _ = try store.versions(of: agent) } }
+        for _ in 0..<count { try measured("list") { _ = try store.versions(of: benchAgent) } }
     }
 
     func verify() throws {
-        for summary in try store.versions(of: agent) { try measured("verify") { try store.verify(agent, summary.version) } }
+        for summary in try store.versions(of: benchAgent) { try measured("verify") { try store.verify(benchAgent, summary.version) } }
     }
 
     func keep(_ count: Int) throws {
+        let lock = try begin()
+        defer { lock.release() }
         try measured("prune") {
-            try store.remove(agent, try store.versions(of: agent).dropLast(count).map(\.version))
-            try store.collect(agent)
+            try store.remove(benchAgent, try store.versions(of: benchAgent).dropLast(count).map(\.version))
+            try store.collect(benchAgent)
         }
     }
 }
@@ -150,7 +158,21 @@ private struct Driver {
 @main
 private struct Main {
     static func main() throws {
-        let words = Array(CommandLine.arguments.dropFirst())
+        do { try run(Array(CommandLine.arguments.dropFirst())) } catch let fault as StoreFault {
+            say(fault.sentence)
+            exit(1)
+        } catch let fault as FileFault {
+            say(fault.sentence)
+            exit(1)
+        }
+    }
+
+    private static func say(_ sentence: String) {
+        let line = Array("store-driver: \(sentence)\n".utf8)
+        _ = write(STDERR_FILENO, line, line.count)
+    }
+
+    private static func run(_ words: [String]) throws {
         guard words.count >= 2 else { exit(64) }
         let driver = try Driver(words[1])
         switch words[0] {
@@ -161,6 +183,10 @@ private struct Main {
         case "many" where words.count == 4: try driver.many(Int(words[2]) ?? 1, words[3])
         case "verify": try driver.verify()
         case "keep" where words.count == 3: try driver.keep(Int(words[2]) ?? 1)
+        case "live" where words.count == 4:
+            let faults = try Fortnight(driver, words[1], mebibytes: Int(words[3]) ?? 8).live(hours: Int(words[2]) ?? 24)
+            for fault in faults { print("fault:", fault) }
+            guard faults.isEmpty else { exit(1) }
         default: exit(64)
         }
         print("memory", try most())

@@ -86,8 +86,18 @@ struct VersionPacker {
             }
         }
         var table = ChunkTable(room: packs.reduce(0) { $0 + $1.index.chunks.count })
+        var present = ChunkSet(upTo: shelf.next)
         for pack in packs {
-            for (chunk, id) in zip(pack.index.chunks, try pack.identities()) { table.insert(id, chunk.number) }
+            for chunk in pack.index.chunks { present.insert(chunk.number) }
+        }
+        for pack in packs {
+            let identities = try pack.identities()
+            for block in pack.index.blocks {
+                // A delta that no version needed for a while may have lost what it rests on: it is no source for anything new.
+                let chunks = pack.index.chunks[block.chunks]
+                guard chunks.allSatisfy({ $0.base == 0 || present.contains($0.base) }) else { continue }
+                for index in block.chunks { table.insert(identities[index], pack.index.chunks[index].number) }
+            }
         }
         return table
     }

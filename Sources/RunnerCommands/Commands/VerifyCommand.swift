@@ -89,6 +89,10 @@ struct VerifyCommand: Command {
         switch (nearest, packed) {
         case (nil, nil): return row(.whole, nil)
         case (let nearest?, let packed?):
+            // What a disk does not give now it may give again: nothing is written off that is whole the second time.
+            guard try damage({ () throws(StoreFault) in try store.verify(agent, version) }) != nil else {
+                return row(.damaged, "\(nearest); read again, it is whole. Look after its disk")
+            }
             if summary.standing != .broken { mark(agent, version, nearest, in: store, on: bench) }
             return row(.broken, nearest == packed ? nearest : "\(nearest); in packs \(packed)")
         case (let nearest?, nil): return row(.damaged, "\(nearest); what is in packs is whole")
