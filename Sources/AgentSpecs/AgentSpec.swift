@@ -68,6 +68,8 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         /// Workspace paths left out: exact, or a directory ending in '/'.
         public var exclude: [String] = []
         public var rehearsal = Rehearsal()
+        /// Where a scheduled cut, or one by hand, holds nothing that the newest version does not hold, it becomes no version.
+        public var skipUnchanged: Bool = true
         public init() {}
 
         /// What becomes of established TCP connections in an image of processes.

@@ -106,6 +106,7 @@ struct SettingTable: Sendable {
         .field("checkpoint.size_limit", .size(from: 1), \.checkpoint.sizeLimit),
         .field("checkpoint.exclude", .texts, \.checkpoint.exclude),
         .choice("checkpoint.tcp", \.checkpoint.tcp),
+        .field("checkpoint.skip_unchanged", .flag, \.checkpoint.skipUnchanged),
         .choice("checkpoint.rehearse", \.checkpoint.rehearsal.when),
         .field("checkpoint.rehearse_every", .duration(from: .zero), \.checkpoint.rehearsal.every),
         .choice("restore.pages", \.restore.memory),

@@ -66,6 +66,8 @@ public struct AgentStatus: Hashable, Sendable, Codable {
     public var latest: CheckpointSummary?
     public var knownGood: VersionNumber?
     public var nextCheckpointAt: WallTime?
+    /// When a checkpoint was due last and nothing was new since `latest`; nil: there was none since.
+    public var nothingNewAt: WallTime?
     /// The last version that was restored beside the living agent, to know that it can be; nil: none by this supervisor.
     public var rehearsal: RehearsalReport?
     /// Keys of effects nobody knows the outcome of.

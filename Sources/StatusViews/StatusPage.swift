@@ -82,6 +82,7 @@ public struct StatusPage: Sendable {
         if let latest = status.latest {
             parts.append("latest \(latest.version) (\(latest.standing.rawValue), \(latest.takenAt.distance(from: now)), \(latest.size))")
         }
+        if let at = status.nothingNewAt { parts.append("nothing new \(at.distance(from: now))") }
         if let knownGood = status.knownGood { parts.append("known-good \(knownGood)") }
         return parts.joined(separator: ", ")
     }

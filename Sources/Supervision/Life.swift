@@ -93,6 +93,8 @@ struct CutKind: Hashable {
     var stops = false
     /// It is put to disk by it: what comes after the cut is decided by whoever asked, and until then it stands.
     var suspends = false
+    /// It becomes a version even where there is nothing new.
+    var isNewAnyway = false
 
     /// One cut does for both who asked.
     func serves(_ other: CutKind) -> Bool {

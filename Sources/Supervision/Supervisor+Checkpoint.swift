@@ -52,6 +52,7 @@ extension Supervisor {
             checkpointRun?.waiting += operators
             checkpointRun?.completion += completions
             if reason == .stop { checkpointRun?.reason = .stop }
+            if kind.isNewAnyway { checkpointRun?.kind.isNewAnyway = true }
             return run.request
         }
         let index = checkpointWishes.firstIndex { $0.kind.serves(kind) } ?? checkpointWishes.count
@@ -59,6 +60,7 @@ extension Supervisor {
             checkpointWishes.append(CheckpointWish(reason: reason, kind: kind, waiting: [], completion: []))
         }
         if reason == .stop { checkpointWishes[index].reason = .stop }
+        if kind.isNewAnyway { checkpointWishes[index].kind.isNewAnyway = true }
         checkpointWishes[index].waiting += operators
         checkpointWishes[index].completion += completions
         return run.request
@@ -205,11 +207,13 @@ extension Supervisor {
         // A stopping agent stays at its safe point: what it did now would be lost with it.
         if run.reason != .stop, !run.kind.stops { tellAgent { .resume(request: $0) } }
         let store = store
+        let former = versionToCompare(run)
         aside {
-            Result { () throws(StoreFault) in try store.commit(staged) }
+            Result { () throws(StoreFault) in try store.commit(staged, unlessIn: former?.version) }
         } then: { [self] result in
             switch result {
-            case .success(let summary): checkpointStored(summary)
+            case .success(let summary?): checkpointStored(summary)
+            case .success(nil): if let former { foundNothingNew(since: former) }
             case .failure(let fault):
                 store.discard(staged)
                 checkpointFailed(fault)
@@ -220,6 +224,7 @@ extension Supervisor {
     private func checkpointStored(_ summary: CheckpointSummary) {
         guard let run = checkpointRun else { return }
         newVersionThisLife = true
+        unchangedSince = nil
         clearWarning("checkpoint")
         tellMissingImages(run, summary)
         diskTakesWritesAgain()
@@ -290,7 +295,7 @@ extension Supervisor {
         if let run = checkpointRun { tellAgent(run, message) }
     }
 
-    private func tellAgent(_ run: CheckpointRun, _ message: (UInt64) -> RunnerMessage) {
+    func tellAgent(_ run: CheckpointRun, _ message: (UInt64) -> RunnerMessage) {
         guard let current = currentConnection.current else { return }
         // A save carries the agent's number; a prepare ours; a save that answered a prepare both.
         if let agentRequest = run.agentRequest { send(message(agentRequest), to: current) }
@@ -312,7 +317,7 @@ extension Supervisor {
     }
 
     /// Removes what retention lets go, beside the loop.
-    private func tidy() {
+    func tidy() {
         let plan = spec.checkpoint.retention(of: versions)
         // What the ladder holds on to stays while the trouble lasts.
         let coming = [recovery.phase.coming, launchRun?.origin, restoreScope?.origin].map { $0?.version }

@@ -100,6 +100,7 @@ extension Supervisor {
         status.memoryLimit = agentsSpec.limits.memory
         status.latest = versions.last { $0.kind == .checkpoint }
         status.knownGood = versions.last { $0.isKnownGood }?.version
+        if let unchangedSince, unchangedSince.version == status.latest?.version { status.nothingNewAt = unchangedSince.lookedAt }
         status.nextCheckpointAt = life == nil ? nil : nextCheckpointAt
         status.rehearsal = lastRehearsal
         status.unknownEffects = ledger.unknownKeys(running: life?.incarnation)

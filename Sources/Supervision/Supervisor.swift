@@ -116,6 +116,8 @@ public final class Supervisor {
     /// Its memory pages were not yet compared with what was stored when it began to run.
     var uncheckedPages: VersionNumber?
     var nextCheckpointAt: WallTime?
+    /// The newest version, when a later look found nothing that it does not hold, and when that was.
+    var unchangedSince: (version: VersionNumber, lookedAt: WallTime)?
     var lastLaunchFault: LaunchFault?
     /// Why the last launch failed, for whoever asked for it.
     var couldNotStart: String?
