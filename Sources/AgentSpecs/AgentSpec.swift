@@ -70,6 +70,8 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var rehearsal = Rehearsal()
         /// Where a scheduled cut, or one by hand, holds nothing that the newest version does not hold, it becomes no version.
         public var skipUnchanged: Bool = true
+        /// How long a cut that is due may wait for the agent to wait for its model.
+        public var turnWait: Duration = .seconds(30)
         public init() {}
 
         /// What becomes of established TCP connections in an image of processes.

@@ -107,6 +107,7 @@ struct SettingTable: Sendable {
         .field("checkpoint.exclude", .texts, \.checkpoint.exclude),
         .choice("checkpoint.tcp", \.checkpoint.tcp),
         .field("checkpoint.skip_unchanged", .flag, \.checkpoint.skipUnchanged),
+        .field("checkpoint.turn_wait", .duration(from: .zero), \.checkpoint.turnWait),
         .choice("checkpoint.rehearse", \.checkpoint.rehearsal.when),
         .field("checkpoint.rehearse_every", .duration(from: .zero), \.checkpoint.rehearsal.every),
         .choice("restore.pages", \.restore.memory),

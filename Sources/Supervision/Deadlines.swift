@@ -6,6 +6,8 @@ struct Deadlines {
         /// The ladder's one timer.
         case recovery
         case checkpointSchedule
+        /// A checkpoint that is due has waited long enough for the agent's turn.
+        case turn
         /// The agent should have answered `prepare`.
         case prepared
         /// The processes have stood still for their images long enough.

@@ -32,6 +32,8 @@ struct Life {
     var watchdogEvery: Duration?
     var beat = BeatFigures()
     var waitingForModel = false
+    /// It has said so, or the contrary, at least once.
+    var tellsTurns = false
     /// It has connected with the capability "prepare".
     var preparesItself = false
     /// Its processes were restored from images: what it had in memory, it has.

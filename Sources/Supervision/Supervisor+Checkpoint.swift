@@ -25,6 +25,7 @@ extension Supervisor {
             return nil
         }
         callOffRehearsal("a checkpoint is taken")
+        deadlines[.turn] = nil  // this one does
         let run = CheckpointRun(
             request: nextRequest(), begun: world.now(), reason: reason, kind: kind, stage: .hook, waiting: operators,
             completion: completion.map { [$0] } ?? [])
@@ -108,6 +109,7 @@ extension Supervisor {
             checkpointRun?.agentRequest = agentRequest
         } else {
             callOffRehearsal("a checkpoint is taken")
+            deadlines[.turn] = nil
             var run = CheckpointRun(
                 request: nextRequest(), begun: world.now(), reason: .save, kind: agentsSpec.cut, stage: .hook, waiting: [], completion: [])
             run.agentRequest = agentRequest
@@ -305,15 +307,11 @@ extension Supervisor {
     // MARK: Schedule and tidying
 
     func armSchedule() {
+        deadlines[.turn] = nil
         let now = world.wallTime()
         guard let schedule = try? spec.checkpointSchedule(), let at = schedule.next(after: now, anchoredAt: startedAt) else { return }
         nextCheckpointAt = at
         deadlines[.checkpointSchedule] = world.now() + max(.zero, at - now)
-    }
-
-    func scheduledCheckpoint() {
-        guard case .running = recovery.phase, checkpointRun == nil else { return armSchedule() }
-        if beginCheckpoint(.schedule, spec.cut) == nil { armSchedule() }
     }
 
     /// Removes what retention lets go, beside the loop.

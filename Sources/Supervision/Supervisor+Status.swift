@@ -129,7 +129,10 @@ extension Supervisor {
         case .waiting(let origin, let until): AgentStatus.Next(what: "start \(origin.words)", at: calendar(until))
         case .coolingDown(let until): AgentStatus.Next(what: "start again after the cool-down", at: calendar(until))
         case .calledForHelp(_, .some(let at)): AgentStatus.Next(what: "try again", at: calendar(at))
-        case .running: nextCheckpointAt.map { AgentStatus.Next(what: "checkpoint", at: $0) }
+        case .running:
+            nextCheckpointAt.map {
+                AgentStatus.Next(what: deadlines[.turn] == nil ? "checkpoint" : "checkpoint, or sooner at the agent's turn", at: $0)
+            }
         case .suspended(_, _, .some(let until)): AgentStatus.Next(what: "resume", at: until)
         case .stopped, .launching, .starting, .ending, .calledForHelp, .suspended: nil
         }

@@ -299,6 +299,7 @@ public final class Supervisor {
         switch kind {
         case .recovery: inbox.append(.timerFired)
         case .checkpointSchedule: scheduledCheckpoint()
+        case .turn: turnDidNotCome()
         case .prepared: prepareTimedOut()
         case .dumped: dumpTimedOut()
         case .restored: restoreTimedOut()

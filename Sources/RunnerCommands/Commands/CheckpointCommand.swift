@@ -51,7 +51,8 @@ struct CheckpointCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
-        let reply = try bench.ask(agent, in: store, .checkpoint(wait: wait, mode: mode, stop: stop, force: force), to: "checkpoint", within: timeout)
+        let request = ControlRequest.checkpoint(wait: wait, mode: mode, stop: stop, force: force)
+        let reply = try bench.ask(agent, in: store, request, to: "checkpoint", within: timeout)
         switch reply {
         case .stored(let summary):
             try tell(summary, of: agent, on: bench)
