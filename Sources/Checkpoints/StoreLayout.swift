@@ -8,6 +8,8 @@ enum StoreLayout {
     /// Without packs. Read as it is, and raised by the first pack.
     static let olderFormatText = "runner-store 1\n"
     static let identity: DiskPath = "id"
+    /// What the store may take. Made with the first setting.
+    static let limits: DiskPath = "limits"
     static let agents: DiskPath = "agents"
     static let staging: DiskPath = "staging"
     static let trash: DiskPath = "trash"

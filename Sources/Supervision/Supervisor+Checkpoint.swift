@@ -96,6 +96,12 @@ extension Supervisor {
 
     /// The agent's own wish, at its own safe point.
     func agentSaves(_ agentRequest: UInt64, _ point: SafePoint) {
+        guard checkpointRun != nil || hasRoom() else {
+            if let current = currentConnection.current {
+                send(.aborted(request: agentRequest, reason: "the disk of the store has no room for it"), to: current)
+            }
+            return
+        }
         if let run = checkpointRun {
             switch run.stage {
             case .hook, .preparing: break
@@ -226,6 +232,7 @@ extension Supervisor {
     private func checkpointStored(_ summary: CheckpointSummary) {
         guard let run = checkpointRun else { return }
         newVersionThisLife = true
+        neededSpace = nil
         unchangedSince = nil
         clearWarning("checkpoint")
         tellMissingImages(run, summary)
@@ -316,13 +323,21 @@ extension Supervisor {
 
     /// Removes what retention lets go, beside the loop.
     func tidy() {
-        let plan = spec.checkpoint.retention(of: versions)
-        // What the ladder holds on to stays while the trouble lasts.
+        houseIsDue = true
+        remove(spec.checkpoint.retention(of: versions))
+        keepStoresQuota()
+    }
+
+    /// What the ladder holds on to stays while the trouble lasts.
+    var heldVersions: Set<VersionNumber> {
         let coming = [recovery.phase.coming, launchRun?.origin, restoreScope?.origin].map { $0?.version }
         let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version, versionAskedFor]
-        let held = Set(recovery.tried + (coming + used).compactMap(\.self))
+        return Set(recovery.tried + (coming + used).compactMap(\.self))
+    }
+
+    func remove(_ plan: RetentionPlan) {
+        let held = heldVersions
         let removed = plan.removed.filter { !held.contains($0) }
-        houseIsDue = true
         guard !removed.isEmpty else { return }
         // From now on nobody chooses them.
         leaving.formUnion(removed)

@@ -221,15 +221,18 @@ extension Supervisor {
     func diskRefusedCheckpoint(_ fault: StoreFault) {
         lookAtDiskLater()
         checkpointMissed = true
+        if case .full(let needed?, _) = fault.kind { neededSpace = needed }
         warn("disk", "\(fault.sentence); the agent runs on, and nothing new is stored until the store takes writes again")
     }
 
-    private func lookAtDiskLater() {
+    func lookAtDiskLater() {
         if deadlines[.diskAgain] == nil { deadlines[.diskAgain] = world.now() + .seconds(10) }
     }
 
     func diskAgain() {
-        guard makeFolders(), journal.flush(), mendLedger(), writeOwed(), diskFault() == nil else { return lookAtDiskLater() }
+        guard makeFolders(), journal.flush(), mendLedger(), writeOwed(), diskFault() == nil, !checkpointMissed || hasRoom() else {
+            return lookAtDiskLater()
+        }
         guard checkpointMissed, case .running = recovery.phase else { return diskTakesWritesAgain() }
         // What was missed is made good now, not at the next round of the schedule; only that shows that there is space for it.
         if beginCheckpoint(.schedule, spec.cut) == nil { diskTakesWritesAgain() }
@@ -243,6 +246,7 @@ extension Supervisor {
     }
 
     func diskTakesWritesAgain() {
+        guard !isPausedForRoom else { return }
         checkpointMissed = false
         guard warnings["disk"] != nil else { return }
         clearWarning("disk")

@@ -36,8 +36,8 @@ extension Supervisor {
         takeDueCheckpoint()
     }
 
-    private func takeDueCheckpoint() {
-        guard case .running = recovery.phase, checkpointRun == nil else { return armSchedule() }
+    func takeDueCheckpoint() {
+        guard case .running = recovery.phase, checkpointRun == nil, hasRoom() else { return armSchedule() }
         if beginCheckpoint(.schedule, spec.cut) == nil { armSchedule() }
     }
 }

@@ -8,6 +8,7 @@ internal import EffectLedgers
 internal import Incidents
 public import OutsideWorld
 internal import Recovery
+internal import Retention
 internal import Schedules
 internal import StatusViews
 
@@ -149,6 +150,13 @@ public final class Supervisor {
     var owesMemory = false
     /// The disk refused a checkpoint, which is still to be made good.
     var checkpointMissed = false
+    /// What the last one that was refused by a full disk would have taken; nil: there was none since the last version.
+    var neededSpace: ByteCount?
+    /// What removing versions for room was worth, since there was none.
+    var roomPlan = RoomPlan()
+    var isMakingRoom = false
+    /// It was said, and what somebody waits for is stored all the same.
+    var isPausedForRoom = false
     var statusChanged = true
     var statusWrittenAt: Moment?
     var statusShown: StatusShown?
