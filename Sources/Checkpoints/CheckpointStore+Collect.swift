@@ -85,9 +85,14 @@ extension CheckpointStore {
     private func weigh(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> Weighed {
         let shelf = try errand.inStore { () throws(FileFault) in try PackShelf(of: agent, on: disk) }
         var needed = ChunkSet(upTo: shelf.next)
+        // What is being cut first: it may be a version by the time they are looked at.
+        for cut in try cuts(of: agent, errand) {
+            if let map = try chunkMap(in: VersionLayout(directory: cut), shelf, errand) { needed.insert(map) }
+        }
         for version in try numbers(agent, errand) {
             do throws(StoreFault) {
-                if let map = try chunkMap(agent, version, shelf, errand) { needed.insert(map) }
+                let layout = VersionLayout(directory: StoreLayout.version(agent, version))
+                if let map = try chunkMap(in: layout, shelf, errand) { needed.insert(map) }
             } catch {
                 // Of one that is known to be broken nothing can be had any more.
                 guard case .broken = error.kind, try isBroken(agent, version, errand) else { throw error }
@@ -129,14 +134,27 @@ extension CheckpointStore {
         try summary(agent, version, errand)?.standing == .broken
     }
 
-    /// nil: the version has none, for all of it lies in its directory.
-    private func chunkMap(
-        _ agent: AgentName, _ version: VersionNumber, _ shelf: PackShelf, _ errand: Errand
-    ) throws(StoreFault) -> ChunkMap? {
-        let path = VersionLayout(directory: StoreLayout.version(agent, version)).chunks
+    /// Versions in the making.
+    private func cuts(of agent: AgentName, _ errand: Errand) throws(StoreFault) -> [DiskPath] {
+        let prefix = StoreLayout.prefix(agent)
+        return try errand.inStore { () throws(FileFault) in
+            try disk.names(in: StoreLayout.staging).filter { $0.utf8.starts(with: prefix.utf8) }.compactMap {
+                StoreLayout.staging.appending(untrusted: $0)
+            }
+        }
+    }
+
+    /// nil: there is none, for all of it lies in the directory.
+    private func chunkMap(in layout: VersionLayout, _ shelf: PackShelf, _ errand: Errand) throws(StoreFault) -> ChunkMap? {
+        let path = layout.chunks
         guard try errand.inStore({ () throws(FileFault) in try disk.entry(at: path) }) != nil else { return nil }
-        return try errand.reading("\(version)/chunks") { () throws(FileFault) in
-            let bytes = try disk.read(path, limit: ChunkMap.limit)
+        return try errand.reading("\(layout.directory.name)/chunks") { () throws(FileFault) in
+            let bytes: [UInt8]
+            do throws(FileFault) { bytes = try disk.read(path, limit: ChunkMap.limit) } catch {
+                // It became a version, or nothing, a moment ago.
+                guard error.kind == .missing, layout.directory.parent == StoreLayout.staging else { throw error }
+                return nil
+            }
             return try damaged(path) { () throws(Damage) in try ChunkMap(decoding: bytes, with: shelf.zstandard) }
         }
     }

@@ -1,4 +1,5 @@
 public import AgentModel
+internal import Compression
 internal import OutsideWorld
 
 /// Making a copy a version. Documentation: docs/store-format.md#commit
@@ -31,6 +32,9 @@ extension CheckpointStore {
             try publish(staged, as: version, named)
             // 5. Hints; the next opening repairs them.
             _ = try? refreshLinks(staged.agent, named)
+            if let (index, identities) = staged.learning, let tree = manifest.workspace?.sha256 {
+                index.learn(WorkspaceIndex.Seen(version: version, tree: tree, identities: identities))
+            }
             return manifest.summary
         } catch {
             discard(staged)
@@ -62,6 +66,12 @@ extension CheckpointStore {
                 contentSize: images.reduce(0) { saturatingSum($0, $1.size ?? 0) }, made: made)
             try create(layout.images, list, errand)
         }
+        if let packed = staged.packed {
+            let map = packed.map(of: staged.entries, images, manifest)
+            try errand.inStore { () throws(FileFault) in
+                try disk.write(layout.chunks, beside: layout.newChunks, map.encoded(with: Zstandard()))
+            }
+        }
         let bytes = encoded(manifest)
         guard ByteCount(UInt64(bytes.count)) <= Manifest.limit else {
             throw errand.fault(.refused("its exclusions and notes take more than \(Manifest.limit)"))
@@ -82,8 +92,13 @@ extension CheckpointStore {
         var files = [layout.manifest, layout.seal, layout.standing]
         var directories = [layout.directory]
         if staged.draft.state != nil { files.append(layout.state) }
-        if staged.draft.workspace != nil {
-            files.append(layout.tree)
+        if staged.draft.workspace != nil { files.append(layout.tree) }
+        if let packed = staged.packed {
+            files.append(layout.chunks)
+            let copied = zip(staged.entries, packed.places).filter { $0.kind == .file && $1 == nil }
+            files += copied.map { entry, _ in layout.changed.joined(entry.path) }
+            directories += [layout.changed] + packed.directories.map { layout.changed.joined($0) }
+        } else if staged.draft.workspace != nil {
             directories.append(layout.workspace)
             files += staged.entries.filter { $0.kind == .file }.map { layout.content($0.path) }
             directories += staged.entries.filter { $0.kind == .directory }.map { layout.content($0.path) }
@@ -111,5 +126,24 @@ extension CheckpointStore {
             }
             try? disk.syncDirectory(StoreLayout.staging)  // the version is safe under its new name
         }
+    }
+}
+
+extension PackedFiles {
+    /// Where everything of the version is: in packs, what was not copied.
+    fileprivate func map(of tree: [TreeEntry], _ images: [TreeEntry], _ manifest: Manifest) -> ChunkMap {
+        var whole = ChunkMap()
+        whole.append(.absent, count: ContentLayout(manifest).count)
+        for (entry, places) in zip(tree, places) where entry.kind == .file {
+            if let places {
+                whole.append(places, of: map)
+            } else {
+                whole.append(.absent, count: ChunkSize.count(entry.size ?? 0, by: ChunkSize.other))
+            }
+        }
+        for image in images where image.kind == .file {
+            whole.append(.absent, count: ChunkSize.count(image.size ?? 0, by: ChunkSize.of(image: image.path)))
+        }
+        return whole
     }
 }

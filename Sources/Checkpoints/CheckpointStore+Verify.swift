@@ -48,7 +48,7 @@ extension CheckpointStore {
         try require(agent, version, errand)
         _ = try standing(agent, version, errand)
         let manifest = try sealedManifest(agent, version, errand)
-        guard try content(of: manifest, errand).map != nil else { throw errand.fault(.noSuchPart("chunks")) }
+        guard try content(of: manifest, errand).map?.isComplete ?? false else { throw errand.fault(.noSuchPart("chunks")) }
         try verifyContent(try known(manifest, images: true, isPackedOnly: true, errand), images: .all, errand)
     }
 
@@ -114,7 +114,7 @@ extension CheckpointStore {
     private func verifyNames(_ layout: VersionLayout, _ manifest: Manifest, _ errand: Errand) throws(StoreFault) {
         var known: Set<String> = ["manifest.json", "seal", "standing", "standing.new", "chunks", "chunks.new"]
         if manifest.state != nil { known.insert("state") }
-        if manifest.workspace != nil { known.formUnion(["tree", "workspace"]) }
+        if manifest.workspace != nil { known.formUnion(["tree", "workspace", "changed"]) }
         if manifest.process != nil { known.formUnion(["images", "process"]) }
         let names = try errand.inStore { () throws(FileFault) in try disk.names(in: layout.directory) }
         if let stranger = names.filter({ !known.contains($0) }).min() {
@@ -123,10 +123,10 @@ extension CheckpointStore {
     }
 
     func verifyWorkspace(_ entries: [TreeEntry], in content: VersionContent, _ errand: Errand) throws(StoreFault) {
-        let workspace = content.layout.workspace
-        let isPlain = try isPlain(workspace, of: content, errand)
+        let isPlain = try isPlain(content.layout.workspace, of: content, errand)
+        let workspace = content.hasChangedOnly ? content.layout.changed : content.layout.workspace
         let listing =
-            !isPlain
+            !isPlain && !content.hasChangedOnly
             ? WorkspaceListing()
             : try errand.reading("workspace") { () throws(FileFault) in
                 try WorkspaceListing(of: disk, below: workspace)

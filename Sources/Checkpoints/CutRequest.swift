@@ -46,6 +46,11 @@ public struct CutRequest: Sendable {
     public var notes: [String] = []
     /// See `CheckpointSummary.lacksMemory`.
     public var lacksMemory: String?
+    /// What of the workspace was seen before; nil: all of it is read.
+    public var index: WorkspaceIndex?
+    /// Inodes of the files that the agent may write into without their times telling: those it maps so that others see what it writes. nil: nobody
+    /// knows, and what is seen now proves nothing later.
+    public var mappedFiles: Set<UInt64>?
 
     public init(
         agent: AgentName, kind: VersionKind, reason: CheckpointReason, takenAt: WallTime, forced: Bool = false, step: UInt64? = nil,
@@ -107,6 +112,10 @@ public struct StagedCheckpoint: Sendable {
     let draft: Manifest
     let entries: [TreeEntry]
     let sizeLimit: ByteCount
+    /// What of it is in packs already; nil: nothing, all of it is copied.
+    var packed: PackedFiles?
+    /// Learns, once it is a version.
+    var learning: (index: WorkspaceIndex, identities: [FileIdentity?])?
     /// The images beside it, if they are to be part of the version.
     public var images: MadeImages?
 }
@@ -130,4 +139,14 @@ public struct StoredState: Sendable, Hashable {
 /// Which parts of a version a restore puts back.
 public enum RestoreScope: String, Sendable, Hashable, CaseIterable {
     case everything, workspace, state
+}
+
+/// The files of a workspace that were not copied.
+struct PackedFiles: Sendable {
+    /// Of the version that holds them, too.
+    var map: ChunkMap
+    /// One for every entry; nil: it was copied, or has no content.
+    var places: [Range<Int>?]
+    /// Directories that were made for what was copied.
+    var directories: [DiskPath]
 }

@@ -109,11 +109,15 @@ public struct TreeEntry: Hashable, Sendable, Codable {
     /// Of links.
     public var target: String?
 
-    init(path: DiskPath, kind: Kind, from entry: DiskEntry) {
+    init(path: DiskPath, kind: Kind, mode: UInt32, modified: Int64) {
         self.path = path
         self.kind = kind
-        mode = entry.mode & 0o7777
-        modified = entry.modifiedAt.nanoseconds
+        self.mode = mode
+        self.modified = modified
+    }
+
+    init(path: DiskPath, kind: Kind, from entry: DiskEntry) {
+        self.init(path: path, kind: kind, mode: entry.mode & 0o7777, modified: entry.modifiedAt.nanoseconds)
         user = entry.owner.user
         group = entry.owner.group
     }

@@ -76,6 +76,9 @@ struct VersionLayout {
     var images: DiskPath { directory / "images" }
     var process: DiskPath { directory / "process" }
     var chunks: DiskPath { directory / "chunks" }
+    var newChunks: DiskPath { directory / "chunks.new" }
+    /// In the place of `workspace` where the rest of it was in packs from the beginning.
+    var changed: DiskPath { directory / "changed" }
     func image(_ path: DiskPath) -> DiskPath { process.joined(path) }
     func content(_ path: DiskPath) -> DiskPath { workspace.joined(path) }
 }

@@ -6,7 +6,7 @@ enum Tree {
     static func encode(_ entries: [TreeEntry]) -> [UInt8] {
         var bytes: [UInt8] = []
         for entry in entries.sorted(by: { $0.path < $1.path }) {
-            bytes += encoded(entry)
+            TreeLine.append(entry, to: &bytes)
             bytes.append(UInt8(ascii: "\n"))
         }
         return bytes
@@ -22,7 +22,7 @@ enum Tree {
         var entries: [TreeEntry] = []
         var directories: Set<DiskPath> = []
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n")).enumerated() {
-            guard let entry = try? JSONText.decode(TreeEntry.self, from: Array(line)), isComplete(entry) else {
+            guard let entry = TreeLine.read(line), isComplete(entry) else {
                 return .damaged("line \(index + 1) is not an entry with a safe path")
             }
             if let last = entries.last, !(last.path < entry.path) { return .damaged("line \(index + 1) is out of order") }

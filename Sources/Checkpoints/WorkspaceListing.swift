@@ -27,16 +27,19 @@ struct WorkspaceListing {
     init(of disk: any Disk, below base: DiskPath? = nil, leavingOut exclusions: Exclusions = Exclusions([])) throws(FileFault) {
         var waiting: [DiskPath?] = [nil]
         while let directory = waiting.popLast() {
-            for name in try disk.names(in: Self.absolute(directory, base)) {
+            let place = Self.absolute(directory, base)
+            var paths: [DiskPath] = []
+            for name in try disk.names(in: place) {
                 guard let path = directory.map({ $0.appending(untrusted: name) }) ?? DiskPath(name) else { continue }
-                if exclusions.covers(path) {
-                    excluded.append(path)
-                } else if let entry = try disk.entry(at: base?.joined(path) ?? path) {
-                    take(path, entry)
-                    if entry.kind == .directory { waiting.append(path) }
-                } else {
+                if exclusions.covers(path) { excluded.append(path) } else { paths.append(path) }
+            }
+            for (path, entry) in zip(paths, try disk.entries(paths.map(\.name), in: place)) {
+                guard let entry else {
                     vanished.append(path)
+                    continue
                 }
+                take(path, entry)
+                if entry.kind == .directory { waiting.append(path) }
             }
         }
         found.sort { $0.path < $1.path }

@@ -9,6 +9,9 @@ public final class LinuxDisk: Disk {
     public let rootName: String
     let root: Int32
     private let resolution: PathResolution
+    /// The device below the root whose files show every change in their ctime, those through mapped memory, too; nil: none is known to. Not so
+    /// tmpfs, and of file systems of a network or in user space nobody knows. See statfs(2) for the numbers.
+    private let deviceThatTells: UInt64?
 
     /// Opens the tree below `path`, links on the way followed as far as they can be trusted: see `TrustedPath`. `create`: made with mode 0700 when missing, with what is missing above it.
     public convenience init(at path: String, create: Bool) throws(FileFault) {
@@ -32,6 +35,17 @@ public final class LinuxDisk: Disk {
         self.rootName = rootName
         self.root = root
         self.resolution = resolution ?? .best(at: root)
+        deviceThatTells = Self.deviceThatTells(root)
+    }
+
+    /// ext2 to ext4, XFS, Btrfs, F2FS.
+    private static let fileSystemsThatTell: Set<UInt64> = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010]
+
+    private static func deviceThatTells(_ root: Int32) -> UInt64? {
+        var status = stat()
+        let system = UInt64(truncatingIfNeeded: shim_file_system("/proc/self/fd/\(root)"))
+        guard fileSystemsThatTell.contains(system), fstat(root, &status) == 0 else { return nil }
+        return UInt64(status.st_dev)
     }
 
     deinit { close(root) }
@@ -106,12 +120,40 @@ public final class LinuxDisk: Disk {
         var status = stat()
         do {
             try call("look at", path) { directory, name in fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) }
-            let target = status.st_mode & S_IFMT == S_IFLNK ? try linkTarget(path, length: Int(status.st_size)) : nil
-            return DiskEntry(status, target: target)
+            return try entry(status, at: path)
         } catch {
             guard error.kind == .missing else { throw error }
             return nil
         }
+    }
+
+    public func entries(_ names: [String], in directory: DiskPath?) throws(FileFault) -> [DiskEntry?] {
+        let opened = Descriptor(try openDirectory(directory, doing: "list"))
+        var found: [DiskEntry?] = []
+        found.reserveCapacity(names.count)
+        for name in names {
+            guard let path = directory.map({ $0.appending(untrusted: name) }) ?? DiskPath(name) else {
+                found.append(nil)
+                continue
+            }
+            var status = stat()
+            let result = FileNames.withBytes(of: name) { name in
+                uninterrupted { fstatat(opened.raw, name, &status, AT_SYMLINK_NOFOLLOW) }
+            }
+            if result < 0, result != -ENOENT { throw FileFault(errno: -result, doing: "look at", what: full(path)) }
+            do throws(FileFault) { found.append(result < 0 ? nil : try entry(status, at: path)) } catch {
+                guard error.kind == .missing else { throw error }
+                found.append(nil)
+            }
+        }
+        return found
+    }
+
+    private func entry(_ status: stat, at path: DiskPath) throws(FileFault) -> DiskEntry {
+        let target = status.st_mode & S_IFMT == S_IFLNK ? try linkTarget(path, length: Int(status.st_size)) : nil
+        var entry = DiskEntry(status, target: target)
+        if UInt64(status.st_dev) != deviceThatTells { entry.identity = nil }
+        return entry
     }
 
     private func linkTarget(_ path: DiskPath, length: Int) throws(FileFault) -> String {
@@ -273,10 +315,20 @@ extension DiskEntry {
             case S_IFLNK: .symbolicLink(target: target ?? "")
             default: .other
             }
-        let modified = WallTime(nanoseconds: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec))
+        let modified = WallTime(status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+        let identity = FileIdentity(
+            device: UInt64(status.st_dev), inode: UInt64(status.st_ino),
+            changedAt: WallTime(status.st_ctim.tv_sec, status.st_ctim.tv_nsec))
         self.init(
             kind: kind, size: UInt64(clamping: status.st_size), mode: status.st_mode & 0o7777, modifiedAt: modified,
-            owner: FileOwner(user: status.st_uid, group: status.st_gid), hasOtherNames: countsOtherNames(status))
+            owner: FileOwner(user: status.st_uid, group: status.st_gid), hasOtherNames: countsOtherNames(status), identity: identity,
+            allocated: UInt64(clamping: status.st_blocks) * 512)
+    }
+}
+
+extension WallTime {
+    fileprivate init(_ seconds: Int, _ nanoseconds: Int) {
+        self.init(nanoseconds: Int64(seconds) &* 1_000_000_000 &+ Int64(nanoseconds))
     }
 }
 

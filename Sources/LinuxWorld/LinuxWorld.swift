@@ -158,6 +158,7 @@ final class LinuxWorld: World {
     func send(_ packet: [UInt8], to id: CriuID) { crius.send(packet, to: id) }
     func hangUp(_ id: CriuID) { crius.hangUp(id) }
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight? { sandboxes.living(id)?.look(for: purpose) }
+    func mappedFiles(of id: SandboxID) -> Set<UInt64>? { sandboxes.living(id)?.mappedFiles() }
     func place(of path: String, in id: SandboxID) -> String? { sandboxes.living(id)?.place(of: path) }
     func sharedMemory(of id: SandboxID) -> (any Disk)? { sandboxes.living(id)?.sharedMemory() }
     func freeMemory() -> ByteCount? { KernelFiles.kibibytes("/proc/meminfo", field: "MemAvailable") }

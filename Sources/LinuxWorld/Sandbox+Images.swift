@@ -34,6 +34,11 @@ extension Sandbox {
         for process in look(for: .connections)?.processes ?? [] where process.hostPid > 0 { Glibc.kill(process.hostPid, SIGCONT) }
     }
 
+    func mappedFiles() -> Set<UInt64>? {
+        guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
+        return TreeLook(initPid: pid, initHandle: initHandle.number, for: .connections).mappedFiles()
+    }
+
     func look(for purpose: LookPurpose) -> TreeSight? {
         guard let pid = ProcessLook.pid(ofHandle: initHandle.number) else { return nil }
         var sight = TreeLook(initPid: pid, initHandle: initHandle.number, for: purpose).sight()

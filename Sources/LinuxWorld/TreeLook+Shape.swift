@@ -13,6 +13,27 @@ extension TreeLook {
         KernelFiles.names(in: "/proc/\(pid)/task").map { numberInside(pid, thread: $0) }.sorted()
     }
 
+    /// Inodes of all files that are mapped shared, whether for writing or not: what was written before keeps its page writable. nil: of a process
+    /// it cannot be told.
+    func mappedFiles() -> Set<UInt64>? {
+        var inodes: Set<UInt64> = []
+        for pid in descendants() {
+            guard let maps = KernelFiles.text("/proc/\(pid)/maps", limit: 64 << 20) else {
+                // Its memory went before it, if it has ended.
+                if let state = ProcessLook.facts(of: pid)?.state, state != "Z", state != "X" { return nil }
+                continue
+            }
+            for line in maps.utf8.split(separator: UInt8(ascii: "\n")) {
+                // "7f00-7f10 rw-s 00000000 08:01 131 /srv/x", see proc_pid_maps(5).
+                let words = line.split(separator: UInt8(ascii: " "), maxSplits: 5, omittingEmptySubsequences: true)
+                guard words.count >= 5, words[1].last == UInt8(ascii: "s") else { continue }
+                guard let inode = UInt64(Substring(words[4])) else { return nil }
+                inodes.insert(inode)
+            }
+        }
+        return inodes
+    }
+
     /// See proc_pid_maps(5): `7f00-7f10 r-xp 00000000 08:01 131 /usr/lib/x`; the name is what follows the fifth word.
     static func areas(of pid: Int32) -> [AreaSight] {
         (KernelFiles.text("/proc/\(pid)/maps", limit: 64 << 20) ?? "").split(separator: "\n").compactMap { line in

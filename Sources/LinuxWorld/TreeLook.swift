@@ -24,7 +24,7 @@ struct TreeLook {
     }
 
     /// Parents before their children. The kernel lists the children of every thread.
-    private func descendants() -> [Int32] {
+    func descendants() -> [Int32] {
         var found: [Int32] = []
         var next = [root]
         while let pid = next.popLast() {

@@ -83,6 +83,19 @@ public struct FileOwner: Hashable, Sendable, Codable, CustomStringConvertible {
     public var description: String { "\(user):\(group)" }
 }
 
+/// Which file it is, and when it was last changed. As long as all of it is the same, so is what the file holds.
+public struct FileIdentity: Hashable, Sendable {
+    public var device: UInt64
+    public var inode: UInt64
+    /// Its ctime: of the last change of its content, its names or any of its attributes. Nobody can set it.
+    public var changedAt: WallTime
+    public init(device: UInt64, inode: UInt64, changedAt: WallTime) {
+        self.device = device
+        self.inode = inode
+        self.changedAt = changedAt
+    }
+}
+
 /// What lies at a path. Symbolic links are never followed.
 public struct DiskEntry: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
@@ -100,8 +113,14 @@ public struct DiskEntry: Hashable, Sendable {
     /// Whether the same file has other names, here or anywhere on its file system: what is done to it is done to those too. Never of a
     /// directory.
     public var hasOtherNames: Bool
+    /// nil where the file system is not known to tell of every change.
+    public var identity: FileIdentity?
+    /// Bytes it takes on the disk: fewer than its size where it has holes.
+    public var allocated: UInt64
+    /// - Parameter allocated: nil: as many as its size.
     public init(
-        kind: Kind, size: UInt64, mode: UInt32, modifiedAt: WallTime, owner: FileOwner = .root, hasOtherNames: Bool = false
+        kind: Kind, size: UInt64, mode: UInt32, modifiedAt: WallTime, owner: FileOwner = .root, hasOtherNames: Bool = false,
+        identity: FileIdentity? = nil, allocated: UInt64? = nil
     ) {
         self.kind = kind
         self.size = size
@@ -109,6 +128,8 @@ public struct DiskEntry: Hashable, Sendable {
         self.modifiedAt = modifiedAt
         self.owner = owner
         self.hasOtherNames = hasOtherNames
+        self.identity = identity
+        self.allocated = allocated ?? size
     }
 }
 
@@ -207,6 +228,8 @@ public protocol Disk: AnyObject, Sendable {
     func open(_ path: DiskPath, _ mode: OpenMode) throws(FileFault) -> any DiskFile
     /// nil: nothing is there.
     func entry(at path: DiskPath) throws(FileFault) -> DiskEntry?
+    /// As `entry`, of so many names in one directory (nil: the root), in their order.
+    func entries(_ names: [String], in directory: DiskPath?) throws(FileFault) -> [DiskEntry?]
     /// Names in a directory (nil: the root), without "." and "..", in no order.
     func names(in directory: DiskPath?) throws(FileFault) -> [String]
     /// The parent must exist; `exists` when something is there already.
@@ -242,4 +265,16 @@ public protocol Disk: AnyObject, Sendable {
 
 extension Disk {
     public var totalSpace: ByteCount? { nil }
+
+    public func entries(_ names: [String], in directory: DiskPath?) throws(FileFault) -> [DiskEntry?] {
+        var found: [DiskEntry?] = []
+        for name in names {
+            guard let path = directory.map({ $0.appending(untrusted: name) }) ?? DiskPath(name) else {
+                found.append(nil)
+                continue
+            }
+            found.append(try entry(at: path))
+        }
+        return found
+    }
 }

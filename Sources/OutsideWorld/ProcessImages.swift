@@ -126,6 +126,9 @@ public protocol ProcessImages: AnyObject {
 
     /// The sandbox's processes and what they hold, seen from outside; nil when it is gone.
     func look(into id: SandboxID, for purpose: LookPurpose) -> TreeSight?
+    /// Inodes of all files that the sandbox's processes map so that others see what they write: as long as a page of one is dirty, no time tells of
+    /// it. nil: that cannot be told.
+    func mappedFiles(of id: SandboxID) -> Set<UInt64>?
     /// The path by which the sandbox's descriptors are told to be open (`DescriptorSight.target`) where `path` leads inside it: without links.
     /// nil: nothing is there, or it cannot be told.
     func place(of path: String, in id: SandboxID) -> String?

@@ -149,7 +149,9 @@ extension SimulatedDisk {
 
     /// Replaces the content of a file, or makes one, behind everybody's back and durably.
     public func plant(_ path: DiskPath, _ bytes: [UInt8]) {
+        let now = clock?()
         state.withLock { state in
+            state.time = now ?? state.time + .microseconds(1)
             if case .some(.some) = try? state.tree.find(path) {
             } else {
                 _ = try? state.tree.add(SimulatedNode(.file, mode: 0o600, at: state.time, owner: state.user), at: path)
@@ -159,6 +161,9 @@ extension SimulatedDisk {
         _ = spoil(path) { content in
             content = bytes
             return true
+        }
+        state.withLock { state in
+            if case .some(.some(let node)) = try? state.tree.find(path) { state.tree.nodes[node]?.changedAt = state.time }
         }
     }
 

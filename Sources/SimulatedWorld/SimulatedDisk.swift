@@ -140,7 +140,7 @@ public final class SimulatedDisk: Disk {
         try perform("stat", path, changes: false) { state throws(Refusal) -> DiskEntry? in
             do throws(Refusal) {
                 guard let found = try state.tree.find(path), let node = state.tree.nodes[found] else { return nil }
-                return Self.entry(node)
+                return Self.entry(node, number: found)
             } catch {
                 if case .missing = error { return nil }
                 throw error
@@ -148,7 +148,7 @@ public final class SimulatedDisk: Disk {
         }
     }
 
-    private static func entry(_ node: SimulatedNode) -> DiskEntry {
+    private static func entry(_ node: SimulatedNode, number: Int) -> DiskEntry {
         let kind: DiskEntry.Kind =
             switch node.kind {
             case .file: .file
@@ -157,7 +157,8 @@ public final class SimulatedDisk: Disk {
             case .link(let target): .symbolicLink(target: target)
             }
         return DiskEntry(
-            kind: kind, size: UInt64(node.content.count), mode: node.now.mode, modifiedAt: node.now.modifiedAt, owner: node.now.owner)
+            kind: kind, size: UInt64(node.content.count), mode: node.now.mode, modifiedAt: node.now.modifiedAt, owner: node.now.owner,
+            identity: FileIdentity(device: 1, inode: UInt64(number), changedAt: node.changedAt))
     }
 
     public func names(in directory: DiskPath?) throws(FileFault) -> [String] {
@@ -207,6 +208,7 @@ public final class SimulatedDisk: Disk {
             guard let node = try state.tree.find(path) else { throw .missing }
             if case .link = state.tree.nodes[node]?.kind { throw .system(95) }  // EOPNOTSUPP
             state.tree.nodes[node]?.now.mode = mode & 0o7777
+            state.tree.nodes[node]?.changedAt = state.time
         }
     }
 
@@ -218,6 +220,7 @@ public final class SimulatedDisk: Disk {
             guard state.mayGive(owner) else { throw .denied }
             state.tree.nodes[node]?.now.owner = owner
             if state.tree.nodes[node]?.kind == .file { state.tree.nodes[node]?.now.mode &= 0o1777 }
+            state.tree.nodes[node]?.changedAt = state.time
         }
     }
 
@@ -234,6 +237,7 @@ public final class SimulatedDisk: Disk {
         try perform("utime", path) { state throws(Refusal) in
             guard let node = try state.tree.find(path) else { throw .missing }
             state.tree.nodes[node]?.now.modifiedAt = time
+            state.tree.nodes[node]?.changedAt = state.time
         }
     }
 

@@ -14,6 +14,8 @@ struct SimulatedNode: Sendable {
         var owner: FileOwner
     }
     let kind: Kind
+    /// Its ctime.
+    var changedAt: WallTime
     var now: Facts
     var safe: Facts
     private(set) var content: [UInt8] = []
@@ -28,6 +30,7 @@ struct SimulatedNode: Sendable {
 
     init(_ kind: Kind, mode: UInt32, at time: WallTime, owner: FileOwner) {
         self.kind = kind
+        changedAt = time
         now = Facts(mode: mode, modifiedAt: time, owner: owner)
         safe = now
     }
@@ -168,6 +171,7 @@ struct SimulatedTree: Sendable {
     mutating func append(_ bytes: ArraySlice<UInt8>, to number: Int, at time: WallTime) {
         nodes[number]?.append(bytes)
         nodes[number]?.now.modifiedAt = time
+        nodes[number]?.changedAt = time
         used += UInt64(bytes.count)
     }
 
@@ -175,6 +179,8 @@ struct SimulatedTree: Sendable {
         for edit in edits {
             nodes[edit.directory]?.entries[edit.name] = edit.node
             nodes[edit.directory]?.now.modifiedAt = time
+            nodes[edit.directory]?.changedAt = time
+            if let node = edit.node { nodes[node]?.changedAt = time }
         }
         pending.append(edits)
         if nodes.count > collectAt { collect() }

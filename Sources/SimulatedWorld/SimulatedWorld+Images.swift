@@ -70,6 +70,9 @@ extension SimulatedWorld {
         return TreeSight(processes: [process], outputPipes: [.standardOutput: pipe], awaitsMemory: sandbox.awaitsMemory)
     }
 
+    /// Agents of this world write into files, and no other way.
+    public func mappedFiles(of id: SandboxID) -> Set<UInt64>? { machine.alive("look into a sandbox") ? [] : nil }
+
     private func sight(of stopped: SimulatedSandbox.Restored, in sandbox: SimulatedSandbox) -> TreeSight {
         let output = DescriptorSight(number: 1, target: "pipe:[\(100 + sandbox.id.number)]", kind: .pipe(inode: 100 + sandbox.id.number))
         let process = ProcessSight(

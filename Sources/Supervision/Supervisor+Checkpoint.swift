@@ -162,8 +162,9 @@ extension Supervisor {
             made = try cutRequest(point, forced: forced, notes: because.map { ["no process part: \($0)"] } ?? [])
             if point == nil { made.lacksMemory = whatMemoryItLacks(because) }
         } catch { return checkpointFailed(error) }
-        let request = made
         _ = world.freeze(life.sandbox)
+        made.mappedFiles = world.mappedFiles(of: life.sandbox)
+        let request = made
         let store = store
         let id = stagingID()
         aside {
@@ -188,6 +189,7 @@ extension Supervisor {
             effectPosition: UInt64(ledger.position), specDigest: formerSpec.map { digest(of: $0) } ?? specDigest,
             sizeLimit: spec.checkpoint.sizeLimit)
         request.notes = notes
+        request.index = workspaceIndex
         return request
     }
 

@@ -121,11 +121,13 @@ extension Supervisor {
         deadlines[.dumped] = nil
         // Begun since CRIU was asked.
         if dump.point == nil, openEffect != nil { return dump.job.goOn(keeping: false) }
-        let request: CutRequest
-        do { request = try cutRequest(dump.point, forced: dump.forced, notes: []) } catch {
+        var made: CutRequest
+        do { made = try cutRequest(dump.point, forced: dump.forced, notes: []) } catch {
             checkpointRun?.dump?.copied = .failure(error)
             return dump.job.goOn(keeping: false)
         }
+        made.mappedFiles = life.flatMap { world.mappedFiles(of: $0.sandbox) }
+        let request = made
         let store = store
         let opened = dump.opened
         aside {

@@ -35,9 +35,12 @@ extension Supervisor {
             case .stopped: houseIsDue = true
             case .broken(let version, let fault):
                 guard case .broken(let part, let how) = fault.kind else { return }
+                workspaceIndex.forget()
                 mark(version, .broken, because: "\(part): \(how)")
                 houseIsDue = true
-            case .damagedPack(let fault): warn("packs", fault.sentence)
+            case .damagedPack(let fault):
+                workspaceIndex.forget()
+                warn("packs", fault.sentence)
             case .failed(let fault): failed(fault)
             }
         }

@@ -183,10 +183,12 @@ extension Supervisor {
 
     func asideRequest() -> CutRequest? {
         guard let workspace = openWorkspace(of: spec) else { return nil }
-        return CutRequest(
+        var request = CutRequest(
             agent: agent, kind: .aside, reason: .aside, takenAt: world.wallTime(), workspace: workspace,
             excluded: spec.checkpoint.exclude, incarnation: incarnations, parent: recovery.phase.origin?.version,
             effectPosition: UInt64(ledger.position), specDigest: specDigest, sizeLimit: spec.checkpoint.sizeLimit)
+        request.index = workspaceIndex
+        return request
     }
 
     /// A roll-back that a crash cut short is done again before anything else: it is idempotent, and its aside was stored before it began.

@@ -161,6 +161,8 @@ public final class Supervisor {
     var statusWrittenAt: Moment?
     var statusShown: StatusShown?
     let housekeeping: Housekeeping
+    /// What the last version saw of the workspace.
+    let workspaceIndex = WorkspaceIndex()
     /// While it works; withdrawn when something else needs the worker.
     var houseWish: StandingWish?
     var houseIsDue = true

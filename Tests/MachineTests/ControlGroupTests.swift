@@ -1,4 +1,5 @@
 import AgentModel
+import CLinuxShims
 import Glibc
 import LaunchPlans
 import OutsideWorld

@@ -1,6 +1,7 @@
 // What `make bench` measures of the store by itself: versions of directories, without an agent. A test tool, so no release holds it.
 //
 //   store-driver commit STORE IMAGES [WORKSPACE]   one more version of what is there; prints milliseconds of commit, pack and thin
+//   store-driver follow STORE WORKSPACE            for every line it reads, one more version of what changed; prints as commit, then 'done'
 //   store-driver restore STORE VERSION TARGET      its images (into versions/N/process) and its workspace into TARGET; prints milliseconds
 //   store-driver list STORE COUNT                  lists all versions so often; prints milliseconds of each
 //   store-driver verify STORE                      every version; prints milliseconds of each
@@ -76,6 +77,34 @@ private struct Driver {
         try measured("thin") { try store.thin(agent, version) }
     }
 
+    func follow(_ path: String) throws {
+        let lock = try store.lock(agent, holder: "bench")
+        defer { lock.release() }
+        setlinebuf(stdout)
+        let index = WorkspaceIndex()
+        let workspace = try LinuxDisk(at: path, create: false)
+        while readLine() != nil {
+            var now = timespec()
+            clock_gettime(CLOCK_REALTIME, &now)
+            var request = CutRequest(
+                agent: agent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: Int64(now.tv_sec)), workspace: workspace,
+                incarnation: 1)
+            request.index = index
+            request.mappedFiles = []
+            var staged: StagedCheckpoint?
+            try measured("cut") { staged = try store.cut(request, stagingID: "follow\(now.tv_nsec)") }
+            guard let staged else { return }
+            var version = VersionNumber(0)
+            try measured("commit") { version = try store.commit(staged).version }
+            try measured("pack") { try store.pack(agent, version) }
+            // The newest stays as it is.
+            try measured("thin") {
+                for older in try store.versions(of: agent).map(\.version) where older < version { try store.thin(agent, older) }
+            }
+            print("done")
+        }
+    }
+
     func many(_ count: Int, _ path: String) throws {
         let lock = try store.lock(agent, holder: "bench")
         defer { lock.release() }
@@ -126,6 +155,7 @@ private struct Main {
         let driver = try Driver(words[1])
         switch words[0] {
         case "commit" where words.count >= 3: try driver.commit(words[2], words.count > 3 ? words[3] : "-")
+        case "follow" where words.count == 3: try driver.follow(words[2])
         case "restore" where words.count == 4: try driver.restore(VersionNumber(UInt64(words[2]) ?? 0), to: words[3])
         case "list" where words.count == 3: try driver.list(Int(words[2]) ?? 1)
         case "many" where words.count == 4: try driver.many(Int(words[2]) ?? 1, words[3])

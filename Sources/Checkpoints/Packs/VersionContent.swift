@@ -8,6 +8,8 @@ final class VersionContent {
     let layout: VersionLayout
     /// nil: all of it lies in its directory.
     private(set) var map: ChunkMap?
+    /// Whether only those of the workspace's files lie in its directory that were in no pack when it was cut.
+    private(set) var hasChangedOnly = false
     private var shelf: PackShelf?
     private var places: ContentLayout
     private let agent: AgentName
@@ -30,6 +32,7 @@ final class VersionContent {
     /// Somebody may have put it into packs since the last look, and taken its plain files away.
     private func lookForMap() throws(FileFault) {
         guard map == nil, try disk.entry(at: layout.chunks) != nil else { return }
+        hasChangedOnly = try disk.entry(at: layout.changed) != nil
         let shelf = try PackShelf(of: agent, on: disk)
         let bytes = try disk.read(layout.chunks, limit: ChunkMap.limit)
         map = try damaged(layout.chunks) { () throws(Damage) in try ChunkMap(decoding: bytes, with: shelf.zstandard) }
@@ -60,7 +63,9 @@ final class VersionContent {
     func state() throws(FileFault) -> any DiskFile { try open(layout.state, places.state) }
     func tree() throws(FileFault) -> any DiskFile { try open(layout.tree, places.tree) }
     func images() throws(FileFault) -> any DiskFile { try open(layout.images, places.images) }
-    func file(_ path: DiskPath) throws(FileFault) -> any DiskFile { try open(layout.content(path), places.file(path)) }
+    func file(_ path: DiskPath) throws(FileFault) -> any DiskFile {
+        try open(hasChangedOnly ? layout.changed.joined(path) : layout.content(path), places.file(path))
+    }
     func image(_ path: DiskPath) throws(FileFault) -> any DiskFile { try open(layout.image(path), places.image(path)) }
 
     /// Whether the file's bytes are in packs.

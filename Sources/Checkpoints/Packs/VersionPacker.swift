@@ -132,6 +132,10 @@ struct VersionPacker {
     /// A file that is known need not be read.
     private mutating func take(whole item: Item) throws(StoreFault) -> Bool {
         if item.extent.range.isEmpty { return true }
+        if let own = content.map, !own.hasAbsent(in: item.extent.range) {
+            map.append(item.extent.range, of: own)
+            return true
+        }
         guard case .workspace(let path) = item.file else { return false }
         // The hash of a file of one chunk names the chunk.
         if item.extent.range.count == 1, let id = ChunkID(sha256: item.stored.digest), let number = known[id] {

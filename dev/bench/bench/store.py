@@ -156,6 +156,115 @@ def contiguous(stage):
     return pages(stage, False)
 
 
+# MARK: Files
+
+FILES = 20_000
+CHANGED = FILES // 100
+
+
+class Workspace:
+    """A tree as agents work in: many small files, a few large ones."""
+
+    def __init__(self, folder):
+        self.folder, self.random = folder, random.Random(7)
+        words = [self.random.randbytes(self.random.randint(2, 5)).hex() for _ in range(5000)]
+        self.files = []
+        for number in range(FILES):
+            place = folder / f"part-{number % 40}" / f"module-{number % 400}"
+            if number < 400:
+                place.mkdir(parents=True, exist_ok=True)
+            path = place / f"file-{number}.txt"
+            size = self.random.choice((400, 2000, 6000, 12_000, 40_000))
+            path.write_bytes(" ".join(self.random.choices(words, k=size // 8)).encode())
+            self.files.append(path)
+
+    def work(self):
+        """Changes something in 1 % of the files. - Returns: bytes of those files."""
+        size = 0
+        for path in self.random.sample(self.files, CHANGED):
+            with path.open("r+b") as file:
+                length = file.seek(0, os.SEEK_END)
+                file.seek(self.random.randrange(max(1, length - 40)))
+                file.write(self.random.randbytes(20).hex().encode())
+            size += path.stat().st_size
+        return size
+
+
+class Borg:
+    def __init__(self, stage, folder):
+        self.program, self.repository, self.number = peer(stage, "borg", "borgbackup"), folder / "borg", 0
+        self.environment = {
+            **os.environ, "BORG_REPO": str(self.repository), "BORG_BASE_DIR": str(folder / "borg-base"), "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
+        }
+        self.run("init", "--encryption", "none")
+
+    def run(self, *words):
+        return subprocess.run([self.program, *words], check=True, capture_output=True, text=True, env=self.environment).stdout
+
+    def back_up(self, folder):
+        before = bytes_below(self.repository)
+        self.number += 1
+        begin = time.monotonic_ns()
+        self.run("create", "--compression", "zstd", f"::{self.number}", str(folder))
+        return milliseconds(time.monotonic_ns() - begin), bytes_below(self.repository) - before
+
+
+class Follower:
+    """Our store in a program that stays, as the runner does."""
+
+    def __init__(self, stage, store, workspace):
+        program = stage.root / ".build" / "release" / "store-driver"
+        self.store, self.process = store, subprocess.Popen([str(program), "follow", str(store), str(workspace)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def back_up(self):
+        before = bytes_below(self.store)
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        took = {}
+        while (line := self.process.stdout.readline().strip()) != "done":
+            name, figure = line.split()
+            took[name] = took.get(name, 0) + float(figure)
+        return took, bytes_below(self.store) - before
+
+    def end(self):
+        self.process.stdin.close()
+        MOST.append(float(self.process.stdout.read().split()[1]))
+        self.process.wait()
+
+
+@gives("files", "files-cut", "files-bytes")
+def files(stage):
+    """versions of a workspace of 20,000 files of which 1 % change"""
+    folder = stage.folder / "files"
+    store = folder / "store"
+    store.mkdir(mode=0o700, parents=True)
+    workspace = Workspace(folder / "workspace")
+    time.sleep(3)  # what was written a moment ago is read again at the next cut, and nobody's agent writes all of its files in a moment
+    restic, borg, ours = Restic(stage, folder), Borg(stage, folder), Follower(stage, store, workspace.folder)
+    took, cuts, sizes, theirs, their_sizes = [], [], [], {"restic": [], "borg": []}, {"restic": [], "borg": []}
+    for number in range(VERSIONS):
+        if number:
+            workspace.work()
+        parts, grown = ours.back_up()
+        peers = {"restic": restic.back_up(workspace.folder), "borg": borg.back_up(workspace.folder)}
+        if number:
+            took.append(sum(parts.values()))
+            cuts.append(parts["cut"])
+            sizes.append(grown / 1e6)
+            for name, (duration, growth) in peers.items():
+                theirs[name].append(duration)
+                their_sizes[name].append(growth / 1e6)
+    ours.end()
+    shutil.rmtree(folder)
+    each = {name: median(all) for name, all in theirs.items()}
+    sized = {name: median(all) for name, all in their_sizes.items()}
+    return {
+        "files": {"value": median(took), "worst": max(took), "floor": min(each.values()) / 3, **each},
+        "files-cut": {"value": median(cuts), "worst": max(cuts)},
+        "files-bytes": {"value": median(sizes), "worst": max(sizes), "floor": min(sized.values()), **sized},
+    }
+
+
 # MARK: Many versions
 
 

@@ -1,0 +1,263 @@
+internal import AgentModel
+internal import Digests
+internal import OutsideWorld
+
+/// One copy in the making.
+struct CutJob {
+    /// Notes beyond these are counted, not told: a manifest stays small.
+    private static let noteLimit = 100
+    /// What a file, directory or link takes beyond its bytes, for the estimate of free space.
+    private static let overhead: UInt64 = 4096
+    private static let granule: Duration = .seconds(2)
+
+    let store: any Disk
+    let request: CutRequest
+    let layout: VersionLayout
+    let errand: Errand
+    var draft: Manifest
+    private var listing: WorkspaceListing?
+    /// What is in packs already, one for each that is listed; nil: all is copied.
+    private var known: [CutBase.Known?]?
+    private var entries: [TreeEntry] = []
+    private var identities: [FileIdentity?] = []
+    private var packed: PackedFiles?
+    private var taken: UInt64 = 0
+    private var notesLeftOut = 0
+    private var made: Set<DiskPath> = []
+
+    init(store: any Disk, request: CutRequest, layout: VersionLayout, errand: Errand) {
+        self.store = store
+        self.request = request
+        self.layout = layout
+        self.errand = errand
+        draft = Manifest(request)
+    }
+
+    // MARK: Before anything is written
+
+    /// Lists the workspace, and refuses what is too large for the limit.
+    mutating func list() throws(StoreFault) {
+        if let workspace = request.workspace { listing = try list(workspace) }
+        let content = saturatingSum(stateSize, listing?.contentSize ?? 0)
+        guard content <= request.sizeLimit.bytes else {
+            throw errand.fault(.refused("it takes \(ByteCount(content)), and the limit is \(request.sizeLimit)"))
+        }
+    }
+
+    private func list(_ workspace: any Disk) throws(StoreFault) -> WorkspaceListing {
+        var excluded = request.excluded
+        switch Neighbourhood(store: store.rootName, workspace: workspace.rootName) {
+        case .apart: break
+        case .storeInside(let path): excluded.append(path)
+        case .workspaceInside: throw errand.fault(.refused("its workspace '\(workspace.rootName)' lies in the store"))
+        }
+        return try reading("the workspace") { () throws(FileFault) in
+            try WorkspaceListing(of: workspace, leavingOut: Exclusions(excluded))
+        }
+    }
+
+    func makeDirectory() throws(StoreFault) {
+        try errand.inStore { () throws(FileFault) in try store.makeDirectory(layout.directory, mode: 0o700) }
+    }
+
+    /// Which files are copied; refuses what is too large for the disk.
+    mutating func decide(from base: CutBase?) throws(StoreFault) {
+        if let base, let listing {
+            let known = base.known(in: listing)
+            let spared = zip(listing.found, known).reduce(0) { sum, pair in
+                pair.1 == nil ? sum : saturatingSum(sum, pair.0.entry.size, Self.overhead)
+            }
+            if let index = request.index, spared > 0, spared >= index.worthwhile.bytes {
+                self.known = known
+                packed = PackedFiles(map: base.map, places: [], directories: [])
+            }
+        }
+        if base != nil, packed == nil { try errand.inStore { () throws(FileFault) in try store.removeFile(layout.chunks) } }
+        var needed = saturatingSum(stateSize, 8 * Self.overhead)
+        for (index, found) in (listing?.found ?? []).enumerated() where known?[index] == nil {
+            needed = saturatingSum(needed, Self.overhead, found.entry.kind == .file ? min(found.entry.size, found.entry.allocated) : 0)
+        }
+        let free = try errand.inStore { () throws(FileFault) in try store.freeSpace() }
+        guard ByteCount(needed) <= free else { throw errand.fault(.full(needed: ByteCount(needed), free: free)) }
+    }
+
+    private var stateSize: UInt64 {
+        switch request.cooperative?.state {
+        case .bytes(let bytes): UInt64(bytes.count)
+        case .file(_, _, let size, _): size
+        case nil: 0
+        }
+    }
+
+    // MARK: Copying
+
+    mutating func fill(from base: CutBase?) throws(StoreFault) {
+        try decide(from: base)
+        if let cooperative = request.cooperative { try copy(cooperative) }
+        guard let workspace = request.workspace, let listing else { return }
+        try errand.inStore { () throws(FileFault) in try store.makeDirectory(content, mode: 0o700) }
+        try copy(listing, of: workspace)
+    }
+
+    var staged: StagedCheckpoint {
+        var staged = StagedCheckpoint(
+            agent: request.agent, directory: layout.directory, size: ByteCount(taken), draft: draft, entries: entries,
+            sizeLimit: request.sizeLimit)
+        staged.packed = packed
+        if let index = request.index, request.mappedFiles != nil, request.workspace != nil, request.kind == .checkpoint {
+            staged.learning = (index, identities)
+        }
+        return staged
+    }
+
+    /// Where copied files go.
+    private var content: DiskPath { packed == nil ? layout.workspace : layout.changed }
+
+    // MARK: State
+
+    mutating func copy(_ cooperative: CooperativePart) throws(StoreFault) {
+        let measure: Measure
+        switch cooperative.state {
+        case .bytes(let bytes):
+            measure = Measure.of(bytes)
+            try errand.inStore { () throws(FileFault) in try store.open(layout.state, .createNew(mode: 0o600)).write(bytes) }
+        case .file(let disk, let path, let size, let sha256):
+            measure = try copy(path, of: disk, to: layout.state, limit: size, called: "its state file '\(path)'")
+            if measure.isCutOff { throw errand.fault(.refused("its state file '\(path)' is larger than the \(size) bytes it said")) }
+            let claimed = Measure(size: size, digest: hexadecimal(sha256))
+            guard measure == claimed else {
+                let how =
+                    measure.size == size ? "has another SHA-256 than it said" : "holds \(measure.size) bytes and not the \(size) it said"
+                throw errand.fault(.refused("its state file '\(path)' \(how)"))
+            }
+        }
+        taken = saturatingSum(taken, measure.size)
+        draft.state = Manifest.State(size: measure.size, sha256: measure.digest, schema: cooperative.schema)
+    }
+
+    // MARK: Workspace
+
+    private mutating func copy(_ listing: WorkspaceListing, of workspace: any Disk) throws(StoreFault) {
+        for path in listing.vanished { try moved(path, "is gone since it was listed", skipped: true) }
+        for (index, found) in listing.found.enumerated() {
+            if let known = known?[index] { keep(found, known) } else { try copy(found, of: workspace) }
+        }
+        for path in listing.special { note("'\(path)' is a socket, pipe or device: skipped") }
+        if notesLeftOut > 0 { draft.notes.append("and \(notesLeftOut) more") }
+        let content = entries.reduce(0) { saturatingSum($0, $1.size ?? 0) }
+        // Size and hash of the list follow at the commit.
+        draft.workspace = Manifest.Workspace(
+            size: 0, sha256: "", entries: entries.count, contentSize: content, excluded: request.excluded)
+    }
+
+    private mutating func add(_ entry: TreeEntry, _ identity: FileIdentity?, places: Range<Int>? = nil) {
+        entries.append(entry)
+        identities.append(identity)
+        packed?.places.append(places)
+    }
+
+    /// It is in packs already.
+    private mutating func keep(_ found: WorkspaceListing.Found, _ known: CutBase.Known) {
+        taken = saturatingSum(taken, found.entry.size)
+        var entry = TreeEntry(path: found.path, kind: .file, from: found.entry)
+        entry.size = found.entry.size
+        entry.sha256 = known.sha256
+        add(entry, trusted(found.entry.identity), places: known.places)
+    }
+
+    private mutating func copy(_ found: WorkspaceListing.Found, of workspace: any Disk) throws(StoreFault) {
+        let target = content.joined(found.path)
+        switch found.entry.kind {
+        case .directory:
+            // Where only some files are copied, directories are made for those alone.
+            if packed == nil { try errand.inStore { () throws(FileFault) in try store.makeDirectory(target, mode: 0o700) } }
+            add(TreeEntry(path: found.path, kind: .directory, from: found.entry), nil)
+        case .symbolicLink(let destination):
+            if packed == nil { try errand.inStore { () throws(FileFault) in try store.makeSymbolicLink(target, to: destination) } }
+            var entry = TreeEntry(path: found.path, kind: .link, from: found.entry)
+            entry.target = destination
+            add(entry, nil)
+        case .file:
+            try makeParents(of: found.path)
+            try copyFile(found, of: workspace, to: target)
+        case .other: return
+        }
+    }
+
+    private mutating func makeParents(of path: DiskPath) throws(StoreFault) {
+        guard packed != nil, let parent = path.parent, packed?.directories.last != parent else { return }
+        var missing: [DiskPath] = []
+        var above: DiskPath? = parent
+        while let directory = above, !made.contains(directory) {
+            missing.append(directory)
+            above = directory.parent
+        }
+        for directory in missing.reversed() {
+            try errand.inStore { () throws(FileFault) in try store.makeDirectory(content.joined(directory), mode: 0o700) }
+            made.insert(directory)
+            packed?.directories.append(directory)
+        }
+    }
+
+    private mutating func copyFile(_ found: WorkspaceListing.Found, of workspace: any Disk, to target: DiskPath) throws(StoreFault) {
+        let path = found.path
+        let before = found.entry
+        // A forced cut takes no more than was there when it began, of a file that only grows.
+        let measure = try copy(path, of: workspace, to: target, limit: before.size, called: "the workspace file '\(path)'")
+        let after = try reading("the workspace file '\(path)'") { () throws(FileFault) in try workspace.entry(at: path) }
+        if measure.isCutOff || measure.size != before.size || after?.size != before.size || after?.modifiedAt != before.modifiedAt {
+            try moved(path, "changed while it was copied", skipped: false)
+        }
+        taken = saturatingSum(taken, measure.size)
+        var entry = TreeEntry(path: path, kind: .file, from: before)
+        entry.size = measure.size
+        entry.sha256 = measure.digest
+        add(entry, measure.size == before.size && after?.identity == before.identity ? trusted(before.identity) : nil)
+    }
+
+    /// nil where a later change may leave no trace: the clock of files ticks every few milliseconds, on some file systems every two seconds, and
+    /// what is mapped is written without it.
+    private func trusted(_ identity: FileIdentity?) -> FileIdentity? {
+        guard let identity, let mapped = request.mappedFiles, !mapped.contains(identity.inode),
+            identity.changedAt + Self.granule < request.takenAt
+        else { return nil }
+        return identity
+    }
+
+    /// The agent does not stand still: refused, unless it was not asked to.
+    private mutating func moved(_ path: DiskPath, _ how: String, skipped: Bool) throws(StoreFault) {
+        guard request.forced else { throw errand.fault(.refused("the workspace file '\(path)' \(how)")) }
+        note("'\(path)' \(how): \(skipped ? "skipped" : "taken as it was read")")
+    }
+
+    private mutating func note(_ sentence: String) {
+        if draft.notes.count < Self.noteLimit { draft.notes.append(sentence) } else { notesLeftOut += 1 }
+    }
+
+    // MARK: Bytes
+
+    /// Copies at most `limit` bytes.
+    private func copy(
+        _ path: DiskPath, of source: any Disk, to target: DiskPath, limit: UInt64, called name: String
+    ) throws(StoreFault) -> Measure {
+        let file = MeasuredFile(try reading(name) { () throws(FileFault) in try source.open(path, .read) }, limit: limit)
+        let copy = try errand.inStore { () throws(FileFault) in try store.open(target, .createNew(mode: 0o600)) }
+        var piece: [UInt8] = []
+        while try reading(name, { () throws(FileFault) in try file.next(&piece) }) {
+            try errand.inStore { () throws(FileFault) in try copy.write(piece) }
+        }
+        return file.finish()
+    }
+
+    /// Reads what is the agent's: what cannot be read there is its own affair.
+    private func reading<Result>(_ name: String, _ body: () throws(FileFault) -> Result) throws(StoreFault) -> Result {
+        do throws(FileFault) { return try body() } catch {
+            switch error.kind {
+            case .missing: throw errand.fault(.refused("\(name) is not there"))
+            case .denied: throw errand.fault(.refused("\(name) cannot be read: permission denied ('\(error.what)')"))
+            case .system(21), .system(40), .system(6), .system(22): throw errand.fault(.refused("\(name) is not a plain file"))
+            default: throw errand.fault(.system(error))
+            }
+        }
+    }
+}
