@@ -72,6 +72,8 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         public var skipUnchanged: Bool = true
         /// How long a cut that is due may wait for the agent to wait for its model.
         public var turnWait: Duration = .seconds(30)
+        /// How often all that is stored is read and compared; nil: never.
+        public var scrubEvery: Duration? = .seconds(7 * 86_400)
         public init() {}
 
         /// What becomes of established TCP connections in an image of processes.

@@ -108,6 +108,7 @@ struct SettingTable: Sendable {
         .choice("checkpoint.tcp", \.checkpoint.tcp),
         .field("checkpoint.skip_unchanged", .flag, \.checkpoint.skipUnchanged),
         .field("checkpoint.turn_wait", .duration(from: .zero), \.checkpoint.turnWait),
+        .field("checkpoint.scrub_every", .duration(from: .seconds(1)), \.checkpoint.scrubEvery, mayBeNull: true),
         .choice("checkpoint.rehearse", \.checkpoint.rehearsal.when),
         .field("checkpoint.rehearse_every", .duration(from: .zero), \.checkpoint.rehearsal.every),
         .choice("restore.pages", \.restore.memory),

@@ -49,6 +49,7 @@ public struct StatusPage: Sendable {
             lines.append(("last end", ended.sentence + "; \(status.restarts) \(plural(status.restarts, "restart"))"))
         }
         if let rehearsal = status.rehearsal { lines.append(("rehearsal", rehearsal.text(at: now))) }
+        if let scrub = status.scrub { lines.append(("scrub", scrub.text(at: now))) }
         if !status.unknownEffects.isEmpty { lines.append(("effects", effects)) }
         if let incident = status.incident { lines.append(("incident", "'\(incident)' is open")) }
         lines += status.warnings.map { ("warning", $0) }

@@ -27,6 +27,8 @@ struct Deadlines {
         case report
         /// The disk refused something: look again.
         case diskAgain
+        /// Something of what is stored is to be read again.
+        case scrub
         /// Whoever waits for a background start has waited long enough.
         case ready
         /// The time it is suspended until may have come.

@@ -103,6 +103,7 @@ extension Supervisor {
         if let unchangedSince, unchangedSince.version == status.latest?.version { status.nothingNewAt = unchangedSince.lookedAt }
         status.nextCheckpointAt = life == nil ? nil : nextCheckpointAt
         status.rehearsal = lastRehearsal
+        status.scrub = scrubReport
         status.unknownEffects = ledger.unknownKeys(running: life?.incarnation)
         status.incident = incident.flatMap { $0.toTell.contains(.closed) ? nil : $0.value.id }
         status.warnings = warnings.values.sorted()

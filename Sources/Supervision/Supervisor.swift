@@ -168,6 +168,13 @@ public final class Supervisor {
     var houseIsDue = true
     /// The last time it failed.
     var housekeepingFailed = false
+    /// What was read last of what is stored; nil: not looked at yet, to begin quickly.
+    var scrub: ScrubRecord?
+    /// While a round is under way.
+    var scrubbing: Scrubbing?
+    var packsToScrub: [String]?
+    /// While a slice is read.
+    var scrubWish: StandingWish?
     /// Versions went since the last collection.
     var collectionIsDue = true
     /// Counters changed. They are written with the launch that follows, else at the end of the step: a death costs one write, not three.
@@ -224,6 +231,7 @@ public final class Supervisor {
             keepHouse()
         }
         if finished != nil {
+            scrubWish?.withdraw()  // it only reads
             guard houseWish == nil else { return waitForHousekeeping() }
             leave()
         }
@@ -271,6 +279,7 @@ public final class Supervisor {
         imageRestore = nil
         rehearsal = nil
         houseWish = nil
+        scrubWish = nil
     }
 
     private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
@@ -310,6 +319,7 @@ public final class Supervisor {
         case .recovery: inbox.append(.timerFired)
         case .checkpointSchedule: scheduledCheckpoint()
         case .turn: turnDidNotCome()
+        case .scrub: scrubWhenDue()
         case .prepared: prepareTimedOut()
         case .dumped: dumpTimedOut()
         case .restored: restoreTimedOut()
@@ -380,7 +390,11 @@ public final class Supervisor {
     func aside<Result: Sendable>(
         in lane: WorkLane = .urgent, _ body: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void
     ) {
-        if lane == .patient { houseWish?.withdraw() }  // it goes on behind this
+        // They go on behind this.
+        if lane == .patient {
+            houseWish?.withdraw()
+            scrubWish?.withdraw()
+        }
         let id = WorkID(nextNumber())
         let box = ResultBox<Result>()
         work[id] = {
