@@ -93,11 +93,9 @@ extension CheckpointStore {
         var directories = [layout.directory]
         if staged.draft.state != nil { files.append(layout.state) }
         if staged.draft.workspace != nil { files.append(layout.tree) }
-        if let packed = staged.packed {
-            files.append(layout.chunks)
-            let copied = zip(staged.entries, packed.places).filter { $0.kind == .file && $1 == nil }
-            files += copied.map { entry, _ in layout.changed.joined(entry.path) }
-            directories += [layout.changed] + packed.directories.map { layout.changed.joined($0) }
+        if staged.packed != nil { files.append(layout.chunks) }
+        if staged.isBundled {
+            files.append(layout.files)
         } else if staged.draft.workspace != nil {
             directories.append(layout.workspace)
             files += staged.entries.filter { $0.kind == .file }.map { layout.content($0.path) }

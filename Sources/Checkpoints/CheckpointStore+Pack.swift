@@ -88,7 +88,7 @@ extension CheckpointStore {
             throw errand.fault(.damagedPack(error.what, how: how))
         }
         let layout = content.layout
-        let goes = [layout.state, layout.tree, layout.images, layout.workspace, layout.changed, layout.process]
+        let goes = [layout.state, layout.tree, layout.images, layout.workspace, layout.files, layout.process]
         var trash: [DiskPath] = []
         try errand.inStore { () throws(FileFault) in
             for path in goes where try disk.entry(at: path) != nil {

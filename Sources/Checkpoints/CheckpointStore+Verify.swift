@@ -125,7 +125,7 @@ extension CheckpointStore {
     private func verifyNames(_ layout: VersionLayout, _ manifest: Manifest, _ errand: Errand) throws(StoreFault) {
         var known: Set<String> = ["manifest.json", "seal", "standing", "standing.new", "chunks", "chunks.new"]
         if manifest.state != nil { known.insert("state") }
-        if manifest.workspace != nil { known.formUnion(["tree", "workspace", "changed"]) }
+        if manifest.workspace != nil { known.formUnion(["tree", "workspace", "files"]) }
         if manifest.process != nil { known.formUnion(["images", "process"]) }
         let names = try errand.inStore { () throws(FileFault) in try disk.names(in: layout.directory) }
         if let stranger = names.filter({ !known.contains($0) }).min() {
@@ -139,14 +139,15 @@ extension CheckpointStore {
     func verifyWorkspace(
         _ entries: [TreeEntry], in content: VersionContent, content files: FileContent = .read, _ errand: Errand
     ) throws(StoreFault) {
-        let isPlain = try isPlain(content.layout.workspace, of: content, errand)
-        let workspace = content.hasChangedOnly ? content.layout.changed : content.layout.workspace
+        let workspace = content.layout.workspace
+        let isPlain = try isPlain(workspace, of: content, errand)
         let listing =
-            !isPlain && !content.hasChangedOnly
+            !isPlain
             ? WorkspaceListing()
             : try errand.reading("workspace") { () throws(FileFault) in
                 try WorkspaceListing(of: disk, below: workspace)
             }
+        try errand.reading("files") { () throws(FileFault) in try content.checkBundle() }
         let known = Set(entries.map(\.path))
         let strangers = listing.found.map(\.path) + listing.special + listing.vanished
         if let stranger = strangers.filter({ !known.contains($0) }).min() {
@@ -169,7 +170,7 @@ extension CheckpointStore {
     ) throws(StoreFault) {
         let part = "workspace/\(entry.path)"
         var kind = found?.kind
-        if kind == nil, try errand.reading(part, { () throws(FileFault) in try content.hasPacked(file: entry.path) }) { kind = .file }
+        if kind == nil, try errand.reading(part, { () throws(FileFault) in try content.has(file: entry.path) }) { kind = .file }
         guard let kind else { throw errand.fault(.broken(part: part, how: "it is missing")) }
         switch (entry.kind, kind) {
         case (.directory, .directory): return

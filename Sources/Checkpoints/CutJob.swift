@@ -9,6 +9,8 @@ struct CutJob {
     /// What a file, directory or link takes beyond its bytes, for the estimate of free space.
     private static let overhead: UInt64 = 4096
     private static let granule: Duration = .seconds(2)
+    /// A workspace of more is copied into one file.
+    private static let manyFiles = 512
 
     let store: any Disk
     let request: CutRequest
@@ -23,7 +25,8 @@ struct CutJob {
     private var packed: PackedFiles?
     private var taken: UInt64 = 0
     private var notesLeftOut = 0
-    private var made: Set<DiskPath> = []
+    /// nil: every file is copied to its own place.
+    private var bundle: BundleWriter?
 
     init(store: any Disk, request: CutRequest, layout: VersionLayout, errand: Errand) {
         self.store = store
@@ -69,7 +72,7 @@ struct CutJob {
             }
             if let index = request.index, spared > 0, spared >= index.worthwhile.bytes {
                 self.known = known
-                packed = PackedFiles(map: base.map, places: [], directories: [])
+                packed = PackedFiles(map: base.map, places: [])
             }
         }
         if base != nil, packed == nil { try errand.inStore { () throws(FileFault) in try store.removeFile(layout.chunks) } }
@@ -95,23 +98,29 @@ struct CutJob {
         try decide(from: base)
         if let cooperative = request.cooperative { try copy(cooperative) }
         guard let workspace = request.workspace, let listing else { return }
-        try errand.inStore { () throws(FileFault) in try store.makeDirectory(content, mode: 0o700) }
+        let isBundled = packed != nil || listing.found.count > Self.manyFiles
+        try errand.inStore { () throws(FileFault) in
+            if isBundled {
+                bundle = BundleWriter(try store.open(layout.files, .createNew(mode: 0o600)))
+            } else {
+                try store.makeDirectory(layout.workspace, mode: 0o700)
+            }
+        }
         try copy(listing, of: workspace)
+        if let bundle { try errand.inStore { () throws(FileFault) in try bundle.finish() } }
     }
 
     var staged: StagedCheckpoint {
         var staged = StagedCheckpoint(
             agent: request.agent, directory: layout.directory, size: ByteCount(taken), draft: draft, entries: entries,
             sizeLimit: request.sizeLimit)
+        staged.isBundled = bundle != nil
         staged.packed = packed
         if let index = request.index, request.mappedFiles != nil, request.workspace != nil, request.kind == .checkpoint {
             staged.learning = (index, identities)
         }
         return staged
     }
-
-    /// Where copied files go.
-    private var content: DiskPath { packed == nil ? layout.workspace : layout.changed }
 
     // MARK: State
 
@@ -158,6 +167,7 @@ struct CutJob {
 
     /// It is in packs already.
     private mutating func keep(_ found: WorkspaceListing.Found, _ known: CutBase.Known) {
+        bundle?.pass()
         taken = saturatingSum(taken, found.entry.size)
         var entry = TreeEntry(path: found.path, kind: .file, from: found.entry)
         entry.size = found.entry.size
@@ -166,36 +176,18 @@ struct CutJob {
     }
 
     private mutating func copy(_ found: WorkspaceListing.Found, of workspace: any Disk) throws(StoreFault) {
-        let target = content.joined(found.path)
+        let target = layout.content(found.path)
         switch found.entry.kind {
         case .directory:
-            // Where only some files are copied, directories are made for those alone.
-            if packed == nil { try errand.inStore { () throws(FileFault) in try store.makeDirectory(target, mode: 0o700) } }
+            if bundle == nil { try errand.inStore { () throws(FileFault) in try store.makeDirectory(target, mode: 0o700) } }
             add(TreeEntry(path: found.path, kind: .directory, from: found.entry), nil)
         case .symbolicLink(let destination):
-            if packed == nil { try errand.inStore { () throws(FileFault) in try store.makeSymbolicLink(target, to: destination) } }
+            if bundle == nil { try errand.inStore { () throws(FileFault) in try store.makeSymbolicLink(target, to: destination) } }
             var entry = TreeEntry(path: found.path, kind: .link, from: found.entry)
             entry.target = destination
             add(entry, nil)
-        case .file:
-            try makeParents(of: found.path)
-            try copyFile(found, of: workspace, to: target)
+        case .file: try copyFile(found, of: workspace, to: target)
         case .other: return
-        }
-    }
-
-    private mutating func makeParents(of path: DiskPath) throws(StoreFault) {
-        guard packed != nil, let parent = path.parent, packed?.directories.last != parent else { return }
-        var missing: [DiskPath] = []
-        var above: DiskPath? = parent
-        while let directory = above, !made.contains(directory) {
-            missing.append(directory)
-            above = directory.parent
-        }
-        for directory in missing.reversed() {
-            try errand.inStore { () throws(FileFault) in try store.makeDirectory(content.joined(directory), mode: 0o700) }
-            made.insert(directory)
-            packed?.directories.append(directory)
         }
     }
 
@@ -203,8 +195,12 @@ struct CutJob {
         let path = found.path
         let before = found.entry
         // A forced cut takes no more than was there when it began, of a file that only grows.
-        let measure = try copy(path, of: workspace, to: target, limit: before.size, called: "the workspace file '\(path)'")
-        let after = try reading("the workspace file '\(path)'") { () throws(FileFault) in try workspace.entry(at: path) }
+        let name = "the workspace file '\(path)'"
+        let measure =
+            bundle == nil
+            ? try copy(path, of: workspace, to: target, limit: before.size, called: name)
+            : try addToBundle(path, of: workspace, limit: before.size, called: name)
+        let after = try reading(name) { () throws(FileFault) in try workspace.entry(at: path) }
         if measure.isCutOff || measure.size != before.size || after?.size != before.size || after?.modifiedAt != before.modifiedAt {
             try moved(path, "changed while it was copied", skipped: false)
         }
@@ -244,7 +240,21 @@ struct CutJob {
         let copy = try errand.inStore { () throws(FileFault) in try store.open(target, .createNew(mode: 0o600)) }
         var piece: [UInt8] = []
         while try reading(name, { () throws(FileFault) in try file.next(&piece) }) {
-            try errand.inStore { () throws(FileFault) in try copy.write(piece) }
+            try errand.inStore { () throws(FileFault) in
+                if piece[...].isZero { try copy.skip(UInt64(piece.count)) } else { try copy.write(piece) }
+            }
+        }
+        return file.finish()
+    }
+
+    private mutating func addToBundle(
+        _ path: DiskPath, of source: any Disk, limit: UInt64, called name: String
+    ) throws(StoreFault) -> Measure {
+        let file = MeasuredFile(try reading(name) { () throws(FileFault) in try source.open(path, .read) }, limit: limit)
+        try errand.inStore { () throws(FileFault) in try bundle?.begin() }
+        var piece: [UInt8] = []
+        while try reading(name, { () throws(FileFault) in try file.next(&piece) }) {
+            try errand.inStore { () throws(FileFault) in try bundle?.write(piece) }
         }
         return file.finish()
     }

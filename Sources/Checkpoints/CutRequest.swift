@@ -112,6 +112,8 @@ public struct StagedCheckpoint: Sendable {
     let draft: Manifest
     let entries: [TreeEntry]
     let sizeLimit: ByteCount
+    /// Whether the workspace's files were copied into one.
+    var isBundled = false
     /// What of it is in packs already; nil: nothing, all of it is copied.
     var packed: PackedFiles?
     /// Learns, once it is a version.
@@ -147,6 +149,4 @@ struct PackedFiles: Sendable {
     var map: ChunkMap
     /// One for every entry; nil: it was copied, or has no content.
     var places: [Range<Int>?]
-    /// Directories that were made for what was copied.
-    var directories: [DiskPath]
 }

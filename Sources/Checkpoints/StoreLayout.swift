@@ -78,8 +78,8 @@ struct VersionLayout {
     var process: DiskPath { directory / "process" }
     var chunks: DiskPath { directory / "chunks" }
     var newChunks: DiskPath { directory / "chunks.new" }
-    /// In the place of `workspace` where the rest of it was in packs from the beginning.
-    var changed: DiskPath { directory / "changed" }
+    /// In the place of `workspace` where it is large, or most of it was in packs from the beginning.
+    var files: DiskPath { directory / "files" }
     func image(_ path: DiskPath) -> DiskPath { process.joined(path) }
     func content(_ path: DiskPath) -> DiskPath { workspace.joined(path) }
 }

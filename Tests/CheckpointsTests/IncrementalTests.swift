@@ -90,9 +90,9 @@ private final class Incremental {
         var second = VersionNumber(0)
         let read = try bench.read { second = try bench.take() }
         #expect(Set(read) == ["src/deep/f3", "other"])
-        #expect(bench.names(second) == ["changed", "chunks", "manifest.json", "seal", "standing", "state", "tree"])
-        let changed = bench.disk.contents().keys.filter { $0.isBelow("agents/agent-7/versions/2/changed") }
-        #expect(Set(changed.map(\.name)) == ["src", "deep", "f3", "other"])
+        #expect(bench.names(second) == ["chunks", "files", "manifest.json", "seal", "standing", "state", "tree"])
+        let copied = try #require(bench.disk.peek("agents/agent-7/versions/2/files"))
+        #expect(copied.starts(with: bytes("more")) && copied[4096...].starts(with: bytes("new")) && copied.count < 4200)
         try bench.check()
         // The next one goes on from it, also before it is in packs as a whole.
         let third = try bench.read { try bench.take(packs: false) }
@@ -225,7 +225,7 @@ private final class Incremental {
             try damage(bench)
             let read = try bench.read { try bench.take() }
             #expect(read.count == 8, "\(what)")
-            #expect(!bench.names(VersionNumber(2)).contains("changed"), "\(what)")
+            #expect(!bench.names(VersionNumber(2)).contains("files"), "\(what)")
             if bench.held.removeValue(forKey: VersionNumber(1)) != nil { try bench.store().remove(agent, [VersionNumber(1)]) }
             try bench.check(what)
         }
@@ -282,25 +282,54 @@ private final class Incremental {
 
     /// What lies in the version's own directory is looked at, too.
     @Test func damageIsFound() throws {
-        let file: DiskPath = "agents/agent-7/versions/2/changed/src/deep/f3"
-        let damages: [(String, (Incremental) throws -> Void)] = [
-            ("a bit", { $0.disk.damage(file, offset: 1, bit: 2) }),
-            ("cut off", { $0.disk.truncate(file) }),
-            ("taken away", { try $0.disk.removeFile(file) }),
-            ("a stranger", { $0.disk.plant("agents/agent-7/versions/2/changed/src/stranger", bytes("x")) }),
-        ]
-        for (what, damage) in damages {
+        let file: DiskPath = "agents/agent-7/versions/2/files"
+        func bench() throws -> Incremental {
             let bench = try Incremental()
             try bench.take()
             try bench.write("src/deep/f3", bytes("new"))
+            try bench.write("other", bytes("more"))
             bench.clock.pass(.seconds(10))
             try bench.take(packs: false)
-            try damage(bench)
+            return bench
+        }
+        func expectFound(_ bench: Incremental, _ what: String) throws {
             guard case .broken? = try fault({ try bench.store().verify(agent, VersionNumber(2)) })?.kind else {
                 Issue.record("\(what) was not found")
-                continue
+                return
             }
         }
+        let size = try #require(try bench().disk.peek(file)?.count)
+        for offset in 0..<size where offset < 100 || offset > 4000 {
+            let bench = try bench()
+            bench.disk.damage(file, offset: offset, bit: offset)
+            try expectFound(bench, "a bit of byte \(offset)")
+        }
+        for length in [0, 39, 40, 4096, size - 1] {
+            let bench = try bench()
+            bench.disk.truncate(file, to: length)
+            try expectFound(bench, "cut off at \(length)")
+        }
+        let taken = try bench()
+        try taken.disk.removeFile(file)
+        try expectFound(taken, "taken away")
+        let longer = try bench()
+        longer.disk.plant(file, (longer.disk.peek(file) ?? []) + [0])
+        try expectFound(longer, "a byte more")
+    }
+
+    /// Even the first version of a large workspace is a few files.
+    @Test func manyFilesAreStoredAsOne() throws {
+        let bench = try Incremental(files: 2)
+        for number in 0..<600 { try bench.write("src/g\(number)", number % 9 == 0 ? [] : bytes("g \(number)")) }
+        bench.clock.pass(.seconds(10))
+        bench.index = WorkspaceIndex()
+        let first = try bench.take(packs: false)
+        #expect(bench.names(first) == ["files", "manifest.json", "seal", "standing", "state", "tree"])
+        try bench.check()
+        try bench.store().pack(agent, first)
+        try bench.check("packed")
+        try bench.store().thin(agent, first)
+        try bench.check("thinned")
     }
 
     /// Seeds that failed once stay: [].

@@ -80,9 +80,9 @@ private struct Driver {
     func follow(_ path: String) throws {
         let lock = try store.lock(agent, holder: "bench")
         defer { lock.release() }
-        setlinebuf(stdout)
         let index = WorkspaceIndex()
         let workspace = try LinuxDisk(at: path, create: false)
+        var former: VersionNumber?
         while readLine() != nil {
             var now = timespec()
             clock_gettime(CLOCK_REALTIME, &now)
@@ -98,10 +98,10 @@ private struct Driver {
             try measured("commit") { version = try store.commit(staged).version }
             try measured("pack") { try store.pack(agent, version) }
             // The newest stays as it is.
-            try measured("thin") {
-                for older in try store.versions(of: agent).map(\.version) where older < version { try store.thin(agent, older) }
-            }
+            if let former { try measured("thin") { try store.thin(agent, former) } }
+            former = version
             print("done")
+            fflush(nil)
         }
     }
 

@@ -8,8 +8,11 @@ final class VersionContent {
     let layout: VersionLayout
     /// nil: all of it lies in its directory.
     private(set) var map: ChunkMap?
-    /// Whether only those of the workspace's files lie in its directory that were in no pack when it was cut.
-    private(set) var hasChangedOnly = false
+    /// Whether the workspace's files, or those that were in no pack when it was cut, lie in one.
+    private let isBundled: Bool
+    private var bundle: BundleReader?
+    /// Of the workspace.
+    private var files: [TreeEntry] = []
     private var shelf: PackShelf?
     private var places: ContentLayout
     private let agent: AgentName
@@ -23,7 +26,9 @@ final class VersionContent {
     init(_ manifest: Manifest, in directory: DiskPath? = nil, on disk: any Disk, isPackedOnly: Bool = false) throws(FileFault) {
         self.disk = disk
         self.isPackedOnly = isPackedOnly
-        layout = VersionLayout(directory: directory ?? StoreLayout.version(manifest.agent, manifest.version))
+        let layout = VersionLayout(directory: directory ?? StoreLayout.version(manifest.agent, manifest.version))
+        self.layout = layout
+        isBundled = isPackedOnly || manifest.workspace == nil ? false : try disk.entry(at: layout.files) != nil
         places = ContentLayout(manifest)
         agent = manifest.agent
         try lookForMap()
@@ -32,7 +37,6 @@ final class VersionContent {
     /// Somebody may have put it into packs since the last look, and taken its plain files away.
     private func lookForMap() throws(FileFault) {
         guard map == nil, try disk.entry(at: layout.chunks) != nil else { return }
-        hasChangedOnly = try disk.entry(at: layout.changed) != nil
         let shelf = try PackShelf(of: agent, on: disk)
         let bytes = try disk.read(layout.chunks, limit: ChunkMap.limit)
         map = try damaged(layout.chunks) { () throws(Damage) in try ChunkMap(decoding: bytes, with: shelf.zstandard) }
@@ -42,12 +46,13 @@ final class VersionContent {
     /// What its lists say is in it, once they are read.
     func know(_ manifest: Manifest, tree: [TreeEntry], images: [TreeEntry]) {
         places = ContentLayout(manifest, tree: tree, images: images)
+        files = isBundled ? tree.filter { $0.kind == .file } : []
     }
 
     /// Whether a directory of plain files is there, or must be.
     func hasPlain(_ directory: DiskPath) throws(FileFault) -> Bool {
         if isPackedOnly { return false }
-        if map == nil { return true }
+        if map == nil, !isBundled || directory != layout.workspace { return true }
         return try disk.entry(at: directory) != nil
     }
 
@@ -64,14 +69,29 @@ final class VersionContent {
     func tree() throws(FileFault) -> any DiskFile { try open(layout.tree, places.tree) }
     func images() throws(FileFault) -> any DiskFile { try open(layout.images, places.images) }
     func file(_ path: DiskPath) throws(FileFault) -> any DiskFile {
-        try open(hasChangedOnly ? layout.changed.joined(path) : layout.content(path), places.file(path))
+        if let file = try openBundle()?.open(path) { return file }
+        return try open(layout.content(path), places.file(path))
     }
     func image(_ path: DiskPath) throws(FileFault) -> any DiskFile { try open(layout.image(path), places.image(path)) }
 
-    /// Whether the file's bytes are in packs.
-    func hasPacked(file path: DiskPath) throws(FileFault) -> Bool {
+    /// Whether the file's bytes are in packs or among others in one file.
+    func has(file path: DiskPath) throws(FileFault) -> Bool {
+        if try openBundle()?.has(path) ?? false { return true }
         try lookForMap()
         return isPacked(places.file(path))
+    }
+
+    /// What no file of the workspace is made of.
+    func checkBundle() throws(FileFault) { try openBundle()?.checkGaps() }
+
+    /// nil: there is none, or none any more.
+    private func openBundle() throws(FileFault) -> BundleReader? {
+        guard isBundled else { return nil }
+        if let bundle { return bundle }
+        do throws(FileFault) { bundle = try BundleReader(layout.files, of: disk, files: files) } catch {
+            guard error.kind == .missing else { throw error }
+        }
+        return bundle
     }
 
     private func isPacked(_ extent: ContentLayout.Extent?) -> Bool {
