@@ -89,12 +89,12 @@ extension Supervisor {
     func keepStoresQuota() {
         let store = store
         let agent = agent
-        guard store.limits().quota != nil else { return clearWarning("quota") }
         aside(in: .patient) {
-            try? store.allowance(of: agent)
-        } then: { [self] allowance in
+            Result { () throws(StoreFault) in try store.allowance(of: agent) }
+        } then: { [self] result in
             // A store that cannot be read now is asked again after the next version.
-            guard let allowance else { return }
+            guard case .success(let found) = result else { return }
+            guard let allowance = found else { return clearWarning("quota") }
             remove(spec.checkpoint.retention(of: versions, within: allowance))
             let rest = versions.reduce(UInt64(0)) { $0 &+ $1.size.bytes }
             guard rest > allowance.bytes else { return clearWarning("quota") }
