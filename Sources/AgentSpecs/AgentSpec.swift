@@ -68,6 +68,12 @@ public struct AgentSpec: Hashable, Sendable, Codable {
         /// Workspace paths left out: exact, or a directory ending in '/'.
         public var exclude: [String] = []
         public var rehearsal = Rehearsal()
+        /// Where a scheduled cut, or one by hand, holds nothing that the newest version does not hold, it becomes no version.
+        public var skipUnchanged: Bool = true
+        /// How long a cut that is due may wait for the agent to wait for its model.
+        public var turnWait: Duration = .seconds(30)
+        /// How often all that is stored is read and compared; nil: never.
+        public var scrubEvery: Duration? = .seconds(7 * 86_400)
         public init() {}
 
         /// What becomes of established TCP connections in an image of processes.

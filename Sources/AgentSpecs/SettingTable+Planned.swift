@@ -65,8 +65,6 @@ extension SettingTable {
     ]
 
     private static let lifecycle: [Setting] = [
-        .planned("checkpoint.skip_unchanged", .flag),
-        .planned("checkpoint.at_turns", .flag),
         .planned(
             "config_files",
             .either(

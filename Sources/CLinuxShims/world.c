@@ -11,6 +11,19 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+// See ioprio_set(2): glibc has no wrapper and no names for these.
+enum { IO_WHO_PROCESS = 1, IO_CLASS_IDLE = 3, IO_CLASS_SHIFT = 13 };
+
+int32_t shim_io_idle(void) {
+    long former = syscall(SYS_ioprio_get, IO_WHO_PROCESS, 0);
+    if (former < 0 || syscall(SYS_ioprio_set, IO_WHO_PROCESS, 0, IO_CLASS_IDLE << IO_CLASS_SHIFT) < 0) return -1;
+    return (int32_t)former;
+}
+
+void shim_io_priority(int32_t priority) {
+    if (priority >= 0) syscall(SYS_ioprio_set, IO_WHO_PROCESS, 0, priority);
+}
+
 int32_t shim_open_beneath(int32_t directory, const char *path, int32_t flags, uint32_t mode) {
     struct open_how how = {
         .flags = (uint64_t)(uint32_t)flags, .mode = mode, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};

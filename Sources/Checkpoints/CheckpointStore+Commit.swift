@@ -8,9 +8,20 @@ extension CheckpointStore {
     /// - Returns: the version, which is then on stable storage.
     /// - Throws: `StoreFault`; there is no new version then, and the copy is gone.
     public func commit(_ staged: StagedCheckpoint) throws(StoreFault) -> CheckpointSummary {
+        guard let summary = try commit(staged, unlessIn: nil) else { preconditionFailure("a copy was compared with no version") }
+        return summary
+    }
+
+    /// - Parameter version: known-good, and the newest.
+    /// - Returns: nil: that version holds all of it. The copy is gone then, and all is as before.
+    public func commit(_ staged: StagedCheckpoint, unlessIn version: VersionNumber?) throws(StoreFault) -> CheckpointSummary? {
         let errand = Errand("commit a checkpoint of", staged.agent.text)
         do throws(StoreFault) {
             let images = staged.images == nil ? [] : try measureImages(of: staged, errand)
+            if let version, isUnchanged(staged, images, since: version, errand) {
+                discard(staged)
+                return nil
+            }
             // 1. A number of its own.
             let version = try takeNumber(staged.agent, errand)
             let named = Errand("commit the checkpoint", staged.agent, version)

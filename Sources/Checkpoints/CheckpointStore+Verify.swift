@@ -102,6 +102,17 @@ extension CheckpointStore {
         if manifest.workspace != nil { try verifyWorkspace(known.tree, in: content, errand) }
     }
 
+    /// The version with all its lists, when what they name is there and nothing else. The content of files is still to be compared.
+    func knownInOutline(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> KnownVersion {
+        try require(agent, version, errand)
+        _ = try standing(agent, version, errand)
+        let known = try known(try sealedManifest(agent, version, errand), images: true, errand)
+        try verifyNames(known.content.layout, known.manifest, errand)
+        if known.manifest.process != nil { try verify(known.images, in: known.content, .none, errand) }
+        if known.manifest.workspace != nil { try verifyWorkspace(known.tree, in: known.content, content: .notRead, errand) }
+        return known
+    }
+
     /// - Parameters:
     ///   - images: whether the list of images is needed. Where it is damaged the rest can still be read.
     ///   - isPackedOnly: whether plain files are passed over.
@@ -132,7 +143,12 @@ extension CheckpointStore {
         }
     }
 
-    func verifyWorkspace(_ entries: [TreeEntry], in content: VersionContent, _ errand: Errand) throws(StoreFault) {
+    /// Whether the files of a workspace are read.
+    enum FileContent { case read, notRead }
+
+    func verifyWorkspace(
+        _ entries: [TreeEntry], in content: VersionContent, content files: FileContent = .read, _ errand: Errand
+    ) throws(StoreFault) {
         let workspace = content.layout.workspace
         let isPlain = try isPlain(workspace, of: content, errand)
         let listing =
@@ -149,7 +165,9 @@ extension CheckpointStore {
         }
         let found = Dictionary(uniqueKeysWithValues: listing.found.map { ($0.path, $0.entry) })
         // In packs are bytes; the list itself has the rest.
-        for entry in entries where isPlain || entry.kind == .file { try verify(entry, found[entry.path], in: content, errand) }
+        for entry in entries where isPlain || entry.kind == .file {
+            try verify(entry, found[entry.path], in: content, files, errand)
+        }
     }
 
     /// Whether what belongs there must be there: without packs, or while the directory itself is.
@@ -157,7 +175,9 @@ extension CheckpointStore {
         try errand.inStore { () throws(FileFault) in try content.hasPlain(directory) }
     }
 
-    private func verify(_ entry: TreeEntry, _ found: DiskEntry?, in content: VersionContent, _ errand: Errand) throws(StoreFault) {
+    private func verify(
+        _ entry: TreeEntry, _ found: DiskEntry?, in content: VersionContent, _ files: FileContent, _ errand: Errand
+    ) throws(StoreFault) {
         let part = "workspace/\(entry.path)"
         var kind = found?.kind
         if kind == nil, try errand.reading(part, { () throws(FileFault) in try content.has(file: entry.path) }) { kind = .file }
@@ -169,6 +189,7 @@ extension CheckpointStore {
                 throw errand.fault(.broken(part: part, how: "the link leads elsewhere"))
             }
         case (.file, .file):
+            if files == .notRead { return }
             let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")
             let measured = try errand.reading(part) { () throws(FileFault) in
                 try content.file(entry.path).measure(limit: stored.size)

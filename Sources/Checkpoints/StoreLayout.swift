@@ -8,6 +8,8 @@ enum StoreLayout {
     /// Without packs. Read as it is, and raised by the first pack.
     static let olderFormatText = "runner-store 1\n"
     static let identity: DiskPath = "id"
+    /// What the store may take. Made with the first setting.
+    static let limits: DiskPath = "limits"
     static let agents: DiskPath = "agents"
     static let staging: DiskPath = "staging"
     static let trash: DiskPath = "trash"
@@ -26,6 +28,7 @@ enum StoreLayout {
     static func packs(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "packs" }
     static func numbers(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "numbers" }
     static func lock(_ agent: AgentName) -> DiskPath { Self.agent(agent) / lockName }
+    static func scrub(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "scrub" }
     static func restoring(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "restoring" }
     static func version(_ agent: AgentName, _ version: VersionNumber) -> DiskPath { versions(agent) / version.description }
     static func linkTarget(_ version: VersionNumber) -> String { "versions/\(version)" }

@@ -6,8 +6,8 @@ public enum ControlRequest: Hashable, Sendable, Codable {
     /// Is a supervisor there, and who. Answered at once.
     case status
     /// `wait` false: answered when the checkpoint has begun, else when it is stored or failed. `mode` nil: as the spec says. `stop`: no
-    /// instruction of the agent runs after the cut where its processes are part of it; it is then stopped.
-    case checkpoint(wait: Bool, mode: CheckpointMode? = nil, stop: Bool = false)
+    /// instruction of the agent runs after the cut where its processes are part of it; it is then stopped. `force`: a version is made even where there is nothing new.
+    case checkpoint(wait: Bool, mode: CheckpointMode? = nil, stop: Bool = false, force: Bool = false)
     /// Checkpoint, stop the agent, end the supervisor. Answered when the agent is gone.
     case stop(checkpoint: Bool)
     /// Stop what runs and start it again. Answered when the new incarnation runs (or could not be started).
@@ -34,8 +34,9 @@ extension ControlRequest {
     public var words: String {
         switch self {
         case .status: "tell the status"
-        case .checkpoint(let wait, let mode, let stop):
-            "checkpoint" + (mode.map { " (\($0.rawValue))" } ?? "") + (stop ? " and stop" : "") + (wait ? ", and wait for it" : "")
+        case .checkpoint(let wait, let mode, let stop, let force):
+            "checkpoint" + (mode.map { " (\($0.rawValue))" } ?? "") + (stop ? " and stop" : "") + (force ? ", whatever there is" : "")
+                + (wait ? ", and wait for it" : "")
         case .stop(let checkpoint): checkpoint ? "stop, after a checkpoint" : "stop without a checkpoint"
         case .restart(nil): "restart"
         case .restart(.clean): "restart from a clean state"
@@ -58,6 +59,8 @@ public enum ControlReply: Hashable, Sendable, Codable {
     case status(String)
     case done(String)
     case stored(CheckpointSummary)
+    /// There is no new version: this one holds all that would be in it.
+    case nothingNew(since: CheckpointSummary)
     case preflight(Preflight)
     /// A stable code and a whole sentence.
     case failed(code: String, sentence: String)

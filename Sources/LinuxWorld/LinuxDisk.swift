@@ -191,6 +191,12 @@ public final class LinuxDisk: Disk {
         return ByteCount(UInt64(status.f_bavail) * UInt64(status.f_frsize))
     }
 
+    public var totalSpace: ByteCount? {
+        var status = statvfs()
+        guard uninterrupted({ fstatvfs(root, &status) }) >= 0 else { return nil }
+        return ByteCount(UInt64(status.f_blocks) * UInt64(status.f_frsize))
+    }
+
     // MARK: Directories and links
 
     public func makeDirectory(_ path: DiskPath, mode: UInt32) throws(FileFault) {

@@ -11,9 +11,15 @@ final class LinuxWorkers: Workers {
     init(_ loop: EventLoop) { self.loop = loop }
 
     func startWork(_ id: WorkID, in lane: WorkLane, _ body: @escaping @Sendable () -> Void) {
-        let worker = lanes[lane] ?? Worker(loop)
-        lanes[lane] = worker
-        worker.start(id, body)
+        let row = lane == .background ? .patient : lane
+        let worker = lanes[row] ?? Worker(loop)
+        lanes[row] = worker
+        guard lane == .background else { return worker.start(id, body) }
+        worker.start(id) {
+            let former = shim_io_idle()
+            body()
+            shim_io_priority(former)
+        }
     }
 }
 

@@ -266,6 +266,8 @@ public protocol Disk: AnyObject, Sendable {
     func syncDirectory(_ path: DiskPath?) throws(FileFault)
     /// Bytes that may still be written.
     func freeSpace() throws(FileFault) -> ByteCount
+    /// Bytes of the whole file system; nil: not known.
+    var totalSpace: ByteCount? { get }
     /// Takes the lock named `path` (a file, made when missing; its content is `holder`).
     /// - Throws: `busy` when another holds it; `lockHolder(path)` then tells who.
     func lock(_ path: DiskPath, holder: String) throws(FileFault) -> any DiskLock
@@ -273,6 +275,8 @@ public protocol Disk: AnyObject, Sendable {
 }
 
 extension Disk {
+    public var totalSpace: ByteCount? { nil }
+
     public func entries(_ names: [String], in directory: DiskPath?) throws(FileFault) -> [DiskEntry?] {
         var found: [DiskEntry?] = []
         for name in names {

@@ -156,6 +156,8 @@ public enum WorkLane: Hashable, Sendable, CaseIterable {
     case urgent
     /// What may take long.
     case patient
+    /// In one row with `patient`, and its reading and writing comes after everybody else's, where the host can do that.
+    case background
 }
 
 /// Slow work that owns its inputs and answers with one event.

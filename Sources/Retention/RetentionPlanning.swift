@@ -22,6 +22,19 @@ public func planRetention(
     return planning.plan
 }
 
+/// What may go for room on a disk, first what is missed least: what no rule keeps, what is kept to be looked at only, then checkpoints of the tightest
+/// rule, `last` and `within`, then those of hours, of days, of weeks and of months, of each rule the oldest first. A version that several rules keep goes
+/// with the widest. What always stays is not among them.
+public func orderForRoom(
+    _ versions: [CheckpointSummary], keep policy: RetentionPolicy, asides: Int, utcOffset: Duration
+) -> [CheckpointSummary] {
+    var planning = RetentionPlanning(versions)
+    planning.keepWhatRecoveryNeeds(asides: asides)
+    planning.keep(policy, utcOffset: utcOffset)
+    planning.keepForLooking(asides: asides)
+    return planning.leastMissedFirst
+}
+
 /// The reasons as they come together, rule by rule.
 private struct RetentionPlanning {
     private let newestFirst: [CheckpointSummary]
@@ -34,6 +47,8 @@ private struct RetentionPlanning {
     private var overruled: [VersionNumber: [String]] = [:]
     /// What no quota takes.
     private var needed: Set<VersionNumber> = []
+    /// The widest rule that keeps each. Of what is kept for looking only: none.
+    private var widest: [VersionNumber: Int] = [:]
 
     init(_ versions: [CheckpointSummary]) {
         newestFirst = versions.sorted { $0.version > $1.version }
@@ -52,8 +67,19 @@ private struct RetentionPlanning {
             })
     }
 
-    private mutating func stay(_ chosen: some Sequence<CheckpointSummary>, _ reason: String) {
-        for summary in chosen { reasons[summary.version, default: []].append(reason) }
+    private mutating func stay(_ chosen: some Sequence<CheckpointSummary>, _ reason: String, width: Int? = nil) {
+        for summary in chosen {
+            reasons[summary.version, default: []].append(reason)
+            if let width { widest[summary.version] = max(width, widest[summary.version] ?? 0) }
+        }
+    }
+
+    var leastMissedFirst: [CheckpointSummary] {
+        func rank(_ summary: CheckpointSummary) -> Int {
+            if reasons[summary.version] == nil { return -2 }
+            return widest[summary.version] ?? -1
+        }
+        return newestFirst.filter { !needed.contains($0.version) }.sorted { (rank($0), $0.version) < (rank($1), $1.version) }
     }
 
     // MARK: Rules
@@ -68,9 +94,9 @@ private struct RetentionPlanning {
     }
 
     mutating func keep(_ policy: RetentionPolicy, utcOffset: Duration) {
-        stay(good.prefix(max(0, policy.last)), "last \(policy.last)")
+        stay(good.prefix(max(0, policy.last)), "last \(policy.last)", width: 0)
         if let within = policy.within, let newest = checkpoints.first {
-            stay(good.filter { newest.takenAt - $0.takenAt <= within }, "within \(brief(within))")
+            stay(good.filter { newest.takenAt - $0.takenAt <= within }, "within \(brief(within))", width: 0)
         }
         keepNewest(of: .hour, policy.hourly, "hourly", utcOffset)
         keepNewest(of: .day, policy.daily, "daily", utcOffset)
@@ -81,10 +107,11 @@ private struct RetentionPlanning {
     /// Of each of the last `count` spans that have one.
     private mutating func keepNewest(of span: CalendarSpan, _ count: Int, _ word: String, _ utcOffset: Duration) {
         var seen: Set<Int64> = []
+        let width = 1 + (CalendarSpan.allCases.firstIndex(of: span) ?? 0)
         for summary in good {
             guard seen.count < count else { return }
             guard seen.insert(span.number(of: summary.takenAt, utcOffset: utcOffset)).inserted else { continue }
-            stay([summary], "\(word) \(span.name(of: summary.takenAt, utcOffset: utcOffset))")
+            stay([summary], "\(word) \(span.name(of: summary.takenAt, utcOffset: utcOffset))", width: width)
         }
     }
 

@@ -35,6 +35,7 @@ final class DiskBelow: Disk {
     func setModified(_ path: DiskPath, _ time: WallTime) throws(FileFault) { try disk.setModified(full(path), time) }
     func syncDirectory(_ path: DiskPath?) throws(FileFault) { try disk.syncDirectory(path.map(full) ?? base) }
     func freeSpace() throws(FileFault) -> ByteCount { try disk.freeSpace() }
+    var totalSpace: ByteCount? { disk.totalSpace }
     func lock(_ path: DiskPath, holder: String) throws(FileFault) -> any DiskLock { try disk.lock(full(path), holder: holder) }
     func lockHolder(_ path: DiskPath) -> String? { disk.lockHolder(full(path)) }
 }

@@ -203,8 +203,12 @@ final class SimulatedCriu {
 
     private func writeImages(_ memory: SimulatedAgent.Memory) -> Bool {
         var memory = memory
-        memory.image = UInt64(machine.images.count + 1)
-        machine.images[memory.image] = memory
+        // The same memory is the same image, as it is for the real one.
+        memory.image = UInt64(machine.images.count)
+        if machine.images[memory.image] != memory {
+            memory.image += 1
+            machine.images[memory.image] = memory
+        }
         guard let bytes = try? JSONText.encode(memory) else { return false }
         let all = machine.imageSet.files + [(SimulatedImageSet.pages, SimulatedImageSet.page(bytes))]
         return all.allSatisfy { write($0.name.text, $0.bytes, in: start.images) }

@@ -248,6 +248,8 @@ public final class SimulatedDisk: Disk {
     public func freeSpace() throws(FileFault) -> ByteCount {
         try perform("statfs", nil, changes: false) { state in ByteCount(state.free) }
     }
+
+    public var totalSpace: ByteCount? { state.withLock { $0.capacity.map { ByteCount($0) } } }
 }
 
 extension SimulatedDisk.State {

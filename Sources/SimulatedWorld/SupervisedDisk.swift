@@ -86,6 +86,7 @@ final class SupervisedDisk: Disk, @unchecked Sendable {
         try check("look at the space of", nil)
         return try disk.freeSpace()
     }
+    var totalSpace: ByteCount? { disk.totalSpace }
     func lock(_ path: DiskPath, holder: String) throws(FileFault) -> any DiskLock {
         try check("lock", path)
         return try disk.lock(path, holder: holder)

@@ -66,8 +66,12 @@ public struct AgentStatus: Hashable, Sendable, Codable {
     public var latest: CheckpointSummary?
     public var knownGood: VersionNumber?
     public var nextCheckpointAt: WallTime?
+    /// When a checkpoint was due last and nothing was new since `latest`; nil: there was none since.
+    public var nothingNewAt: WallTime?
     /// The last version that was restored beside the living agent, to know that it can be; nil: none by this supervisor.
     public var rehearsal: RehearsalReport?
+    /// What came of reading all that is stored; nil: there was no time for it yet, or nobody wants it.
+    public var scrub: ScrubReport?
     /// Keys of effects nobody knows the outcome of.
     public var unknownEffects: [String]
     /// Identity of the open incident.

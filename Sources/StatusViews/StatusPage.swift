@@ -49,6 +49,7 @@ public struct StatusPage: Sendable {
             lines.append(("last end", ended.sentence + "; \(status.restarts) \(plural(status.restarts, "restart"))"))
         }
         if let rehearsal = status.rehearsal { lines.append(("rehearsal", rehearsal.text(at: now))) }
+        if let scrub = status.scrub { lines.append(("scrub", scrub.text(at: now))) }
         if !status.unknownEffects.isEmpty { lines.append(("effects", effects)) }
         if let incident = status.incident { lines.append(("incident", "'\(incident)' is open")) }
         lines += status.warnings.map { ("warning", $0) }
@@ -82,6 +83,7 @@ public struct StatusPage: Sendable {
         if let latest = status.latest {
             parts.append("latest \(latest.version) (\(latest.standing.rawValue), \(latest.takenAt.distance(from: now)), \(latest.size))")
         }
+        if let at = status.nothingNewAt { parts.append("nothing new \(at.distance(from: now))") }
         if let knownGood = status.knownGood { parts.append("known-good \(knownGood)") }
         return parts.joined(separator: ", ")
     }

@@ -10,6 +10,8 @@ public struct VersionRow: Hashable, Sendable {
     public var isSuspended = false
     /// Why retention keeps it; empty: it goes when the next version comes. nil: not known.
     public var keptFor: [String]?
+    /// When a later checkpoint was due last and nothing was new; nil: not known, or there was none.
+    public var nothingNewAt: WallTime?
     public init(_ summary: CheckpointSummary, of agent: AgentName, isLatest: Bool, isKnownGood: Bool) {
         self.agent = agent
         self.summary = summary
@@ -69,6 +71,11 @@ extension VersionRow: Listable {
 
     public var quietValue: String { "\(agent)@\(summary.version)" }
 
+    /// A sentence for below or above the list.
+    public func nothingNew(at lookedAt: WallTime, now: WallTime) -> String {
+        "nothing new since \(quietValue) when last looked at, \(lookedAt.distance(from: now))"
+    }
+
     private var links: String {
         let marks = [
             isSuspended ? "suspended" : nil, isLatest ? "latest" : nil, isKnownGood ? "known-good" : nil, summary.pinned ? "pinned" : nil,
@@ -79,7 +86,7 @@ extension VersionRow: Listable {
 }
 
 extension VersionRow: Encodable {
-    private enum Key: CodingKey { case agent, isLatest, isKnownGood, isSuspended, keptFor }
+    private enum Key: CodingKey { case agent, isLatest, isKnownGood, isSuspended, keptFor, nothingNewAt }
 
     /// The summary's own keys and these beside them.
     public func encode(to encoder: any Encoder) throws {
@@ -90,6 +97,7 @@ extension VersionRow: Encodable {
         try container.encode(isKnownGood, forKey: .isKnownGood)
         try container.encode(isSuspended, forKey: .isSuspended)
         try container.encodeIfPresent(keptFor, forKey: .keptFor)
+        try container.encodeIfPresent(nothingNewAt, forKey: .nothingNewAt)
     }
 }
 

@@ -6,6 +6,8 @@ struct Deadlines {
         /// The ladder's one timer.
         case recovery
         case checkpointSchedule
+        /// A checkpoint that is due has waited long enough for the agent's turn.
+        case turn
         /// The agent should have answered `prepare`.
         case prepared
         /// The processes have stood still for their images long enough.
@@ -25,6 +27,8 @@ struct Deadlines {
         case report
         /// The disk refused something: look again.
         case diskAgain
+        /// Something of what is stored is to be read again.
+        case scrub
         /// Whoever waits for a background start has waited long enough.
         case ready
         /// The time it is suspended until may have come.

@@ -32,6 +32,8 @@ struct Life {
     var watchdogEvery: Duration?
     var beat = BeatFigures()
     var waitingForModel = false
+    /// It has said so, or the contrary, at least once.
+    var tellsTurns = false
     /// It has connected with the capability "prepare".
     var preparesItself = false
     /// Its processes were restored from images: what it had in memory, it has.
@@ -93,6 +95,8 @@ struct CutKind: Hashable {
     var stops = false
     /// It is put to disk by it: what comes after the cut is decided by whoever asked, and until then it stands.
     var suspends = false
+    /// It becomes a version even where there is nothing new.
+    var isNewAnyway = false
 
     /// One cut does for both who asked.
     func serves(_ other: CutKind) -> Bool {

@@ -227,7 +227,7 @@ extension Supervisor {
         case .effectBegin(let request, let key, let description, let idempotent):
             effectBegins(id, request, key: key, description: description, idempotent: idempotent)
         case .effectEnd(let request, let key, let result): effectEnds(id, request, key: key, result: result)
-        case .turn(let waiting): life?.waitingForModel = waiting
+        case .turn(let waiting): heardTurn(waiting: waiting)
         case .done(let text):
             life?.saidDone = true
             say("the agent says that its work is done\(text.map { ": \($0)" } ?? "")")

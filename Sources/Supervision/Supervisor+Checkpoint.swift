@@ -25,6 +25,7 @@ extension Supervisor {
             return nil
         }
         callOffRehearsal("a checkpoint is taken")
+        deadlines[.turn] = nil  // this one does
         let run = CheckpointRun(
             request: nextRequest(), begun: world.now(), reason: reason, kind: kind, stage: .hook, waiting: operators,
             completion: completion.map { [$0] } ?? [])
@@ -52,6 +53,7 @@ extension Supervisor {
             checkpointRun?.waiting += operators
             checkpointRun?.completion += completions
             if reason == .stop { checkpointRun?.reason = .stop }
+            if kind.isNewAnyway { checkpointRun?.kind.isNewAnyway = true }
             return run.request
         }
         let index = checkpointWishes.firstIndex { $0.kind.serves(kind) } ?? checkpointWishes.count
@@ -59,6 +61,7 @@ extension Supervisor {
             checkpointWishes.append(CheckpointWish(reason: reason, kind: kind, waiting: [], completion: []))
         }
         if reason == .stop { checkpointWishes[index].reason = .stop }
+        if kind.isNewAnyway { checkpointWishes[index].kind.isNewAnyway = true }
         checkpointWishes[index].waiting += operators
         checkpointWishes[index].completion += completions
         return run.request
@@ -93,6 +96,12 @@ extension Supervisor {
 
     /// The agent's own wish, at its own safe point.
     func agentSaves(_ agentRequest: UInt64, _ point: SafePoint) {
+        guard checkpointRun != nil || hasRoom() else {
+            if let current = currentConnection.current {
+                send(.aborted(request: agentRequest, reason: "the disk of the store has no room for it"), to: current)
+            }
+            return
+        }
         if let run = checkpointRun {
             switch run.stage {
             case .hook, .preparing: break
@@ -106,6 +115,7 @@ extension Supervisor {
             checkpointRun?.agentRequest = agentRequest
         } else {
             callOffRehearsal("a checkpoint is taken")
+            deadlines[.turn] = nil
             var run = CheckpointRun(
                 request: nextRequest(), begun: world.now(), reason: .save, kind: agentsSpec.cut, stage: .hook, waiting: [], completion: [])
             run.agentRequest = agentRequest
@@ -207,11 +217,13 @@ extension Supervisor {
         // A stopping agent stays at its safe point: what it did now would be lost with it.
         if run.reason != .stop, !run.kind.stops { tellAgent { .resume(request: $0) } }
         let store = store
+        let former = versionToCompare(run)
         aside {
-            Result { () throws(StoreFault) in try store.commit(staged) }
+            Result { () throws(StoreFault) in try store.commit(staged, unlessIn: former?.version) }
         } then: { [self] result in
             switch result {
-            case .success(let summary): checkpointStored(summary)
+            case .success(let summary?): checkpointStored(summary)
+            case .success(nil): if let former { foundNothingNew(since: former) }
             case .failure(let fault):
                 store.discard(staged)
                 checkpointFailed(fault)
@@ -222,6 +234,8 @@ extension Supervisor {
     private func checkpointStored(_ summary: CheckpointSummary) {
         guard let run = checkpointRun else { return }
         newVersionThisLife = true
+        neededSpace = nil
+        unchangedSince = nil
         clearWarning("checkpoint")
         tellMissingImages(run, summary)
         diskTakesWritesAgain()
@@ -292,7 +306,7 @@ extension Supervisor {
         if let run = checkpointRun { tellAgent(run, message) }
     }
 
-    private func tellAgent(_ run: CheckpointRun, _ message: (UInt64) -> RunnerMessage) {
+    func tellAgent(_ run: CheckpointRun, _ message: (UInt64) -> RunnerMessage) {
         guard let current = currentConnection.current else { return }
         // A save carries the agent's number; a prepare ours; a save that answered a prepare both.
         if let agentRequest = run.agentRequest { send(message(agentRequest), to: current) }
@@ -302,26 +316,30 @@ extension Supervisor {
     // MARK: Schedule and tidying
 
     func armSchedule() {
+        deadlines[.turn] = nil
         let now = world.wallTime()
         guard let schedule = try? spec.checkpointSchedule(), let at = schedule.next(after: now, anchoredAt: startedAt) else { return }
         nextCheckpointAt = at
         deadlines[.checkpointSchedule] = world.now() + max(.zero, at - now)
     }
 
-    func scheduledCheckpoint() {
-        guard case .running = recovery.phase, checkpointRun == nil else { return armSchedule() }
-        if beginCheckpoint(.schedule, spec.cut) == nil { armSchedule() }
+    /// Removes what retention lets go, beside the loop.
+    func tidy() {
+        houseIsDue = true
+        remove(spec.checkpoint.retention(of: versions))
+        keepStoresQuota()
     }
 
-    /// Removes what retention lets go, beside the loop.
-    private func tidy() {
-        let plan = spec.checkpoint.retention(of: versions)
-        // What the ladder holds on to stays while the trouble lasts.
+    /// What the ladder holds on to stays while the trouble lasts.
+    var heldVersions: Set<VersionNumber> {
         let coming = [recovery.phase.coming, launchRun?.origin, restoreScope?.origin].map { $0?.version }
         let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version, versionAskedFor]
-        let held = Set(recovery.tried + (coming + used).compactMap(\.self))
+        return Set(recovery.tried + (coming + used).compactMap(\.self))
+    }
+
+    func remove(_ plan: RetentionPlan) {
+        let held = heldVersions
         let removed = plan.removed.filter { !held.contains($0) }
-        houseIsDue = true
         guard !removed.isEmpty else { return }
         // From now on nobody chooses them.
         leaving.formUnion(removed)

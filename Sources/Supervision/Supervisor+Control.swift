@@ -83,8 +83,8 @@ extension Supervisor {
         }
         switch wish {
         case .status: reply(.status(statusText()), to: id)
-        case .checkpoint(let wait, let mode, let stop):
-            operatorCheckpoint(id, wait: wait, CutKind(mode: mode ?? spec.checkpoint.mode, stops: stop))
+        case .checkpoint(let wait, let mode, let stop, let force):
+            operatorCheckpoint(id, wait: wait, CutKind(mode: mode ?? spec.checkpoint.mode, stops: stop, isNewAnyway: force))
         case .suspend(let until): operatorSuspend(id, until: until)
         case .resume: operatorResume(id)
         case .preflight: operatorPreflight(id)

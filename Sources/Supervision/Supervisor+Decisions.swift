@@ -16,6 +16,7 @@ extension Supervisor {
     func begin(after last: JournalEntry?) throws(SupervisionFault) {
         if case .decision(_, _, _, _, _, let decision)? = last?.content { recovery = decision.state }
         deadlines[.ready] = world.now() + Self.readyAtLast
+        if let period = spec.checkpoint.scrubEvery { deadlines[.scrub] = world.now() + min(Self.settling, period) }
         readMemory()
         if let from = request.startFrom { restoreScope = RestoreScope(origin: from, workspace: request.rollsBackWorkspace) }
         // A disk that takes nothing must not hide the versions that are there.

@@ -9,6 +9,7 @@ extension Supervisor {
     func keepHouse() {
         guard isCalm else {
             houseWish?.withdraw()
+            scrubWish?.withdraw()
             return
         }
         guard houseIsDue, houseWish == nil, leaving.isEmpty else { return }
@@ -55,7 +56,7 @@ extension Supervisor {
     }
 
     /// A cut, a restore and a rehearsal need the worker, and nothing may be taken away that is being read.
-    private var isCalm: Bool {
+    var isCalm: Bool {
         !isBeginning && checkpointRun == nil && checkpointWishes.isEmpty && launchRun == nil && imageRestore == nil && rehearsal == nil
             && uncheckedPages == nil && finished == nil
     }

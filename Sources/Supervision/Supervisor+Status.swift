@@ -100,8 +100,10 @@ extension Supervisor {
         status.memoryLimit = agentsSpec.limits.memory
         status.latest = versions.last { $0.kind == .checkpoint }
         status.knownGood = versions.last { $0.isKnownGood }?.version
+        if let unchangedSince, unchangedSince.version == status.latest?.version { status.nothingNewAt = unchangedSince.lookedAt }
         status.nextCheckpointAt = life == nil ? nil : nextCheckpointAt
         status.rehearsal = lastRehearsal
+        status.scrub = scrubReport
         status.unknownEffects = ledger.unknownKeys(running: life?.incarnation)
         status.incident = incident.flatMap { $0.toTell.contains(.closed) ? nil : $0.value.id }
         status.warnings = warnings.values.sorted()
@@ -128,7 +130,10 @@ extension Supervisor {
         case .waiting(let origin, let until): AgentStatus.Next(what: "start \(origin.words)", at: calendar(until))
         case .coolingDown(let until): AgentStatus.Next(what: "start again after the cool-down", at: calendar(until))
         case .calledForHelp(_, .some(let at)): AgentStatus.Next(what: "try again", at: calendar(at))
-        case .running: nextCheckpointAt.map { AgentStatus.Next(what: "checkpoint", at: $0) }
+        case .running:
+            nextCheckpointAt.map {
+                AgentStatus.Next(what: deadlines[.turn] == nil ? "checkpoint" : "checkpoint, or sooner at the agent's turn", at: $0)
+            }
         case .suspended(_, _, .some(let until)): AgentStatus.Next(what: "resume", at: until)
         case .stopped, .launching, .starting, .ending, .calledForHelp, .suspended: nil
         }
@@ -217,15 +222,18 @@ extension Supervisor {
     func diskRefusedCheckpoint(_ fault: StoreFault) {
         lookAtDiskLater()
         checkpointMissed = true
+        if case .full(let needed?, _) = fault.kind { neededSpace = needed }
         warn("disk", "\(fault.sentence); the agent runs on, and nothing new is stored until the store takes writes again")
     }
 
-    private func lookAtDiskLater() {
+    func lookAtDiskLater() {
         if deadlines[.diskAgain] == nil { deadlines[.diskAgain] = world.now() + .seconds(10) }
     }
 
     func diskAgain() {
-        guard makeFolders(), journal.flush(), mendLedger(), writeOwed(), diskFault() == nil else { return lookAtDiskLater() }
+        guard makeFolders(), journal.flush(), mendLedger(), writeOwed(), diskFault() == nil, !checkpointMissed || hasRoom() else {
+            return lookAtDiskLater()
+        }
         guard checkpointMissed, case .running = recovery.phase else { return diskTakesWritesAgain() }
         // What was missed is made good now, not at the next round of the schedule; only that shows that there is space for it.
         if beginCheckpoint(.schedule, spec.cut) == nil { diskTakesWritesAgain() }
@@ -239,6 +247,7 @@ extension Supervisor {
     }
 
     func diskTakesWritesAgain() {
+        guard !isPausedForRoom else { return }
         checkpointMissed = false
         guard warnings["disk"] != nil else { return }
         clearWarning("disk")

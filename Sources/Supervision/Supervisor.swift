@@ -8,6 +8,7 @@ internal import EffectLedgers
 internal import Incidents
 public import OutsideWorld
 internal import Recovery
+internal import Retention
 internal import Schedules
 internal import StatusViews
 
@@ -116,6 +117,8 @@ public final class Supervisor {
     /// Its memory pages were not yet compared with what was stored when it began to run.
     var uncheckedPages: VersionNumber?
     var nextCheckpointAt: WallTime?
+    /// The newest version, when a later look found nothing that it does not hold, and when that was.
+    var unchangedSince: (version: VersionNumber, lookedAt: WallTime)?
     var lastLaunchFault: LaunchFault?
     /// Why the last launch failed, for whoever asked for it.
     var couldNotStart: String?
@@ -147,6 +150,13 @@ public final class Supervisor {
     var owesMemory = false
     /// The disk refused a checkpoint, which is still to be made good.
     var checkpointMissed = false
+    /// What the last one that was refused by a full disk would have taken; nil: there was none since the last version.
+    var neededSpace: ByteCount?
+    /// What removing versions for room was worth, since there was none.
+    var roomPlan = RoomPlan()
+    var isMakingRoom = false
+    /// It was said, and what somebody waits for is stored all the same.
+    var isPausedForRoom = false
     var statusChanged = true
     var statusWrittenAt: Moment?
     var statusShown: StatusShown?
@@ -158,6 +168,13 @@ public final class Supervisor {
     var houseIsDue = true
     /// The last time it failed.
     var housekeepingFailed = false
+    /// What was read last of what is stored; nil: not looked at yet, to begin quickly.
+    var scrub: ScrubRecord?
+    /// While a round is under way.
+    var scrubbing: Scrubbing?
+    var packsToScrub: [String]?
+    /// While a slice is read.
+    var scrubWish: StandingWish?
     /// Versions went since the last collection.
     var collectionIsDue = true
     /// Counters changed. They are written with the launch that follows, else at the end of the step: a death costs one write, not three.
@@ -214,6 +231,7 @@ public final class Supervisor {
             keepHouse()
         }
         if finished != nil {
+            scrubWish?.withdraw()  // it only reads
             guard houseWish == nil else { return waitForHousekeeping() }
             leave()
         }
@@ -261,6 +279,7 @@ public final class Supervisor {
         imageRestore = nil
         rehearsal = nil
         houseWish = nil
+        scrubWish = nil
     }
 
     private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
@@ -299,6 +318,8 @@ public final class Supervisor {
         switch kind {
         case .recovery: inbox.append(.timerFired)
         case .checkpointSchedule: scheduledCheckpoint()
+        case .turn: turnDidNotCome()
+        case .scrub: scrubWhenDue()
         case .prepared: prepareTimedOut()
         case .dumped: dumpTimedOut()
         case .restored: restoreTimedOut()
@@ -369,7 +390,11 @@ public final class Supervisor {
     func aside<Result: Sendable>(
         in lane: WorkLane = .urgent, _ body: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void
     ) {
-        if lane == .patient { houseWish?.withdraw() }  // it goes on behind this
+        // They go on behind this.
+        if lane == .patient {
+            houseWish?.withdraw()
+            scrubWish?.withdraw()
+        }
         let id = WorkID(nextNumber())
         let box = ResultBox<Result>()
         work[id] = {

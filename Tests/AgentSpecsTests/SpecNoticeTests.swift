@@ -153,8 +153,8 @@ let minimal = "name: a\ncommand: [b]\n"
             "3:1: error: 'config_files' is known, but this version of runner cannot act on it yet; remove it [E-SPEC-UNSUPPORTED]",
             "5:5: error: 'repiar' is not a setting of 'config_files'; did you mean 'repair'? [E-SPEC-UNKNOWN]"),
         Row(
-            "checkpoint: {at_turns: true}",
-            "3:14: error: 'checkpoint.at_turns' is known, but this version of runner cannot act on it yet; remove it [E-SPEC-UNSUPPORTED]"),
+            "health: {silent_call: 1m}",
+            "3:10: error: 'health.silent_call' is known, but this version of runner cannot act on it yet; remove it [E-SPEC-UNSUPPORTED]"),
 
         // Shapes.
         Row(

@@ -56,10 +56,37 @@ def warnings_said(runner):
     return [line for line in runner.text.splitlines() if line.startswith("runner: warning: ")]
 
 
-@pytest.mark.parametrize(("size", "checkpoint"), [("8m", {"mode": "cooperative"}), ("200m", {})])
-def test_a_disk_that_fills_up_costs_nothing_but_new_versions(stage, size, checkpoint):
-    with mounted(stage.store, "-t", "tmpfs", "-o", f"size={size},mode=755", "none"):
-        stage.write_spec(stage.worker("--pace", "0.01"), checkpoint=checkpoint)
+def test_a_disk_that_images_fill_up_costs_older_versions_first(stage):
+    with mounted(stage.store, "-t", "tmpfs", "-o", "size=200m,mode=755", "none"):
+        stage.write_spec(stage.worker("--pace", "0.01"))
+        runner = stage.run()
+        stage.wait_for_checkpoints(4)
+        fillers = [fill(stage.store / "filler")]
+        # Older ones go for new ones as long as that does.
+        for number in range(20):
+            asked = stage.ask("checkpoint", stage.name)
+            if asked.returncode != 0:
+                break
+            fillers.append(fill(stage.store / f"filler-{number}"))
+        assert asked.returncode == 73, asked.stderr
+        assert ": the disk is full (needs " in asked.stderr
+        wait_until(lambda: stage.status()["warnings"], "a warning")
+        stage.wait_for_more_steps(100)
+        newest = stage.versions()[-1]
+        for empty in fillers:
+            empty()
+        wait_until(lambda: stage.versions()[-1] > newest, "versions again")
+        stage.wait_for_status(lambda status: not status["warnings"], "the warning is gone")
+        stage.order("enough")
+        assert runner.wait() == 0
+        assert stage.status()["incarnation"] == 1
+        assert stage.ask("verify", stage.name).returncode == 0
+        assert stage.steps() == list(range(len(stage.steps())))
+
+
+def test_a_disk_that_fills_up_costs_nothing_but_new_versions(stage):
+    with mounted(stage.store, "-t", "tmpfs", "-o", "size=8m,mode=755", "none"):
+        stage.write_spec(stage.worker("--pace", "0.01"), checkpoint={"mode": "cooperative"})
         runner = stage.run()
         stage.wait_for_checkpoints(2)
         empty = fill(stage.store / "filler")

@@ -14,6 +14,7 @@ def test_a_checkpoint_is_durable_when_its_name_is_printed(stage):
     plain = stage.ask("checkpoint", "agent-1")
     assert (plain.returncode, plain.stdout, plain.stderr) == (0, "agent-1@1\n", "")
     assert stage.versions() == [1]
+    stage.wait_for_more_steps()
     said = stage.ask("checkpoint", "agent-1", "--wait")
     assert (said.returncode, said.stdout) == (0, "agent-1@2\n")
     begun = stage.ask("checkpoint", "agent-1", "--no-wait")

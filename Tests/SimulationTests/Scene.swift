@@ -53,6 +53,7 @@ final class Scene {
         spec.health.heartbeat = nil
         spec.hooks = "/hooks"
         spec.checkpoint.rehearsal.when = .never
+        spec.checkpoint.skipUnchanged = false  // most agents here do nothing, and still are to be cut
         change(&spec)
         before(machine)
         world = SimulatedWorld(on: machine)

@@ -20,6 +20,12 @@ int32_t shim_unix_bind(const char *_Nonnull path, int32_t type, uint32_t mode);
 /// - Returns: a descriptor or -errno; -EAGAIN when the time was over.
 int32_t shim_unix_connect(const char *_Nonnull path, int32_t type, int32_t wait_ms);
 
+/// From now on this thread's reading and writing comes after everybody else's. Gives what its priority was, for shim_io_priority; negative: nothing was
+/// changed. Only the processor's nice level could not be taken back without privileges, so that stays. See ioprio_set(2).
+int32_t shim_io_idle(void);
+/// Nothing for a negative one.
+void shim_io_priority(int32_t priority);
+
 /// The next connection, non-blocking and close-on-exec. In C because accept4 takes a transparent union.
 int32_t shim_accept(int32_t listener);
 

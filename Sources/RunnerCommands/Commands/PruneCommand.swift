@@ -60,7 +60,8 @@ struct PruneCommand: Command {
     private func plan(_ agent: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> RetentionPlan {
         var settings = try bench.storedSpec(of: agent, in: store)?.checkpoint ?? AgentSpec.Checkpoint()
         rules.apply(to: &settings)
-        return settings.retention(of: try bench.versions(of: agent, in: store))
+        let versions = try bench.versions(of: agent, in: store)
+        return settings.retention(of: versions, within: (try? store.allowance(of: agent)) ?? nil)
     }
 
     private func remove(_ plan: RetentionPlan, of agent: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) {

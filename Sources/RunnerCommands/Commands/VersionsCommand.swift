@@ -1,6 +1,7 @@
 internal import AgentModel
 internal import AgentSpecs
 internal import Checkpoints
+internal import OutsideWorld
 internal import Retention
 internal import StatusViews
 
@@ -29,9 +30,9 @@ struct VersionsCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(agent, in: store)
-        let suspended = try? bench.status(of: agent, in: store).suspended  // a list of versions needs no status that can be read
+        let status = try? bench.status(of: agent, in: store)  // a list of versions needs no status that can be read
         let versions = try bench.versions(of: agent, in: store)
-        var rows = VersionRow.rows(of: versions, agent: agent, suspended: suspended?.version)
+        var rows = VersionRow.rows(of: versions, agent: agent, suspended: status?.suspended?.version)
         // Nor a spec.
         if let settings = try? bench.storedSpec(of: agent, in: store)?.checkpoint {
             let verdicts = settings.retention(of: versions).verdicts
@@ -41,6 +42,12 @@ struct VersionsCommand: Command {
         if rows.isEmpty, format == .table || format == .wide {
             bench.talk("'\(agent)' has no version yet")
             return .ok
+        }
+        if let at = status?.nothingNewAt, let index = rows.lastIndex(where: \.isLatest),
+            rows[index].summary.version == status?.latest?.version
+        {
+            rows[index].nothingNewAt = at
+            if format == .table || format == .wide { bench.talk(rows[index].nothingNew(at: at, now: bench.machine.wallTime())) }
         }
         try bench.answer(rows, as: format)
         return .ok

@@ -79,7 +79,10 @@ struct Rollback {
             do throws(CommandFault) {
                 let reply = try bench.ask(
                     agent, in: store, .checkpoint(wait: true), to: "checkpoint", within: .seconds(120))
-                if case .stored(let summary) = reply { return summary.version }
+                switch reply {
+                case .stored(let summary), .nothingNew(let summary): return summary.version
+                case .status, .done, .preflight, .failed: return nil
+                }
             } catch { bench.talk("\(error.sentence); going on: its files are kept") }
             return nil
         }

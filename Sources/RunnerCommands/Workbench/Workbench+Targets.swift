@@ -44,6 +44,7 @@ extension Workbench {
         switch reply {
         case .done(let sentence), .failed(_, let sentence): sentence
         case .stored(let summary): "'\(agent)@\(summary.version)' is stored"
+        case .nothingNew(let summary): "nothing new since '\(agent)@\(summary.version)'"
         case .status, .preflight: "'\(agent)' is supervised"
         }
     }

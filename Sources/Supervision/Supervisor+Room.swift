@@ -1,0 +1,107 @@
+internal import AgentModel
+internal import AgentSpecs
+internal import Checkpoints
+internal import OutsideWorld
+internal import Recovery
+internal import Retention
+
+/// A disk that runs full: what is missed least of the agent's versions goes; where that does not do, checkpoints that nobody waits for are left out until
+/// there is room. The agent runs on, restores go on, and an operator is told by the disk itself. Documentation: docs/recovery.md#room
+extension Supervisor {
+    /// Whether a checkpoint may be begun that nobody waits for. false: room is being made, or there is none and it was said.
+    func hasRoom() -> Bool {
+        guard let space = lookAtSpace(), space.missing > ByteCount(0) else {
+            roomPlan = RoomPlan()
+            isPausedForRoom = false
+            return true
+        }
+        if !isMakingRoom { makeRoom(space) }
+        return false
+    }
+
+    private struct Space {
+        var free: ByteCount
+        var least: ByteCount
+        var missing: ByteCount { ByteCount(least.bytes - min(least.bytes, free.bytes)) }
+    }
+
+    /// nil: the disk does not tell; who writes will.
+    private func lookAtSpace() -> Space? {
+        guard let free = try? world.store.freeSpace() else { return nil }
+        let newest = versions.last { $0.kind == .checkpoint }?.size.bytes ?? 0
+        let forecast = max(newest + newest / 8, neededSpace?.bytes ?? 0)
+        return Space(free: free, least: store.limits().leastFree(total: world.store.totalSpace, forecast: ByteCount(forecast)))
+    }
+
+    private func makeRoom(_ space: Space) {
+        let held = heldVersions
+        let chosen = roomPlan.step(spec.checkpoint.orderForRoom(of: versions).filter { !held.contains($0.version) }, missing: space.missing)
+        guard !chosen.isEmpty else { return pauseCheckpoints(space) }
+        guard leaving.isEmpty else {
+            // What goes already may do.
+            checkpointMissed = true
+            return lookAtDiskLater()
+        }
+        isMakingRoom = true
+        let numbers = chosen.map(\.version)
+        leaving.formUnion(numbers)
+        versions.removeAll { leaving.contains($0.version) }
+        let store = store
+        let agent = agent
+        aside(in: .patient) {
+            do throws(StoreFault) {
+                try store.remove(agent, numbers)
+                _ = try store.collect(agent)
+            } catch {}  // what the disk got back is what counts
+        } then: { [self] in
+            isMakingRoom = false
+            leaving.subtract(numbers)
+            (houseIsDue, collectionIsDue) = (true, true)
+            refreshVersions()
+            madeRoom(by: chosen, since: space)
+        }
+    }
+
+    private func madeRoom(by chosen: [CheckpointSummary], since before: Space) {
+        let names = chosen.map { "\($0.version)" }.joined(separator: ", ")
+        note("room", "versions \(names) were removed: \(before.free) were free, and \(before.least) are needed")
+        let free = (try? world.store.freeSpace()) ?? before.free
+        let size = chosen.reduce(UInt64(0)) { $0 &+ $1.size.bytes }
+        roomPlan.took(ByteCount(size), for: ByteCount(free.bytes - min(free.bytes, before.free.bytes)))
+        if hasRoom(), case .running = recovery.phase, checkpointRun == nil { takeDueCheckpoint() }
+    }
+
+    /// Said once, and made good by itself.
+    private func pauseCheckpoints(_ space: Space) {
+        checkpointMissed = true
+        isPausedForRoom = true
+        lookAtDiskLater()
+        warn(
+            "disk",
+            "the disk of the store at '\(request.place.store)' has \(space.free) free, and \(space.least) must be before a checkpoint is taken; "
+                + "the agent runs on, and nothing new is stored until there is room. Free space; 'runner config set keep_free SIZE' "
+                + "says how much is kept free")
+    }
+
+    // MARK: The store's quota
+
+    /// What the store allows is looked up beside the loop, for it depends on the versions of all its agents.
+    func keepStoresQuota() {
+        let store = store
+        let agent = agent
+        aside(in: .patient) {
+            Result { () throws(StoreFault) in try store.allowance(of: agent) }
+        } then: { [self] result in
+            // A store that cannot be read now is asked again after the next version.
+            guard case .success(let found) = result else { return }
+            guard let allowance = found else { return clearWarning("quota") }
+            remove(spec.checkpoint.retention(of: versions, within: allowance))
+            let rest = versions.reduce(UInt64(0)) { $0 &+ $1.size.bytes }
+            guard rest > allowance.bytes else { return clearWarning("quota") }
+            warn(
+                "quota",
+                "the versions of '\(agent)' take \(ByteCount(rest)), and the store's quota leaves them \(allowance); those that are left always stay. "
+                    + "Raise it with 'runner config set quota SIZE', or unpin some")
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import AgentModel
+import AgentProtocol
+import AgentSpecs
+import Checkpoints
+import ControlSocket
+import OutsideWorld
+import Retention
+import StatusViews
+import Testing
+
+@testable import SimulatedWorld
+@testable import Supervision
+
+/// A store whose disk runs full: versions go, then checkpoints pause, and both end by themselves.
+@Suite struct RoomTests {
+    private func scene(seed: UInt64 = 11, size: Int = 100_000) throws -> (Scene, Program) {
+        let scene = try Scene(seed: seed) { spec in
+            spec.checkpoint.every = .seconds(20)
+            spec.checkpoint.mode = .cooperative
+            spec.checkpoint.keep = .onlyLast(50)
+        }
+        try scene.runUntilUp()
+        let program = try scene.program()
+        grow(program, 1, size)
+        return (scene, program)
+    }
+
+    /// Incompressible, so that packs give nothing back.
+    private func grow(_ program: Program, _ step: UInt64, _ size: Int) {
+        var random = SeededRandom(seed: step)
+        program.step = step
+        program.state = .inline((0..<size).map { _ in UInt8(random.number(below: 256)) })
+    }
+
+    private func leave(_ bytes: UInt64, on scene: Scene) {
+        scene.machine.store.setCapacity(ByteCount(scene.machine.store.used.bytes + bytes))
+    }
+
+    @Test(arguments: [UInt64(1), 2, 3, 4, 5]) func theOldestGoAndCheckpointsGoOn(_ seed: UInt64) throws {
+        let (scene, program) = try scene(seed: seed)
+        for step in UInt64(1)...12 {
+            grow(program, step, 100_000)
+            try scene.checkpoint()
+        }
+        let before = try scene.versions()
+        _ = try scene.answer(to: .pin(before[0].version, pinned: true))
+        try scene.supervisor.store.set(StoreLimits(keepFree: ByteCount(200_000)))
+        leave(150_000, on: scene)
+        grow(program, 13, 100_000)
+        try scene.run(until: "a version after room was made") { (try scene.versions().last?.version.number ?? 0) > 12 }
+        let after = try scene.versions().map(\.version.number)
+        #expect(after.contains(1) && !after.contains(2) && scene.supervisor.warnings.isEmpty)
+        #expect(scene.said("nothing new is stored until") == 0)
+    }
+
+    @Test(arguments: [UInt64(1), 2, 3, 4, 5]) func whereNothingWouldDoNothingGoesAndTheAgentRunsOn(_ seed: UInt64) throws {
+        let (scene, program) = try scene(seed: seed)
+        for step in UInt64(1)...4 {
+            grow(program, step, 10_000)
+            try scene.checkpoint()
+        }
+        let before = try scene.versions().map(\.version)
+        try scene.supervisor.store.set(StoreLimits(keepFree: ByteCount(10_000_000)))
+        leave(1_000_000, on: scene)
+        try scene.run(until: "it is told") { !scene.supervisor.warnings.isEmpty }
+        try scene.run(for: .seconds(120))
+        #expect(try scene.versions().map(\.version) == before)
+        #expect(scene.said("nothing new is stored until there is room") == 1 && scene.supervisor.incarnations == 1)
+        #expect(scene.supervisor.status().warnings.contains { $0.contains("nothing new is stored until there is room") })
+
+        // Its own wish is refused; an operator's is tried.
+        program.say(.save(request: 9, SafePoint(state: .inline([1]), schema: "step/1", step: 5)))
+        try scene.run(until: "it is refused") {
+            program.heard.contains { if case .aborted(9, _) = $0 { true } else { false } }
+        }
+        let byHand = try scene.checkpoint().version
+        #expect(scene.said("nothing new is stored until there is room") == 1 && !scene.supervisor.warnings.isEmpty)
+
+        // A restore is not held back.
+        program.leave()
+        scene.machine.killAgent()
+        try scene.runUntilUp(2)
+        let next = try scene.program()
+        grow(next, 6, 10_000)
+        next.say(.turn(waiting: true))  // a sign of life
+        try scene.run(until: "it runs") { scene.supervisor.status().state == .running }
+
+        scene.machine.store.setCapacity(nil)
+        try scene.run(until: "it is made good", within: .seconds(15)) { (try scene.versions().last?.version ?? byHand) > byHand }
+        #expect(scene.supervisor.warnings.isEmpty && scene.said("the store takes writes again") == 1)
+    }
+
+    @Test func theQuotaOfTheStoreIsKept() throws {
+        let (scene, program) = try scene()
+        try scene.supervisor.store.set(StoreLimits(quota: ByteCount(350_000)))
+        for step in UInt64(1)...8 {
+            grow(program, step, 100_000)
+            try scene.checkpoint()
+        }
+        try scene.run(until: "older ones are gone") { try scene.versions().count == 3 }
+        try scene.supervisor.store.set(StoreLimits(quota: ByteCount(10_000)))
+        grow(program, 9, 100_000)
+        try scene.checkpoint()
+        try scene.run(until: "it is told") { scene.supervisor.warnings["quota"] != nil }
+        #expect(try !scene.versions().isEmpty)
+        try scene.supervisor.store.set(StoreLimits())
+        grow(program, 10, 100_000)
+        try scene.checkpoint()
+        try scene.run(until: "it is over") { scene.supervisor.warnings.isEmpty }
+    }
+}
