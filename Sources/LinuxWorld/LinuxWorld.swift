@@ -24,12 +24,16 @@ final class LinuxWorld: World {
 
     /// Takes the signals over for the whole process: see `LinuxSignals`.
     init(_ place: SupervisorPlace, streams: StandardStreams, makeSandboxes: SandboxMaker) throws(FileFault) {
-        store = try LinuxDisk(at: place.store, create: false)
+        let store = try LinuxDisk(at: place.store, create: false)
+        self.store = store
         self.place = place
         self.streams = streams
         let loop = EventLoop()
         self.loop = loop
-        clock = LinuxClock(noEarlierThan: place.noEarlierThan)
+        clock =
+            DiskPath("agents/\(place.agent)/clock").map {
+                LinuxClock(keptAt: $0, on: store, noEarlierThan: place.noEarlierThan)
+            } ?? LinuxClock(noEarlierThan: place.noEarlierThan)
         signals = LinuxSignals(loop)
         let sandboxes = makeSandboxes(loop, place)
         self.sandboxes = sandboxes

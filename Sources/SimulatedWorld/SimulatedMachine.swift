@@ -53,6 +53,8 @@ public final class SimulatedMachine {
     public var powerFollowsStore = false
     /// How far the calendar is from where it began to count: a clock that was set. Clocks that decide do not follow it.
     public var calendarOffset: Duration = .zero
+    /// From its own time to the clock that decides, as the last supervisor counted; nil: none has been there since it was started.
+    var clockOffset: Int64?
     /// Chance in a million that news of a sandbox, of a closed connection or of finished work come a second time, up to a minute later.
     public var repeatsNews = 0
     /// Chances in a million that a launch is refused, and that the agent cannot be executed.
@@ -258,6 +260,7 @@ public final class SimulatedMachine {
 
     /// Power goes: everything running is gone, and of what was not synced the seed keeps what it likes.
     public func cutPower() {
+        clockOffset = nil
         say("power cut")
         if !supervisorCrashed { noteLastMoment() }
         supervisorCrashed = true

@@ -25,8 +25,10 @@ public final class SimulatedWorld: World {
         machine.supervisorCrashed = false
         self.machine = machine
         epoch = machine.supervisorEpoch
-        let calendar = machine.calendarOffset.nanoseconds
-        clockOffset = noEarlierThan.map { max(calendar, $0.nanoseconds - machine.now) } ?? calendar
+        // As the one before it counted: a calendar that was set meanwhile is no time that passed.
+        let begun = machine.clockOffset ?? machine.calendarOffset.nanoseconds
+        clockOffset = noEarlierThan.map { max(begun, $0.nanoseconds - machine.now) } ?? begun
+        machine.clockOffset = clockOffset
         store = SupervisedDisk(machine.store, machine, epoch: epoch)
         machine.world = self
     }

@@ -16,6 +16,22 @@ import Testing
 
     // MARK: Small questions
 
+    /// Within one boot, however the calendar was set meanwhile.
+    @Test func timeGoesOnAsTheLastRunCountedIt() throws {
+        let scratch = try ScratchDirectory()
+        let disk = try LinuxDisk(at: scratch.path, create: false)
+        let first = LinuxClock(keptAt: "clock", on: disk, noEarlierThan: Moment(nanoseconds: 1 << 62))
+        #expect(first.now().nanoseconds >= 1 << 62)
+        let second = LinuxClock(keptAt: "clock", on: disk, noEarlierThan: nil)
+        let passed = second.now() - first.now()
+        #expect(passed >= .zero && passed < .seconds(600))
+        // Of another boot, or of nobody: the calendar.
+        for strange in ["00000000-0000-0000-0000-000000000000 7", "", "7", "a b c"] {
+            try disk.replace("clock", with: Array(strange.utf8))
+            #expect(LinuxClock(keptAt: "clock", on: disk, noEarlierThan: nil).now().nanoseconds < 1 << 62)
+        }
+    }
+
     @Test func timeGoesOnFromTheLastRunAndNeverBack() {
         let wall = LinuxClock(noEarlierThan: nil).wallTime().nanoseconds
         let late = Moment(nanoseconds: wall + 3_600_000_000_000)
