@@ -77,6 +77,11 @@ extension Supervisor {
     }
 
     func obey(_ wish: ControlRequest, _ id: ConnectionID) {
+        // Nothing is decided any more; who asks now must not wait for an answer that never comes.
+        if finished != nil, wish != .status {
+            let sentence = "could not take the wish '\(wish.words)' for '\(agent)': its supervisor is just ending. Ask again in a moment"
+            return reply(.failed(code: "E-AGENT-NOT-RUNNING", sentence: sentence), to: id)
+        }
         if let owed = wish.owed {
             repliesOwed[id] = owed
             wishesTaken += 1

@@ -241,7 +241,7 @@ public final class Supervisor {
     /// Whoever takes the agent's lock next must find the house at rest.
     private func waitForHousekeeping() -> ProcessEnd? {
         houseWish?.withdraw()
-        if case .workDone(let id)? = world.next(until: nil) { work.removeValue(forKey: id)?() }
+        if let event = world.next(until: nil) { take(event) }
         return nil
     }
 

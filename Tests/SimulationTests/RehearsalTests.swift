@@ -151,7 +151,8 @@ import Testing
     @Test func aRestoreDoesNotWaitForIt() throws {
         let scene = try scene()
         let version = try scene.checkpoint { scene.machine.plan(criu: .hangsInRestore) }
-        try scene.run(until: "it is under way") { scene.machine.rehearsals == 1 }
+        // Not only its sandbox: the trouble is for its CRIU.
+        try scene.run(until: "it hangs") { scene.machine.rehearsals == 1 && scene.machine.trace.contains { $0.contains("hangsInRestore") } }
         scene.machine.killAgent()
         try scene.runUntilUp(2)
         #expect(scene.supervisor.life?.origin == .version(version.version))
