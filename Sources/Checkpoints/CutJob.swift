@@ -24,6 +24,10 @@ struct CutJob {
     private var identities: [FileIdentity?] = []
     private var packed: PackedFiles?
     private var taken: UInt64 = 0
+    /// When all files were read last; nil: now.
+    private var wholeAt: WallTime?
+    /// Of the index when this began.
+    private let age: Int
     private var notesLeftOut = 0
     /// nil: every file is copied to its own place.
     private var bundle: BundleWriter?
@@ -33,6 +37,7 @@ struct CutJob {
         self.request = request
         self.layout = layout
         self.errand = errand
+        age = request.index?.age ?? 0
         draft = Manifest(request)
     }
 
@@ -73,6 +78,7 @@ struct CutJob {
             if let index = request.index, spared > 0, spared >= index.worthwhile.bytes {
                 self.known = known
                 packed = PackedFiles(map: base.map, places: [])
+                wholeAt = base.wholeAt
             }
         }
         if base != nil, packed == nil { try errand.inStore { () throws(FileFault) in try store.removeFile(layout.chunks) } }
@@ -117,7 +123,7 @@ struct CutJob {
         staged.isBundled = bundle != nil
         staged.packed = packed
         if let index = request.index, request.mappedFiles != nil, request.workspace != nil, request.kind == .checkpoint {
-            staged.learning = (index, identities)
+            staged.learning = (index, identities, wholeAt ?? request.takenAt, age)
         }
         return staged
     }

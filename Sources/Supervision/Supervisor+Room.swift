@@ -48,7 +48,10 @@ extension Supervisor {
         versions.removeAll { leaving.contains($0.version) }
         let store = store
         let agent = agent
+        let housekeeping = housekeeping
         aside(in: .patient) {
+            // What it has written and not named yet would be collected.
+            housekeeping.abandon()
             do throws(StoreFault) {
                 try store.remove(agent, numbers)
                 _ = try store.collect(agent)
