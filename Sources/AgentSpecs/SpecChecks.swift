@@ -1,3 +1,4 @@
+internal import AgentModel
 /// What can only be said when all layers have spoken: what is missing, and what contradicts.
 enum SpecChecks {
     static func run(on draft: inout SpecDraft, start: SpecNotice.Place) {
@@ -45,17 +46,18 @@ enum SpecChecks {
     private static func checkExclude(_ draft: inout SpecDraft) {
         guard let exclude = draft.assigned["checkpoint.exclude"], case .texts(let paths) = exclude.value else { return }
         for path in paths {
-            let what: String
-            if path.utf8.contains(UInt8(ascii: "*")) {
-                what = "is a pattern, and patterns are not known here"
-            } else if path.isEmpty || path.hasPrefix("/") || path.split(separator: "/").contains(where: { $0 == ".." || $0 == "." }) {
-                what = "is not a path below the workspace"
-            } else {
-                continue
+            do throws(IgnoreRules.Mistake) { try IgnoreRules.check(path) } catch {
+                let what =
+                    switch error {
+                    case .empty: "means nothing"
+                    case .leavesTheTop: "is not a path below the workspace"
+                    case .negated: "takes something back, which is not known here"
+                    case .openBracket: "has a '[' without a ']'"
+                    }
+                draft.note(
+                    .path, at: exclude.place, "'exclude: \(shown(path))' \(what)",
+                    suggestion: "write one such as '*.log', '/cache/' for a directory at the top, or 'node_modules/' for those of that name")
             }
-            draft.note(
-                .path, at: exclude.place, "'exclude: \(shown(path))' \(what)",
-                suggestion: "write one such as 'debug.log', or 'cache/' for a directory")
         }
     }
 

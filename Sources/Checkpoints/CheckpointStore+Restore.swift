@@ -78,7 +78,7 @@ extension CheckpointStore {
         var patterns = excluded + stored.excluded
         switch Neighbourhood(store: disk.rootName, workspace: workspace.rootName) {
         case .apart: break
-        case .storeInside(let path): patterns.append(path)
+        case .storeInside(let path): patterns.append(IgnoreRules.literal(path))
         case .workspaceInside: throw errand.fault(.refused("the workspace '\(workspace.rootName)' lies in the store"))
         }
         return Exclusions(patterns)

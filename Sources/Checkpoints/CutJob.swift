@@ -70,7 +70,7 @@ struct CutJob {
         var excluded = request.excluded
         switch Neighbourhood(store: store.rootName, workspace: workspace.rootName) {
         case .apart: break
-        case .storeInside(let path): excluded.append(path)
+        case .storeInside(let path): excluded.append(IgnoreRules.literal(path))
         case .workspaceInside: throw errand.fault(.refused("its workspace '\(workspace.rootName)' lies in the store"))
         }
         return try reading("the workspace") { () throws(FileFault) in

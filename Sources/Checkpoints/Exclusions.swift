@@ -3,19 +3,15 @@ internal import OutsideWorld
 
 /// Paths of a workspace that are none of ours: each covers itself and all below it.
 struct Exclusions: Sendable {
-    private let paths: [DiskPath]
+    private let rules: IgnoreRules
 
-    /// - Parameter patterns: paths below the workspace; a '/' at the end is allowed.
-    init(_ patterns: [String]) {
-        paths = patterns.compactMap { pattern in
-            var bytes = Array(pattern.utf8)
-            while bytes.last == UInt8(ascii: "/") { bytes.removeLast() }
-            while bytes.starts(with: [UInt8(ascii: "."), UInt8(ascii: "/")]) { bytes.removeFirst(2) }
-            return DiskPath(String(decoding: bytes, as: UTF8.self))
-        }
-    }
+    init(_ lines: [String]) { rules = IgnoreRules(lines) }
 
-    func covers(_ path: DiskPath) -> Bool { paths.contains { $0 == path || path.isBelow($0) } }
+    /// Whether it is covered, or something it lies in.
+    func covers(_ path: DiskPath, isDirectory: Bool) -> Bool { rules.cover(path.text, isDirectory: isDirectory) }
+
+    /// Whether it is covered itself. What it lies in is known not to be.
+    func means(_ path: DiskPath, isDirectory: Bool) -> Bool { rules.mean(path.text, isDirectory: isDirectory) }
 }
 
 /// How store and workspace lie to each other, by the names of their roots.

@@ -31,15 +31,24 @@ struct WorkspaceListing {
             var paths: [DiskPath] = []
             for name in try disk.names(in: place) {
                 guard let path = directory.map({ $0.appending(untrusted: name) }) ?? DiskPath(name) else { continue }
-                if exclusions.covers(path) { excluded.append(path) } else { paths.append(path) }
+                // What is excluded whatever it is, is not even looked at: it may be a file system that does not answer.
+                if exclusions.means(path, isDirectory: false) { excluded.append(path) } else { paths.append(path) }
             }
             for (path, entry) in zip(paths, try disk.entries(paths.map(\.name), in: place)) {
                 guard let entry else {
                     vanished.append(path)
                     continue
                 }
-                take(path, entry)
-                if entry.kind == .directory { waiting.append(path) }
+                guard entry.kind == .directory else {
+                    take(path, entry)
+                    continue
+                }
+                if exclusions.means(path, isDirectory: true) {
+                    excluded.append(path)
+                } else {
+                    take(path, entry)
+                    waiting.append(path)
+                }
             }
         }
         found.sort { $0.path < $1.path }

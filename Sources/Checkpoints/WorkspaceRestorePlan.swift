@@ -88,7 +88,7 @@ struct RestorePlanner {
     ///   - listing: what there is.
     init(_ entries: [TreeEntry], in workspace: any Disk, _ listing: WorkspaceListing, leavingOut exclusions: Exclusions) {
         self.workspace = workspace
-        wanted = entries.filter { !exclusions.covers($0.path) }.map { WantedEntry($0, on: workspace) }
+        wanted = entries.filter { !exclusions.covers($0.path, isDirectory: $0.kind == .directory) }.map { WantedEntry($0, on: workspace) }
         self.listing = listing
         present = Dictionary(uniqueKeysWithValues: listing.found.map { ($0.path, $0.entry) })
         holdingExcluded = Self.directories(above: listing.excluded)

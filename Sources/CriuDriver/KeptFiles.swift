@@ -1,17 +1,18 @@
+internal import AgentModel
 internal import OutsideWorld
 
 /// Which files are part of the same cut as the images, by the names they have in the sandbox.
 public struct KeptFiles: Hashable, Sendable {
     /// The workspace; nil: there is none, and no file is kept.
     public var workspace: String?
-    /// Paths below it that are in no version.
-    public var excluded: [String]
+    /// What of it is in no version: see `IgnoreRules`.
+    private var excluded: IgnoreRules
     /// The sandbox has a /dev/shm of its own, which is kept beside the images.
     var hasSharedMemory = false
 
     public init(workspace: String? = nil, excluded: [String] = []) {
         self.workspace = workspace
-        self.excluded = excluded
+        self.excluded = IgnoreRules(excluded)
     }
 
     /// As the kernel names what the sandbox's processes hold: without links.
@@ -34,18 +35,10 @@ public struct KeptFiles: Hashable, Sendable {
         if path.isBelow("/proc") || path.isBelow("/sys") { return .kept }
         if let workspace, path.isBelow(workspace) {
             let rest = String(decoding: path.utf8.dropFirst(workspace == "/" ? 1 : workspace.utf8.count + 1), as: UTF8.self)
-            return excluded.contains { rest.isAtOrBelow(Self.plain($0)) } ? .excluded : .kept
+            return excluded.cover(rest, isDirectory: false) ? .excluded : .kept
         }
         if path.isBelow("/dev/shm") { return hasSharedMemory ? .kept : .outside }
         return path.isBelow("/dev") ? .kept : .outside
-    }
-
-    /// As a spec may write it: "./cache/".
-    private static func plain(_ pattern: String) -> String {
-        var pattern = pattern[...]
-        while pattern.hasPrefix("./") { pattern = pattern.dropFirst(2) }
-        while pattern.hasSuffix("/") { pattern = pattern.dropLast() }
-        return String(pattern)
     }
 }
 
@@ -54,5 +47,4 @@ extension String {
     fileprivate func isBelow(_ directory: String) -> Bool {
         directory == "/" ? utf8.first == UInt8(ascii: "/") : utf8.starts(with: (directory + "/").utf8)
     }
-    fileprivate func isAtOrBelow(_ path: String) -> Bool { !path.isEmpty && (utf8.elementsEqual(path.utf8) || isBelow(path)) }
 }

@@ -167,10 +167,11 @@ let minimal = "name: a\ncommand: [b]\n"
         Row("checkpoint: {exclude: tmp/}", "3:23: error: 'exclude' takes a list, not a single value; write '[tmp/]' [E-SPEC-TYPE]"),
         Row("checkpoint: {exclude: [a, [b]]}", "3:27: error: 'exclude' takes a list of texts, and this is a list [E-SPEC-TYPE]"),
         Row(
-            "checkpoint: {exclude: ['*.log', /tmp, ../x, ok, cache/]}",
-            "3:23: error: 'exclude: *.log' is a pattern, and patterns are not known here; write one such as 'debug.log', or 'cache/' for a directory [E-SPEC-PATH]",
-            "3:23: error: 'exclude: /tmp' is not a path below the workspace; write one such as 'debug.log', or 'cache/' for a directory [E-SPEC-PATH]",
-            "3:23: error: 'exclude: ../x' is not a path below the workspace; write one such as 'debug.log', or 'cache/' for a directory [E-SPEC-PATH]"
+            "checkpoint: {exclude: ['*.log', /, ../x, '!ok', 'a[b', cache/]}",
+            "3:23: error: 'exclude: /' means nothing; write one such as '*.log', '/cache/' for a directory at the top, or 'node_modules/' for those of that name [E-SPEC-PATH]",
+            "3:23: error: 'exclude: ../x' is not a path below the workspace; write one such as '*.log', '/cache/' for a directory at the top, or 'node_modules/' for those of that name [E-SPEC-PATH]",
+            "3:23: error: 'exclude: !ok' takes something back, which is not known here; write one such as '*.log', '/cache/' for a directory at the top, or 'node_modules/' for those of that name [E-SPEC-PATH]",
+            "3:23: error: 'exclude: a[b' has a '[' without a ']'; write one such as '*.log', '/cache/' for a directory at the top, or 'node_modules/' for those of that name [E-SPEC-PATH]"
         ),
         Row(
             "limits.memory: 1GB",
