@@ -94,4 +94,27 @@ private let whole: [String: UInt64] = ["chunks": 90, "seal": 65, "packs-\(seal)-
         #expect(!careful.rest.contains { $0.isBelow("agents/agent-7/packs") })
         #expect(RemotePrunePlan.staying(remote, keeping: kept) == [VersionNumber(2)])
     }
+
+    @Test(
+        arguments: [
+            // What is there: the seals of these versions; what is here: the seals, and the number to come.
+            ([1: seal, 2: seal], [2: seal], 3, nil),
+            ([1: seal], [1: seal, 2: seal], 3, nil),
+            ([:], [1: seal], 2, nil),
+            // Lost, and begun anew.
+            ([1: other, 2: other, 3: seal, 200: seal], [1: seal, 2: seal, 3: seal], 4, .conflicts([VersionNumber(1), VersionNumber(2)])),
+            ([1: seal, 4: other, 200: other], [1: seal], 2, .neverHere(VersionNumber(200))),
+            ([1: other, 2: other], [3: seal], 4, .nothingShared),
+            // What cannot be read says nothing.
+            ([1: other, 2: other], [:], 4, .nothingShared),
+        ] as [([UInt64: String], [UInt64: String], UInt64, UnprunedReason?)])
+    func whatMayBeTheOnlyCopyIsNotPruned(there: [UInt64: String], here: [UInt64: String], next: UInt64, expected: UnprunedReason?) throws {
+        var all: [String: UInt64] = [:]
+        for (number, seal) in there {
+            all.merge(files(Int(number), ["chunks": 90, "seal": 65, "packs-\(seal)-500": 200, "manifest.json": 500])) { $1 }
+        }
+        let remote = try listing(all).agents[agent] ?? RemoteListing.Agent()
+        let seals = Dictionary(uniqueKeysWithValues: here.map { (VersionNumber($0.key), $0.value) })
+        #expect(RemotePrunePlan.refusal(remote, seals: seals, next: VersionNumber(next), conflicts: []) == expected)
+    }
 }

@@ -13,10 +13,22 @@ public struct CopyOutReport: Hashable, Sendable {
     public var conflicts: [VersionNumber] = []
     /// Taken out of the remote.
     public var removed: [VersionNumber] = []
+    /// Why nothing was taken out of it though that was asked for.
+    public var unpruned: UnprunedReason?
     public var packs = 0
     /// Of packs and files that were sent.
     public var bytes: UInt64 = 0
     public init(_ agent: AgentName) { self.agent = agent }
+}
+
+/// Why what a remote has may be all that is left of what was lost here.
+public enum UnprunedReason: Hashable, Sendable {
+    /// These numbers are there with other content.
+    case conflicts([VersionNumber])
+    /// This is there, and no version here was ever given such a number.
+    case neverHere(VersionNumber)
+    /// None of what is there is here, too.
+    case nothingShared
 }
 
 /// Copies versions of agents of a store to a remote: content first, the manifest last. Documentation: docs/store-format.md#remote
@@ -298,13 +310,17 @@ public final class CopyOut {
 
     // MARK: Removing
 
-    /// Takes out of the remote what is not here any more, and packs that no version there needs.
+    /// Takes out of the remote what is not here any more, and packs that no version there needs. Nothing where what is there may be what was lost here.
     public func prune(_ agent: AgentName, in look: Look, _ report: inout CopyOutReport) throws(CopyFault) {
         let errand = Errand("list the versions of", agent.text)
         let kept = Set(try copying { () throws(StoreFault) in try store.numbers(agent, errand) })
         // Whoever lost all of them wants them back.
         guard !kept.isEmpty else { return }
         let there = try RemoteListing.of(carrier, agent)
+        let next = try copying { () throws(StoreFault) in try store.recordedNumber(agent, errand) }
+        report.unpruned = RemotePrunePlan.refusal(
+            there, seals: seals(of: kept, agent), next: next ?? kept.max()?.next ?? VersionNumber(1), conflicts: report.conflicts)
+        guard report.unpruned == nil else { return }
         let staying = RemotePrunePlan.staying(there, keeping: kept)
         let lists = try packLists(of: staying, agent, there, in: look)
         let plan = RemotePrunePlan(agent, there, keeping: kept, lists: lists)
@@ -320,6 +336,17 @@ public final class CopyOut {
         }
         try carrying { () throws(CarrierFault) in if !plan.rest.isEmpty { try carrier.remove(plan.rest) } }
         report.removed = plan.versions
+    }
+
+    /// The first 16 digits of those that can be read.
+    private func seals(of versions: Set<VersionNumber>, _ agent: AgentName) -> [VersionNumber: String] {
+        var seals: [VersionNumber: String] = [:]
+        for version in versions {
+            let layout = VersionLayout(directory: StoreLayout.version(agent, version))
+            guard let bytes = try? store.disk.read(layout.seal, limit: .kibibytes(1)) else { continue }  // then it says nothing
+            seals[version] = String(decoding: bytes.prefix(16), as: UTF8.self)
+        }
+        return seals
     }
 
     /// nil: one of them cannot be read, so nobody knows what is needed.

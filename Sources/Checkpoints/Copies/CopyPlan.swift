@@ -84,6 +84,26 @@ struct RemotePrunePlan: Hashable {
 
     var isEmpty: Bool { manifests.isEmpty && rest.isEmpty }
 
+    /// Why nothing may go: an agent that was lost here and begun anew has numbers of its own, and the remote has all that is left of the former one.
+    /// - Parameters:
+    ///   - seals: of versions that are here, the first 16 digits.
+    ///   - next: the number that this store gives next.
+    ///   - conflicts: what is known to be there with other content.
+    static func refusal(
+        _ remote: RemoteListing.Agent, seals: [VersionNumber: String], next: VersionNumber, conflicts: [VersionNumber]
+    ) -> UnprunedReason? {
+        let listed = remote.listed
+        guard let newest = listed.last else { return nil }
+        var (same, other) = (0, Set(conflicts))
+        for number in listed {
+            guard let seal = seals[number], let lists = remote.versions[number]?.packLists.keys, !lists.isEmpty else { continue }
+            if lists.contains(where: { $0.seal == seal }) { same += 1 } else { other.insert(number) }
+        }
+        if !other.isEmpty { return .conflicts(other.sorted()) }
+        if newest >= next { return .neverHere(newest) }
+        return same == 0 ? .nothingShared : nil
+    }
+
     /// Versions whose lists of packs must be known: those that stay listed.
     static func staying(_ remote: RemoteListing.Agent, keeping kept: Set<VersionNumber>) -> [VersionNumber] {
         remote.listed.filter { kept.contains($0) }
