@@ -48,6 +48,19 @@ private let whole: [String: UInt64] = ["chunks": 90, "seal": 65, "packs-\(seal)-
         #expect(plan.staleStandings == stale.map(VersionNumber.init))
     }
 
+    @Test func aVersionThatLacksAPackThereIsSentAgain() throws {
+        let name = try #require(PackName("1-9-\(seal)"))
+        for (size, needed, sends) in [(70, 70, false), (nil, 70, true), (69, 70, true), (70, nil, true)] as [(UInt64?, UInt64?, Bool)] {
+            var all = files(1, whole)
+            all["agents/agent-7/packs/\(name.text)"] = size
+            let remote = try #require(try listing(all).agents[agent])
+            var plan = CopyPlan([offered(1)], in: remote)
+            #expect(plan.present == [VersionNumber(1)])
+            plan.mend(needed.map { [VersionNumber(1): PackList([name: $0])] } ?? [:], in: remote)
+            #expect(plan.sends.isEmpty != sends && plan.present.isEmpty == sends, "\(String(describing: size))")
+        }
+    }
+
     @Test(arguments: ["../x", "agents/../../x", "/etc/passwd", "agents//x", "", ".", "a\nb", "agents/agent-7/versions/1/../../../../x"])
     func aNameThatLeadsOutRefusesTheWhole(name: String) {
         #expect(throws: Damage.self) { try RemoteListing([RemoteFile(path: "runner-copy-1", size: 1), RemoteFile(path: name, size: 1)]) }

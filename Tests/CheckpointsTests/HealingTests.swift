@@ -117,6 +117,40 @@ import Testing
         #expect(!stranger.seen.isEmpty)
     }
 
+    // MARK: Mending a remote
+
+    private func sync(_ bench: Bench, to remote: SimulatedDisk) throws -> CopyOutReport {
+        let store = try bench.open()
+        let look = try store.openLook(for: "sync") { "look" }
+        defer { store.close(look) }
+        let copy = CopyOut(of: store, by: DirectoryCarrier(remote))
+        try copy.open(in: look)
+        return try copy.send(agent, in: look)
+    }
+
+    /// What 'store check' advises: remove it there, and sync again.
+    @Test func whatWasRemovedThereIsSentAgain() throws {
+        let (bench, whole) = try bench()
+        let versions = bench.seen.sorted()
+        #expect(try sync(bench, to: whole.copy(seed: 1)).present == versions)
+        for (path, content) in whole.contents() {
+            guard case .file(let bytes) = content.kind, path.isBelow(directory) else { continue }
+            let remote = whole.copy(seed: 1)
+            try remote.removeFile(path)
+            let report = try sync(bench, to: remote)
+            #expect(report.sent.count + report.present.count == versions.count, "\(path)")
+            #expect(remote.peek(path) == bytes, "\(path) is not there again")
+            #expect(try take(from: remote, versions, context: "\(path) was sent again") == nil)
+            guard path.isBelow(directory / "packs") else { continue }
+            #expect(!report.sent.isEmpty && report.bytes >= UInt64(bytes.count), "\(path)")
+            // Nor is one there that is shorter.
+            _ = remote.truncate(path, to: bytes.count / 2)
+            #expect(try !sync(bench, to: remote).sent.isEmpty, "\(path), cut off")
+            #expect(remote.peek(path) == bytes, "\(path), cut off")
+            #expect(try sync(bench, to: remote).present == versions)
+        }
+    }
+
     // MARK: A remote that means harm
 
     /// Takes all of it into a new store. - Returns: what it was refused with; the store must be as it was.

@@ -4,7 +4,7 @@ internal import OutsideWorld
 /// What a copy of one agent's versions to a remote came to.
 public struct CopyOutReport: Hashable, Sendable {
     public var agent: AgentName
-    /// Listed in the remote now, and not before.
+    /// Whole in the remote now, and not before.
     public var sent: [VersionNumber] = []
     public var present: [VersionNumber] = []
     /// Not sent, each with the reason.
@@ -67,12 +67,16 @@ public final class CopyOut {
         var report = CopyOutReport(agent)
         let there = remote.agents[agent] ?? RemoteListing.Agent()
         let offers = try offers(agent, wanted, &report)
-        let plan = CopyPlan(offers.map(\.offered), in: there)
+        var plan = CopyPlan(offers.map(\.offered), in: there)
+        plan.mend(try packLists(of: plan.present, offers, agent, there, in: look), in: there)
         report.present = plan.present
         report.conflicts = plan.conflicts
         let checked = try check(offers.filter { plan.sends.contains($0.offered.version) }, of: agent, &report)
         if !checked.isEmpty { try send(checked, of: agent, there, in: look, &report) }
-        try refresh(offers.filter { plan.staleStandings.contains($0.offered.version) }, of: agent, in: look)
+        // With versions goes what is kept of the agent; of another one of that name it has no business there.
+        let lacksAccounts = checked.isEmpty && !plan.present.isEmpty && plan.conflicts.isEmpty
+        let accounts = lacksAccounts ? try aboutAgent(agent).filter { there.sizes[$0.key] != UInt64($0.value.count) } : [:]
+        try refresh(offers.filter { plan.staleStandings.contains($0.offered.version) }, accounts, of: agent, in: look)
         return report
     }
 
@@ -194,8 +198,9 @@ public final class CopyOut {
                 offers.removeAll { offer in listed.contains { $0.offered.version == offer.offered.version } }
                 continue
             }
-            report.packs = Set(all.keys).subtracting(former.packs.keys).count
-            report.bytes = all.filter { former.packs[$0.key] != $0.value }.reduce(0) { saturatingSum($0, $1.value) }
+            let carried = all.filter { former.packs[$0.key] != $0.value }
+            report.packs = carried.count
+            report.bytes = carried.values.reduce(0) { saturatingSum($0, $1) }
             return
         }
         throw .remote(part: "agents/\(agent)", how: "what is sent there does not stay there whole")
@@ -277,8 +282,10 @@ public final class CopyOut {
 
     // MARK: What changes of what is there
 
-    private func refresh(_ offers: [Offer], of agent: AgentName, in look: Look) throws(CopyFault) {
-        var files: [DiskPath: [UInt8]] = [:]
+    private func refresh(
+        _ offers: [Offer], _ accounts: [DiskPath: [UInt8]], of agent: AgentName, in look: Look
+    ) throws(CopyFault) {
+        var files = accounts
         for offer in offers {
             files[RemoteLayout.version(agent, offer.offered.version) / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
         }
@@ -358,25 +365,42 @@ public final class CopyOut {
             let known = there.versions[version] ?? RemoteListing.Version()
             guard !known.packLists.isEmpty else { return nil }
             for (name, size) in known.packLists {
-                guard size <= PackList.limit.bytes else { return nil }
-                let path = RemoteLayout.version(agent, version) / name.text
-                files.append(RemoteFile(path: path.text, size: size))
+                files.append(RemoteFile(path: (RemoteLayout.version(agent, version) / name.text).text, size: size))
             }
         }
-        let wanted = files.sorted { $0.path < $1.path }
+        let lists = try fetch(files, in: look)
+        return lists.count == files.count ? Array(lists.values) : nil
+    }
+
+    /// What the remote says that these versions need. Of one that is missing in the answer, its list there is damaged.
+    private func packLists(
+        of versions: [VersionNumber], _ offers: [Offer], _ agent: AgentName, _ there: RemoteListing.Agent, in look: Look
+    ) throws(CopyFault) -> [VersionNumber: PackList] {
+        let chosen = Set(versions)
+        var paths: [VersionNumber: RemoteFile] = [:]
+        for offered in offers.map(\.offered) where chosen.contains(offered.version) {
+            guard let size = there.versions[offered.version]?.packLists[offered.packList] else { continue }
+            let path = RemoteLayout.version(agent, offered.version) / offered.packList.text
+            paths[offered.version] = RemoteFile(path: path.text, size: size)
+        }
+        let lists = try fetch(Array(paths.values), in: look)
+        return paths.compactMapValues { lists[$0.path] }
+    }
+
+    /// Those that are whole, by their paths.
+    private func fetch(_ lists: [RemoteFile], in look: Look) throws(CopyFault) -> [String: PackList] {
+        let wanted = lists.filter { $0.size <= PackList.limit.bytes }.sorted { $0.path < $1.path }
+        guard !wanted.isEmpty else { return [:] }
+        guard isWanted() else { throw .stopped }
         let place = look.directory / "lists"
         try discard(place)
-        if !wanted.isEmpty {
-            try carrying { () throws(CarrierFault) in try carrier.fetch(wanted, into: place, of: store.disk) }
-        }
-        var lists: [PackList] = []
+        try carrying { () throws(CarrierFault) in try carrier.fetch(wanted, into: place, of: store.disk) }
+        var found: [String: PackList] = [:]
         for file in wanted {
-            guard let path = DiskPath("\(place)/\(file.path)"), let bytes = try? store.disk.read(path, limit: PackList.limit),
-                let list = try? PackList(decoding: bytes)
-            else { return nil }
-            lists.append(list)
+            guard let path = DiskPath("\(place)/\(file.path)"), let bytes = try? store.disk.read(path, limit: PackList.limit) else { continue }
+            found[file.path] = try? PackList(decoding: bytes)
         }
-        return lists
+        return found
     }
 
     // MARK: Files in between

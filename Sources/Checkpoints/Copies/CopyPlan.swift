@@ -39,6 +39,16 @@ struct CopyPlan: Hashable {
         }
     }
 
+    /// Sends again what is there and lacks something: a pack that is gone or of another length, or the list that tells of packs.
+    /// - Parameter lists: of versions that are there, those that could be read.
+    mutating func mend(_ lists: [VersionNumber: PackList], in remote: RemoteListing.Agent) {
+        let torn = Set(present.filter { lists[$0].map { !Self.lacking($0.packs, in: remote).isEmpty } ?? true })
+        guard !torn.isEmpty else { return }
+        present.removeAll { torn.contains($0) }
+        staleStandings.removeAll { torn.contains($0) }
+        sends = (sends + torn).sorted()
+    }
+
     /// As far as names and sizes tell that do not change.
     static func isWhole(_ local: OfferedVersion, _ there: RemoteListing.Version) -> Bool {
         there.manifest == local.manifestSize && there.chunks == local.chunksSize && there.seal == 65
