@@ -8,7 +8,7 @@ public struct CopyOutReport: Hashable, Sendable {
     public var sent: [VersionNumber] = []
     public var present: [VersionNumber] = []
     /// Not sent, each with the reason.
-    public var leftOut: [VersionNumber: String] = [:]
+    public var leftOut: [VersionNumber: LeftOutReason] = [:]
     /// Not sent, because the remote has another version of that number.
     public var conflicts: [VersionNumber] = []
     /// Taken out of the remote.
@@ -19,6 +19,14 @@ public struct CopyOutReport: Hashable, Sendable {
     /// Of packs and files that were sent.
     public var bytes: UInt64 = 0
     public init(_ agent: AgentName) { self.agent = agent }
+}
+
+/// Why a version was not sent.
+public enum LeftOutReason: Hashable, Sendable {
+    /// The next sync takes it.
+    case notInPacks
+    /// Bytes are not what was stored: which part, and how it differs.
+    case broken(part: String, how: String)
 }
 
 /// Why what a remote has may be all that is left of what was lost here.
@@ -95,23 +103,49 @@ public final class CopyOut {
     ) throws(CopyFault) -> [Offer] {
         let errand = Errand("copy the versions of", agent.text)
         var offers: [Offer] = []
-        for version in try copying({ () throws(StoreFault) in try store.numbers(agent, errand) }) {
+        for version in try numbers(agent, errand) {
             if let wanted, !wanted.contains(version) { continue }
             guard isWanted() else { throw .stopped }
             do throws(StoreFault) {
                 switch try offer(agent, version, errand) {
                 case .some(let offer): offers.append(offer)
-                case nil: report.leftOut[version] = "it is not in packs yet"
+                case nil: report.leftOut[version] = .notInPacks
                 }
             } catch {
                 switch error.kind {
                 case .noSuchVersion: continue
-                case .broken(let part, let how): report.leftOut[version] = "'\(part)' is broken: \(how)"
+                case .broken(let part, let how): try leaveOut(version, of: agent, part, how, &report)
                 default: throw .store(error)
                 }
             }
         }
         return offers
+    }
+
+    /// None of an agent that was removed meanwhile.
+    private func numbers(_ agent: AgentName, _ errand: Errand) throws(CopyFault) -> [VersionNumber] {
+        do throws(StoreFault) {
+            try store.require(agent, errand)
+            return try store.numbers(agent, errand)
+        } catch {
+            guard case .noSuchAgent = error.kind else { throw .store(error) }
+            return []
+        }
+    }
+
+    /// Of a version that was removed meanwhile nothing is told.
+    private func leaveOut(
+        _ version: VersionNumber, of agent: AgentName, _ part: String, _ how: String, _ report: inout CopyOutReport
+    ) throws(CopyFault) {
+        do throws(StoreFault) {
+            try store.require(agent, version, Errand("copy", agent, version))
+            report.leftOut[version] = .broken(part: part, how: how)
+        } catch {
+            switch error.kind {
+            case .noSuchVersion, .noSuchAgent: return
+            default: throw .store(error)
+            }
+        }
     }
 
     /// nil: not all of it is in packs.
@@ -147,7 +181,7 @@ public final class CopyOut {
             } catch {
                 switch error.kind {
                 case .noSuchVersion, .noSuchAgent: continue
-                case .broken(let part, let how): report.leftOut[version] = "'\(part)' is broken: \(how)"
+                case .broken(let part, let how): try leaveOut(version, of: agent, part, how, &report)
                 default: throw .store(error)
                 }
             }
@@ -168,7 +202,7 @@ public final class CopyOut {
         for attempt in 1...Self.attempts {
             guard isWanted() else { throw .stopped }
             // 1. Which packs they are made of now: a collection may have put chunks elsewhere.
-            let needs = try needs(of: &offers, agent)
+            let needs = try needs(of: &offers, agent, &report)
             guard !offers.isEmpty else { return }
             let all = needs.values.reduce(into: [PackName: UInt64]()) { all, needs in all.merge(needs) { first, _ in first } }
             // 2. Content. What of it is not there any more shows in the list.
@@ -180,7 +214,8 @@ public final class CopyOut {
                 }
             }
             // 3. What tells of it. Once it may have arrived, only what has not: over what is listed nothing is written.
-            let files = try smallFiles(offers, needs, agent)
+            let files = try smallFiles(of: &offers, needs, agent, &report)
+            guard !offers.isEmpty else { return }
             try send(attempt == 1 ? files.keys.sorted() : CopyPlan.lacking(files, in: there), of: files, in: look)
             // 4. All of it is there, or it begins anew.
             there = try RemoteListing.of(carrier, agent)
@@ -220,7 +255,9 @@ public final class CopyOut {
     }
 
     /// Versions that went, or broke, meanwhile are taken out of `offers`.
-    private func needs(of offers: inout [Offer], _ agent: AgentName) throws(CopyFault) -> [VersionNumber: [PackName: UInt64]] {
+    private func needs(
+        of offers: inout [Offer], _ agent: AgentName, _ report: inout CopyOutReport
+    ) throws(CopyFault) -> [VersionNumber: [PackName: UInt64]] {
         var needs: [VersionNumber: [PackName: UInt64]] = [:]
         let all = Errand("copy the versions of", agent.text)
         let shelf = try copying { () throws(StoreFault) in
@@ -236,7 +273,8 @@ public final class CopyOut {
                 needs[version] = try errand.reading("chunks") { () throws(FileFault) in try shelf.needs(of: map) }
             } catch {
                 switch error.kind {
-                case .noSuchVersion, .noSuchAgent, .broken: continue
+                case .noSuchVersion, .noSuchAgent: continue
+                case .broken(let part, let how): try leaveOut(version, of: agent, part, how, &report)
                 default: throw .store(error)
                 }
             }
@@ -245,21 +283,30 @@ public final class CopyOut {
         return needs
     }
 
+    /// Versions that went, or broke, meanwhile are taken out of `offers`.
     private func smallFiles(
-        _ offers: [Offer], _ needs: [VersionNumber: [PackName: UInt64]], _ agent: AgentName
+        of offers: inout [Offer], _ needs: [VersionNumber: [PackName: UInt64]], _ agent: AgentName, _ report: inout CopyOutReport
     ) throws(CopyFault) -> [DiskPath: [UInt8]] {
         var files = try aboutAgent(agent)
-        let disk = store.disk
+        var here: [Offer] = []
         for offer in offers {
-            let directory = RemoteLayout.version(agent, offer.offered.version)
-            files[directory / offer.offered.packList.text] = PackList(needs[offer.offered.version] ?? [:]).encoded
+            let version = offer.offered.version
+            let directory = RemoteLayout.version(agent, version)
+            do throws(StoreFault) {
+                files[directory / "chunks"] = try Errand("copy", agent, version).reading("chunks") { () throws(FileFault) in
+                    try store.disk.read(directory / "chunks", limit: ChunkMap.limit)
+                }
+            } catch {
+                guard case .broken(let part, let how) = error.kind else { throw .store(error) }
+                try leaveOut(version, of: agent, part, how, &report)
+                continue
+            }
+            files[directory / offer.offered.packList.text] = PackList(needs[version] ?? [:]).encoded
             files[directory / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
             files[directory / "seal"] = offer.seal
-            let errand = Errand("copy", agent, offer.offered.version)
-            files[directory / "chunks"] = try copying { () throws(StoreFault) in
-                try errand.reading("chunks") { () throws(FileFault) in try disk.read(directory / "chunks", limit: ChunkMap.limit) }
-            }
+            here.append(offer)
         }
+        offers = here
         return files
     }
 
@@ -320,7 +367,7 @@ public final class CopyOut {
     /// Takes out of the remote what is not here any more, and packs that no version there needs. Nothing where what is there may be what was lost here.
     public func prune(_ agent: AgentName, in look: Look, _ report: inout CopyOutReport) throws(CopyFault) {
         let errand = Errand("list the versions of", agent.text)
-        let kept = Set(try copying { () throws(StoreFault) in try store.numbers(agent, errand) })
+        let kept = Set(try numbers(agent, errand))
         // Whoever lost all of them wants them back.
         guard !kept.isEmpty else { return }
         let there = try RemoteListing.of(carrier, agent)

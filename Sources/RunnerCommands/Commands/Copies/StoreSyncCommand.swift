@@ -73,7 +73,7 @@ struct StoreSyncCommand: Command {
     }
 
     private func tell(_ row: CopyRow, _ bench: Workbench) {
-        for (version, why) in row.leftOut.sorted(by: { $0.key < $1.key }) { bench.talk("left out '\(row.agent)@\(version)': \(why)") }
+        for (version, why) in row.leftOut.sorted(by: { $0.key < $1.key }) { bench.talk("left out '\(row.agent)@\(version)': \(why.sentence)") }
         for version in row.conflicts {
             bench.talk(
                 "left out '\(row.agent)@\(version)': '\(place?.text ?? "")' has another version of that number. Give this store a place of its own"
@@ -126,7 +126,7 @@ struct CopyRow: Listable {
     var agent: AgentName
     var sent: [VersionNumber]
     var there: [VersionNumber]
-    var leftOut: [VersionNumber: String]
+    var leftOut: [VersionNumber: LeftOutReason]
     var conflicts: [VersionNumber]
     var removed: [VersionNumber]
     var unpruned: String?
@@ -139,7 +139,7 @@ struct CopyRow: Listable {
     }
 
     /// Whether nothing was left out that will be left out again.
-    var isClean: Bool { conflicts.isEmpty && unpruned == nil && leftOut.values.allSatisfy { !$0.contains("is broken") } }
+    var isClean: Bool { conflicts.isEmpty && unpruned == nil && leftOut.values.allSatisfy { $0 == .notInPacks } }
 
     static var columns: [Column] {
         [Column("AGENT"), Column("SENT"), Column("THERE BEFORE"), Column("LEFT OUT"), Column("TAKEN OUT"), Column("CONTENT SENT")]
@@ -163,11 +163,21 @@ struct CopyRow: Listable {
         try container.encode(agent, forKey: .agent)
         try container.encode(sent, forKey: .sent)
         try container.encode(there, forKey: .thereBefore)
-        try container.encode(leftOut.sorted { $0.key < $1.key }.map { LeftOut(version: $0.key, because: $0.value) }, forKey: .leftOut)
+        try container.encode(leftOut.sorted { $0.key < $1.key }.map { LeftOut(version: $0.key, because: $0.value.sentence) }, forKey: .leftOut)
         try container.encode(conflicts, forKey: .conflicts)
         try container.encode(removed, forKey: .takenOut)
         try container.encodeIfPresent(unpruned, forKey: .notTakenOut)
         try container.encode(bytes, forKey: .contentSent)
+    }
+}
+
+extension LeftOutReason {
+    /// Follows "left out …: ".
+    var sentence: String {
+        switch self {
+        case .notInPacks: "it is not in packs yet"
+        case .broken(let part, let how): "'\(part)' is broken: \(how)"
+        }
     }
 }
 
