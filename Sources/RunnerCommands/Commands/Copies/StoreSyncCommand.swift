@@ -76,10 +76,10 @@ struct StoreSyncCommand: Command {
         for (version, why) in row.leftOut.sorted(by: { $0.key < $1.key }) { bench.talk("left out '\(row.agent)@\(version)': \(why.sentence)") }
         for version in row.conflicts {
             bench.talk(
-                "left out '\(row.agent)@\(version)': '\(place?.text ?? "")' has another version of that number. Give this store a place of its own"
+                "left out '\(row.agent)@\(version)': '\(place?.shown ?? "")' has another version of that number. Give this store a place of its own"
             )
         }
-        if let why = row.unpruned { bench.talk("took nothing of '\(row.agent)' out of '\(place?.text ?? "")': \(why)") }
+        if let why = row.unpruned { bench.talk("took nothing of '\(row.agent)' out of '\(place?.shown ?? "")': \(why)") }
     }
 
     // MARK: Packs
