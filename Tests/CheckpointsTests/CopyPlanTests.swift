@@ -89,6 +89,13 @@ private let whole: [String: UInt64] = ["chunks": 90, "seal": 65, "packs-\(seal)-
         }
     }
 
+    @Test func aMapOfMoreThanThereIsEndsAtItsFirstLack() throws {
+        var map = ChunkMap()
+        map.append(.chunk(1), count: 1 << 47)
+        let shelf = try PackShelf(in: "packs", on: SimulatedDisk(seed: 1, rootName: "/empty"))
+        #expect(throws: FileFault.self) { try shelf.lackingBases(of: map) }
+    }
+
     @Test func onlyWhatNothingNeedsIsTakenOut() throws {
         let (first, second) = (try #require(PackName("1-9-\(seal)")), try #require(PackName("10-12-\(seal)")))
         var all = files(1, whole).merging(files(2, whole)) { $1 }

@@ -1,5 +1,6 @@
 import AgentModel
 import Checkpoints
+import Digests
 import OutsideWorld
 import SimulatedWorld
 import Testing
@@ -194,6 +195,27 @@ import Testing
         let refusal = try take(from: remote, [VersionNumber(1)], context: "a huge manifest")
         guard case .remote(_, let how)? = refusal else { return #expect(Bool(false), "\(String(describing: refusal))") }
         #expect(how.contains("more than the 1.0 MB"))
+    }
+
+    /// Whole by its seal, and with a map that goes on for ever.
+    @Test(arguments: [UInt64.max, 1 << 60, 1 << 49])
+    func aVersionThatFitsNowhereIsNotFetched(size: UInt64) throws {
+        let (_, remote) = try bench()
+        let version = directory / "versions/1"
+        let manifest = String(decoding: try #require(remote.peek(version / "manifest.json")), as: UTF8.self)
+        let parts = manifest.split(separator: "\"contentSize\":", maxSplits: 1)
+        try #require(parts.count == 2)
+        let huge = bytes("\(parts[0])\"contentSize\":\(size)\(parts[1].drop { $0.isNumber })")
+        remote.plant(version / "manifest.json", huge)
+        remote.plant(version / "seal", bytes(hexadecimal(SHA256.digest(of: huge)) + "\n"))
+        for name in remote.peekNames(version) where name.hasPrefix("packs-") { try remote.removeFile(version / name) }
+        switch try take(from: remote, [VersionNumber(1)], context: "a version of \(size) bytes") {
+        case .remote(_, let how): #expect(how.contains("more than") && size > 1 << 50)
+        case .store(let fault):
+            guard case .full = fault.kind else { return #expect(Bool(false), "\(fault)") }
+            #expect(size < 1 << 50)
+        case let other: #expect(Bool(false), "\(String(describing: other))")
+        }
     }
 
     @Test func aNumberThatIsTakenHereIsRefused() throws {
