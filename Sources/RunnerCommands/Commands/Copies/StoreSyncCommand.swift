@@ -31,7 +31,7 @@ struct StoreSyncCommand: Command {
                     "a version was left out: it is broken, or the place has another of that number; or '--prune' could not be sure and took nothing out"
                 ),
                 (.noInput, "no such agent, or no store"), (.noSupervisor, "rclone is needed and not installed"),
-                (.inputOutput, "the place could not be read or written"), (.tryAgain, "stopped; the same command goes on"),
+                (.inputOutput, "the place could not be read or written"), (.tryAgain, "stopped, or another sync of this store is going on; the same command goes on"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -49,6 +49,9 @@ struct StoreSyncCommand: Command {
         let store = try bench.openStore()
         let chosen = try bench.chosen(agents, in: store)
         guard let place else { return .ok }
+        let lock: any DiskLock
+        do throws(StoreFault) { lock = try store.lockCopies(holder: "'runner store sync'") } catch { throw CommandFault(error) }
+        defer { lock.release() }
         let packed = try chosen.map { agent throws(CommandFault) in try pack(agent, in: store, bench) }
         let look: Look
         do throws(StoreFault) { look = try store.openLook(for: "store sync", bench.draw) } catch { throw CommandFault(error) }
