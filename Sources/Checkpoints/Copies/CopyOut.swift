@@ -1,49 +1,11 @@
 public import AgentModel
 internal import OutsideWorld
 
-/// What a copy of one agent's versions to a remote came to.
-public struct CopyOutReport: Hashable, Sendable {
-    public var agent: AgentName
-    /// Whole in the remote now, and not before.
-    public var sent: [VersionNumber] = []
-    public var present: [VersionNumber] = []
-    /// Not sent, each with the reason.
-    public var leftOut: [VersionNumber: LeftOutReason] = [:]
-    /// Not sent, because the remote has another version of that number.
-    public var conflicts: [VersionNumber] = []
-    /// Taken out of the remote.
-    public var removed: [VersionNumber] = []
-    /// Why nothing was taken out of it though that was asked for.
-    public var unpruned: UnprunedReason?
-    public var packs = 0
-    /// Of packs and files that were sent.
-    public var bytes: UInt64 = 0
-    public init(_ agent: AgentName) { self.agent = agent }
-}
-
-/// Why a version was not sent.
-public enum LeftOutReason: Hashable, Sendable {
-    /// The next sync takes it.
-    case notInPacks
-    /// Bytes are not what was stored: which part, and how it differs.
-    case broken(part: String, how: String)
-}
-
-/// Why what a remote has may be all that is left of what was lost here.
-public enum UnprunedReason: Hashable, Sendable {
-    /// These numbers are there with other content.
-    case conflicts([VersionNumber])
-    /// This is there, and no version here was ever given such a number.
-    case neverHere(VersionNumber)
-    /// None of what is there is here, too.
-    case nothingShared
-}
-
 /// Copies versions of agents of a store to a remote: content first, the manifest last. Documentation: docs/store-format.md#remote
 public final class CopyOut {
-    private let store: CheckpointStore
-    private let carrier: any Carrier
-    private let isWanted: () -> Bool
+    let store: CheckpointStore
+    let carrier: any Carrier
+    let isWanted: () -> Bool
     private let say: (String) -> Void
     private var remote = RemoteListing()
 
@@ -123,7 +85,7 @@ public final class CopyOut {
     }
 
     /// None of an agent that was removed meanwhile.
-    private func numbers(_ agent: AgentName, _ errand: Errand) throws(CopyFault) -> [VersionNumber] {
+    func numbers(_ agent: AgentName, _ errand: Errand) throws(CopyFault) -> [VersionNumber] {
         do throws(StoreFault) {
             try store.require(agent, errand)
             return try store.numbers(agent, errand)
@@ -362,62 +324,7 @@ public final class CopyOut {
         if !names.isEmpty { try carrying { () throws(CarrierFault) in try carrier.remove(names) } }
     }
 
-    // MARK: Removing
-
-    /// Takes out of the remote what is not here any more, and packs that no version there needs. Nothing where what is there may be what was lost here.
-    public func prune(_ agent: AgentName, in look: Look, _ report: inout CopyOutReport) throws(CopyFault) {
-        let errand = Errand("list the versions of", agent.text)
-        let kept = Set(try numbers(agent, errand))
-        // Whoever lost all of them wants them back.
-        guard !kept.isEmpty else { return }
-        let there = try RemoteListing.of(carrier, agent)
-        let next = try copying { () throws(StoreFault) in try store.recordedNumber(agent, errand) }
-        report.unpruned = RemotePrunePlan.refusal(
-            there, seals: seals(of: kept, agent), next: next ?? kept.max()?.next ?? VersionNumber(1), conflicts: report.conflicts)
-        guard report.unpruned == nil else { return }
-        let staying = RemotePrunePlan.staying(there, keeping: kept)
-        let lists = try packLists(of: staying, agent, there, in: look)
-        let plan = RemotePrunePlan(agent, there, keeping: kept, lists: lists)
-        guard !plan.isEmpty else { return }
-        guard isWanted() else { throw .stopped }
-        try carrying { () throws(CarrierFault) in if !plan.manifests.isEmpty { try carrier.remove(plan.manifests) } }
-        // A remote that did not remove a manifest still lists it, and needs its packs.
-        if !plan.manifests.isEmpty {
-            let now = try RemoteListing.of(carrier, agent)
-            guard plan.manifests.allSatisfy({ now.sizes[$0] == nil }) else {
-                throw .remote(part: "agents/\(agent)", how: "it still lists what was removed from it")
-            }
-        }
-        try carrying { () throws(CarrierFault) in if !plan.rest.isEmpty { try carrier.remove(plan.rest) } }
-        report.removed = plan.versions
-    }
-
-    /// The first 16 digits of those that can be read.
-    private func seals(of versions: Set<VersionNumber>, _ agent: AgentName) -> [VersionNumber: String] {
-        var seals: [VersionNumber: String] = [:]
-        for version in versions {
-            let layout = VersionLayout(directory: StoreLayout.version(agent, version))
-            guard let bytes = try? store.disk.read(layout.seal, limit: .kibibytes(1)) else { continue }  // then it says nothing
-            seals[version] = String(decoding: bytes.prefix(16), as: UTF8.self)
-        }
-        return seals
-    }
-
-    /// nil: one of them cannot be read, so nobody knows what is needed.
-    private func packLists(
-        of versions: [VersionNumber], _ agent: AgentName, _ there: RemoteListing.Agent, in look: Look
-    ) throws(CopyFault) -> [PackList]? {
-        var files: [RemoteFile] = []
-        for version in versions {
-            let known = there.versions[version] ?? RemoteListing.Version()
-            guard !known.packLists.isEmpty else { return nil }
-            for (name, size) in known.packLists {
-                files.append(RemoteFile(path: (RemoteLayout.version(agent, version) / name.text).text, size: size))
-            }
-        }
-        let lists = try fetch(files, in: look)
-        return lists.count == files.count ? Array(lists.values) : nil
-    }
+    // MARK: What it says of its packs
 
     /// What the remote says that these versions need. Of one that is missing in the answer, its list there is damaged.
     private func packLists(
@@ -435,7 +342,7 @@ public final class CopyOut {
     }
 
     /// Those that are whole, by their paths.
-    private func fetch(_ lists: [RemoteFile], in look: Look) throws(CopyFault) -> [String: PackList] {
+    func fetch(_ lists: [RemoteFile], in look: Look) throws(CopyFault) -> [String: PackList] {
         let wanted = lists.filter { $0.size <= PackList.limit.bytes }.sorted { $0.path < $1.path }
         guard !wanted.isEmpty else { return [:] }
         guard isWanted() else { throw .stopped }
@@ -444,7 +351,9 @@ public final class CopyOut {
         try carrying { () throws(CarrierFault) in try carrier.fetch(wanted, into: place, of: store.disk) }
         var found: [String: PackList] = [:]
         for file in wanted {
-            guard let path = DiskPath("\(place)/\(file.path)"), let bytes = try? store.disk.read(path, limit: PackList.limit) else { continue }
+            guard let path = DiskPath("\(place)/\(file.path)"), let bytes = try? store.disk.read(path, limit: PackList.limit) else {
+                continue
+            }
             found[file.path] = try? PackList(decoding: bytes)
         }
         return found

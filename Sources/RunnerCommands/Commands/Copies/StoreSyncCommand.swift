@@ -31,7 +31,8 @@ struct StoreSyncCommand: Command {
                     "a version was left out: it is broken, or the place has another of that number; or '--prune' could not be sure and took nothing out"
                 ),
                 (.noInput, "no such agent, or no store"), (.noSupervisor, "rclone is needed and not installed"),
-                (.inputOutput, "the place could not be read or written"), (.tryAgain, "stopped, or another sync of this store is going on; the same command goes on"),
+                (.inputOutput, "the place could not be read or written"),
+                (.tryAgain, "stopped, or another sync of this store is going on; the same command goes on"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -76,7 +77,9 @@ struct StoreSyncCommand: Command {
     }
 
     private func tell(_ row: CopyRow, _ bench: Workbench) {
-        for (version, why) in row.leftOut.sorted(by: { $0.key < $1.key }) { bench.talk("left out '\(row.agent)@\(version)': \(why.sentence)") }
+        for (version, why) in row.leftOut.sorted(by: { $0.key < $1.key }) {
+            bench.talk("left out '\(row.agent)@\(version)': \(why.sentence)")
+        }
         for version in row.conflicts {
             bench.talk(
                 "left out '\(row.agent)@\(version)': '\(place?.shown ?? "")' has another version of that number. Give this store a place of its own"
@@ -166,7 +169,8 @@ struct CopyRow: Listable {
         try container.encode(agent, forKey: .agent)
         try container.encode(sent, forKey: .sent)
         try container.encode(there, forKey: .thereBefore)
-        try container.encode(leftOut.sorted { $0.key < $1.key }.map { LeftOut(version: $0.key, because: $0.value.sentence) }, forKey: .leftOut)
+        try container.encode(
+            leftOut.sorted { $0.key < $1.key }.map { LeftOut(version: $0.key, because: $0.value.sentence) }, forKey: .leftOut)
         try container.encode(conflicts, forKey: .conflicts)
         try container.encode(removed, forKey: .takenOut)
         try container.encodeIfPresent(unpruned, forKey: .notTakenOut)
@@ -187,7 +191,8 @@ extension LeftOutReason {
 extension UnprunedReason {
     /// Follows "took nothing … out of …: ".
     var sentence: String {
-        let advice = "It may be all that is left of what was lost here: 'runner store pull' it, with '--as NAME', or give this store a place of its own"
+        let advice =
+            "It may be all that is left of what was lost here: 'runner store pull' it, with '--as NAME', or give this store a place of its own"
         return switch self {
         case .conflicts(let numbers):
             "it has other versions of the numbers \(numbers.prefix(3).map(\.description).joined(separator: ", "))"
