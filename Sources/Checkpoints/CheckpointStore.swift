@@ -168,6 +168,16 @@ public final class CheckpointStore: Sendable {
         }
     }
 
+    /// For as long as versions are copied elsewhere: of two at once, one would take out of the place what the other has just put there.
+    public func lockCopies(holder: String) throws(StoreFault) -> any DiskLock {
+        let errand = Errand("copy versions of", disk.rootName)
+        do throws(FileFault) { return try disk.lock(StoreLayout.copying, holder: holder) } catch {
+            guard error.kind == .busy else { return try errand.inStore { () throws(FileFault) in throw error } }
+            let holder = disk.lockHolder(StoreLayout.copying).flatMap { $0.isEmpty ? nil : $0 }
+            throw errand.fault(.held(by: holder ?? "somebody who did not say who"))
+        }
+    }
+
     func require(_ agent: AgentName, _ errand: Errand) throws(StoreFault) {
         let entry = try errand.inStore { () throws(FileFault) in try disk.entry(at: StoreLayout.agent(agent)) }
         guard entry?.kind == .directory else { throw errand.fault(.noSuchAgent) }

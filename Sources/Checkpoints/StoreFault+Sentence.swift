@@ -35,6 +35,7 @@ extension StoreFault {
             "the disk is full\(Self.figures(needed, free)). Free space, or \(isOfStore ? "give another store with --store" : "run 'runner prune \(agent) --dry-run'")"
         case .readOnly: "the store's disk is read-only. Remount it writable; older versions are untouched"
         case .denied: "permission denied. Run as the store's owner, or give another store with --store"
+        case .held(let holder) where isOfStore: "\(holder) does so already. The same command goes on when that has ended"
         case .held(let holder): "it is held by \(holder). Look with 'runner status', or end it with 'runner stop' first"
         case .noSuchAgent: "there is no such agent. See 'runner ls'"
         case .agentExists: "there is an agent of that name again. 'runner rm \(agent)' makes room: 'runner undelete' lists both then"

@@ -10,6 +10,8 @@ enum StoreLayout {
     static let identity: DiskPath = "id"
     /// What the store may take. Made with the first setting.
     static let limits: DiskPath = "limits"
+    /// Held by who copies versions elsewhere. Made with the first copy.
+    static let copying: DiskPath = "copying"
     static let agents: DiskPath = "agents"
     static let staging: DiskPath = "staging"
     static let trash: DiskPath = "trash"

@@ -48,6 +48,19 @@ private let whole: [String: UInt64] = ["chunks": 90, "seal": 65, "packs-\(seal)-
         #expect(plan.staleStandings == stale.map(VersionNumber.init))
     }
 
+    @Test func aVersionThatLacksAPackThereIsSentAgain() throws {
+        let name = try #require(PackName("1-9-\(seal)"))
+        for (size, needed, sends) in [(70, 70, false), (nil, 70, true), (69, 70, true), (70, nil, true)] as [(UInt64?, UInt64?, Bool)] {
+            var all = files(1, whole)
+            all["agents/agent-7/packs/\(name.text)"] = size
+            let remote = try #require(try listing(all).agents[agent])
+            var plan = CopyPlan([offered(1)], in: remote)
+            #expect(plan.present == [VersionNumber(1)])
+            plan.mend(needed.map { [VersionNumber(1): PackList([name: $0])] } ?? [:], in: remote)
+            #expect(plan.sends.isEmpty != sends && plan.present.isEmpty == sends, "\(String(describing: size))")
+        }
+    }
+
     @Test(arguments: ["../x", "agents/../../x", "/etc/passwd", "agents//x", "", ".", "a\nb", "agents/agent-7/versions/1/../../../../x"])
     func aNameThatLeadsOutRefusesTheWhole(name: String) {
         #expect(throws: Damage.self) { try RemoteListing([RemoteFile(path: "runner-copy-1", size: 1), RemoteFile(path: name, size: 1)]) }
@@ -76,6 +89,13 @@ private let whole: [String: UInt64] = ["chunks": 90, "seal": 65, "packs-\(seal)-
         }
     }
 
+    @Test func aMapOfMoreThanThereIsEndsAtItsFirstLack() throws {
+        var map = ChunkMap()
+        map.append(.chunk(1), count: 1 << 47)
+        let shelf = try PackShelf(in: "packs", on: SimulatedDisk(seed: 1, rootName: "/empty"))
+        #expect(throws: FileFault.self) { try shelf.lackingBases(of: map) }
+    }
+
     @Test func onlyWhatNothingNeedsIsTakenOut() throws {
         let (first, second) = (try #require(PackName("1-9-\(seal)")), try #require(PackName("10-12-\(seal)")))
         var all = files(1, whole).merging(files(2, whole)) { $1 }
@@ -93,5 +113,28 @@ private let whole: [String: UInt64] = ["chunks": 90, "seal": 65, "packs-\(seal)-
         #expect(careful.manifests == plan.manifests)
         #expect(!careful.rest.contains { $0.isBelow("agents/agent-7/packs") })
         #expect(RemotePrunePlan.staying(remote, keeping: kept) == [VersionNumber(2)])
+    }
+
+    @Test(
+        arguments: [
+            // What is there: the seals of these versions; what is here: the seals, and the number to come.
+            ([1: seal, 2: seal], [2: seal], 3, nil),
+            ([1: seal], [1: seal, 2: seal], 3, nil),
+            ([:], [1: seal], 2, nil),
+            // Lost, and begun anew.
+            ([1: other, 2: other, 3: seal, 200: seal], [1: seal, 2: seal, 3: seal], 4, .conflicts([VersionNumber(1), VersionNumber(2)])),
+            ([1: seal, 4: other, 200: other], [1: seal], 2, .neverHere(VersionNumber(200))),
+            ([1: other, 2: other], [3: seal], 4, .nothingShared),
+            // What cannot be read says nothing.
+            ([1: other, 2: other], [:], 4, .nothingShared),
+        ] as [([UInt64: String], [UInt64: String], UInt64, UnprunedReason?)])
+    func whatMayBeTheOnlyCopyIsNotPruned(there: [UInt64: String], here: [UInt64: String], next: UInt64, expected: UnprunedReason?) throws {
+        var all: [String: UInt64] = [:]
+        for (number, seal) in there {
+            all.merge(files(Int(number), ["chunks": 90, "seal": 65, "packs-\(seal)-500": 200, "manifest.json": 500])) { $1 }
+        }
+        let remote = try listing(all).agents[agent] ?? RemoteListing.Agent()
+        let seals = Dictionary(uniqueKeysWithValues: here.map { (VersionNumber($0.key), $0.value) })
+        #expect(RemotePrunePlan.refusal(remote, seals: seals, next: VersionNumber(next), conflicts: []) == expected)
     }
 }

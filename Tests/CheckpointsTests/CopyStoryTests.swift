@@ -153,7 +153,62 @@ private final class CopyStory {
     }
 }
 
+/// Does something to the store when packs have just arrived.
+private final class InterruptingCarrier: Carrier {
+    let name = "/interrupted"
+    private let inner: DirectoryCarrier
+    private var deed: (() throws -> Void)?
+
+    init(to disk: SimulatedDisk, deed: @escaping () throws -> Void) {
+        inner = DirectoryCarrier(disk)
+        self.deed = deed
+    }
+    func list(_ directory: DiskPath?) throws(CarrierFault) -> [RemoteFile] { try inner.list(directory) }
+    func send(_ files: [DiskPath], below directory: DiskPath?, of disk: any Disk) throws(CarrierFault) {
+        try inner.send(files, below: directory, of: disk)
+        guard files.contains(where: { $0.text.contains("/packs/") }), let deed else { return }
+        self.deed = nil
+        do { try deed() } catch { throw .failed("\(error)") }
+    }
+    func fetch(_ files: [RemoteFile], into directory: DiskPath, of disk: any Disk) throws(CarrierFault) {
+        try inner.fetch(files, into: directory, of: disk)
+    }
+    func remove(_ files: [DiskPath]) throws(CarrierFault) { try inner.remove(files) }
+}
+
 @Suite struct CopyStoryTests {
+    /// A version that is removed while its packs travel is in nobody's way.
+    @Test(arguments: [[1], [1, 2], [1, 2, 3], []] as [[UInt64]])
+    func whatIsRemovedBetweenPacksAndListsIsPassedOver(going: [UInt64]) throws {
+        let story = try Story(seed: 11)
+        for _ in 1...3 { try story.commit() }
+        try story.packAll()
+        let remote = SimulatedDisk(seed: 12, rootName: "/remote")
+        let carrier = InterruptingCarrier(to: remote) { try story.store().remove(agent, going.map(VersionNumber.init)) }
+        let store = try story.store()
+        let look = try store.openLook(for: "sync") { "look" }
+        defer { store.close(look) }
+        let copy = CopyOut(of: store, by: carrier)
+        try copy.open(in: look)
+        let report = try copy.send(agent, in: look)
+        #expect(report.sent == story.versions.keys.filter { !going.contains($0.number) }.sorted())
+        #expect(report.leftOut.isEmpty)
+    }
+
+    /// So is an agent; the others still travel.
+    @Test func anAgentThatIsRemovedMeanwhileEndsNothing() throws {
+        let story = try Story(seed: 11)
+        let remote = SimulatedDisk(seed: 12, rootName: "/remote")
+        let store = try story.store()
+        let look = try store.openLook(for: "sync") { "look" }
+        defer { store.close(look) }
+        let copy = CopyOut(of: store, by: DirectoryCarrier(remote))
+        try copy.open(in: look)
+        var report = try copy.send(named("gone"), in: look)
+        try copy.prune(named("gone"), in: look, &report)
+        #expect(report == CopyOutReport(named("gone")))
+    }
+
     /// Seeds that failed once: 1, 4, 40 (half a manifest that a prune left).
     @Test(arguments: 1...60)
     func whatARemoteListsIsWhole(seed: UInt64) throws {

@@ -1,5 +1,6 @@
 import AgentModel
 import Checkpoints
+import Digests
 import OutsideWorld
 import SimulatedWorld
 import Testing
@@ -117,6 +118,40 @@ import Testing
         #expect(!stranger.seen.isEmpty)
     }
 
+    // MARK: Mending a remote
+
+    private func sync(_ bench: Bench, to remote: SimulatedDisk) throws -> CopyOutReport {
+        let store = try bench.open()
+        let look = try store.openLook(for: "sync") { "look" }
+        defer { store.close(look) }
+        let copy = CopyOut(of: store, by: DirectoryCarrier(remote))
+        try copy.open(in: look)
+        return try copy.send(agent, in: look)
+    }
+
+    /// What 'store check' advises: remove it there, and sync again.
+    @Test func whatWasRemovedThereIsSentAgain() throws {
+        let (bench, whole) = try bench()
+        let versions = bench.seen.sorted()
+        #expect(try sync(bench, to: whole.copy(seed: 1)).present == versions)
+        for (path, content) in whole.contents() {
+            guard case .file(let bytes) = content.kind, path.isBelow(directory) else { continue }
+            let remote = whole.copy(seed: 1)
+            try remote.removeFile(path)
+            let report = try sync(bench, to: remote)
+            #expect(report.sent.count + report.present.count == versions.count, "\(path)")
+            #expect(remote.peek(path) == bytes, "\(path) is not there again")
+            #expect(try take(from: remote, versions, context: "\(path) was sent again") == nil)
+            guard path.isBelow(directory / "packs") else { continue }
+            #expect(!report.sent.isEmpty && report.bytes >= UInt64(bytes.count), "\(path)")
+            // Nor is one there that is shorter.
+            _ = remote.truncate(path, to: bytes.count / 2)
+            #expect(try !sync(bench, to: remote).sent.isEmpty, "\(path), cut off")
+            #expect(remote.peek(path) == bytes, "\(path), cut off")
+            #expect(try sync(bench, to: remote).present == versions)
+        }
+    }
+
     // MARK: A remote that means harm
 
     /// Takes all of it into a new store. - Returns: what it was refused with; the store must be as it was.
@@ -160,6 +195,27 @@ import Testing
         let refusal = try take(from: remote, [VersionNumber(1)], context: "a huge manifest")
         guard case .remote(_, let how)? = refusal else { return #expect(Bool(false), "\(String(describing: refusal))") }
         #expect(how.contains("more than the 1.0 MB"))
+    }
+
+    /// Whole by its seal, and with a map that goes on for ever.
+    @Test(arguments: [UInt64.max, 1 << 60, 1 << 49])
+    func aVersionThatFitsNowhereIsNotFetched(size: UInt64) throws {
+        let (_, remote) = try bench()
+        let version = directory / "versions/1"
+        let manifest = String(decoding: try #require(remote.peek(version / "manifest.json")), as: UTF8.self)
+        let parts = manifest.split(separator: "\"contentSize\":", maxSplits: 1)
+        try #require(parts.count == 2)
+        let huge = bytes("\(parts[0])\"contentSize\":\(size)\(parts[1].drop { $0.isNumber })")
+        remote.plant(version / "manifest.json", huge)
+        remote.plant(version / "seal", bytes(hexadecimal(SHA256.digest(of: huge)) + "\n"))
+        for name in remote.peekNames(version) where name.hasPrefix("packs-") { try remote.removeFile(version / name) }
+        switch try take(from: remote, [VersionNumber(1)], context: "a version of \(size) bytes") {
+        case .remote(_, let how): #expect(how.contains("more than") && size > 1 << 50)
+        case .store(let fault):
+            guard case .full = fault.kind else { return #expect(Bool(false), "\(fault)") }
+            #expect(size < 1 << 50)
+        case let other: #expect(Bool(false), "\(String(describing: other))")
+        }
     }
 
     @Test func aNumberThatIsTakenHereIsRefused() throws {

@@ -60,6 +60,10 @@ private let syncFailures: [Failure] = [
     },
     Failure(
         "store sync /copy web", 66, "E-AGENT-MISSING", "unknown agent 'web'. 'runner ls' lists those there are", copied),
+    Failure(
+        "store sync /copy", 75, "E-STORE-HELD",
+        "could not copy versions of '/store': 'runner store sync' does so already. The same command goes on when that has ended"
+    ) { stage in stage.machine.held.append(try stage.store.lockCopies(holder: "'runner store sync'")) },
     Failure("store sync", 64, "E-USAGE", "missing PLACE. See 'runner store sync --help'"),
 ]
 

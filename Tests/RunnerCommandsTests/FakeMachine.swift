@@ -48,7 +48,12 @@ final class FakeMachine: Machine {
     /// Somebody pressed Ctrl-C.
     var isAskedToEnd = false
     func find(_ program: String) -> String? { tools[program] == nil ? nil : program }
-    func run(_ tool: Tool, eachLine: (String) -> Void) -> ToolEnd { tools[tool.path]?(tool) ?? .couldNotStart("it is gone") }
+    /// What each of them tells while it runs.
+    var toolLines: [String] = []
+    func run(_ tool: Tool, eachLine: (String) -> Void) -> ToolEnd {
+        toolLines.forEach(eachLine)
+        return tools[tool.path]?(tool) ?? .couldNotStart("it is gone")
+    }
 
     private(set) var output = ""
     /// What was written as bytes.

@@ -63,6 +63,7 @@ public final class CopyIn {
             each(TakenIn(version: version.manifest.version, agent: agent, number: version.manifest.version, outcome: .present))
         }
         guard !new.isEmpty else { return }
+        try fetched.requireRoom(for: new)
         say("\(agent): fetching content")
         try fetched.fetchPacks(of: new)
         try takeAbout(agent, remote, fetched, to: target)

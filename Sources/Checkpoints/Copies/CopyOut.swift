@@ -1,29 +1,11 @@
 public import AgentModel
 internal import OutsideWorld
 
-/// What a copy of one agent's versions to a remote came to.
-public struct CopyOutReport: Hashable, Sendable {
-    public var agent: AgentName
-    /// Listed in the remote now, and not before.
-    public var sent: [VersionNumber] = []
-    public var present: [VersionNumber] = []
-    /// Not sent, each with the reason.
-    public var leftOut: [VersionNumber: String] = [:]
-    /// Not sent, because the remote has another version of that number.
-    public var conflicts: [VersionNumber] = []
-    /// Taken out of the remote.
-    public var removed: [VersionNumber] = []
-    public var packs = 0
-    /// Of packs and files that were sent.
-    public var bytes: UInt64 = 0
-    public init(_ agent: AgentName) { self.agent = agent }
-}
-
 /// Copies versions of agents of a store to a remote: content first, the manifest last. Documentation: docs/store-format.md#remote
 public final class CopyOut {
-    private let store: CheckpointStore
-    private let carrier: any Carrier
-    private let isWanted: () -> Bool
+    let store: CheckpointStore
+    let carrier: any Carrier
+    let isWanted: () -> Bool
     private let say: (String) -> Void
     private var remote = RemoteListing()
 
@@ -55,12 +37,16 @@ public final class CopyOut {
         var report = CopyOutReport(agent)
         let there = remote.agents[agent] ?? RemoteListing.Agent()
         let offers = try offers(agent, wanted, &report)
-        let plan = CopyPlan(offers.map(\.offered), in: there)
+        var plan = CopyPlan(offers.map(\.offered), in: there)
+        plan.mend(try packLists(of: plan.present, offers, agent, there, in: look), in: there)
         report.present = plan.present
         report.conflicts = plan.conflicts
         let checked = try check(offers.filter { plan.sends.contains($0.offered.version) }, of: agent, &report)
         if !checked.isEmpty { try send(checked, of: agent, there, in: look, &report) }
-        try refresh(offers.filter { plan.staleStandings.contains($0.offered.version) }, of: agent, in: look)
+        // With versions goes what is kept of the agent; of another one of that name it has no business there.
+        let lacksAccounts = checked.isEmpty && !plan.present.isEmpty && plan.conflicts.isEmpty
+        let accounts = lacksAccounts ? try aboutAgent(agent).filter { there.sizes[$0.key] != UInt64($0.value.count) } : [:]
+        try refresh(offers.filter { plan.staleStandings.contains($0.offered.version) }, accounts, of: agent, in: look)
         return report
     }
 
@@ -79,23 +65,49 @@ public final class CopyOut {
     ) throws(CopyFault) -> [Offer] {
         let errand = Errand("copy the versions of", agent.text)
         var offers: [Offer] = []
-        for version in try copying({ () throws(StoreFault) in try store.numbers(agent, errand) }) {
+        for version in try numbers(agent, errand) {
             if let wanted, !wanted.contains(version) { continue }
             guard isWanted() else { throw .stopped }
             do throws(StoreFault) {
                 switch try offer(agent, version, errand) {
                 case .some(let offer): offers.append(offer)
-                case nil: report.leftOut[version] = "it is not in packs yet"
+                case nil: report.leftOut[version] = .notInPacks
                 }
             } catch {
                 switch error.kind {
                 case .noSuchVersion: continue
-                case .broken(let part, let how): report.leftOut[version] = "'\(part)' is broken: \(how)"
+                case .broken(let part, let how): try leaveOut(version, of: agent, part, how, &report)
                 default: throw .store(error)
                 }
             }
         }
         return offers
+    }
+
+    /// None of an agent that was removed meanwhile.
+    func numbers(_ agent: AgentName, _ errand: Errand) throws(CopyFault) -> [VersionNumber] {
+        do throws(StoreFault) {
+            try store.require(agent, errand)
+            return try store.numbers(agent, errand)
+        } catch {
+            guard case .noSuchAgent = error.kind else { throw .store(error) }
+            return []
+        }
+    }
+
+    /// Of a version that was removed meanwhile nothing is told.
+    private func leaveOut(
+        _ version: VersionNumber, of agent: AgentName, _ part: String, _ how: String, _ report: inout CopyOutReport
+    ) throws(CopyFault) {
+        do throws(StoreFault) {
+            try store.require(agent, version, Errand("copy", agent, version))
+            report.leftOut[version] = .broken(part: part, how: how)
+        } catch {
+            switch error.kind {
+            case .noSuchVersion, .noSuchAgent: return
+            default: throw .store(error)
+            }
+        }
     }
 
     /// nil: not all of it is in packs.
@@ -131,7 +143,7 @@ public final class CopyOut {
             } catch {
                 switch error.kind {
                 case .noSuchVersion, .noSuchAgent: continue
-                case .broken(let part, let how): report.leftOut[version] = "'\(part)' is broken: \(how)"
+                case .broken(let part, let how): try leaveOut(version, of: agent, part, how, &report)
                 default: throw .store(error)
                 }
             }
@@ -152,7 +164,7 @@ public final class CopyOut {
         for attempt in 1...Self.attempts {
             guard isWanted() else { throw .stopped }
             // 1. Which packs they are made of now: a collection may have put chunks elsewhere.
-            let needs = try needs(of: &offers, agent)
+            let needs = try needs(of: &offers, agent, &report)
             guard !offers.isEmpty else { return }
             let all = needs.values.reduce(into: [PackName: UInt64]()) { all, needs in all.merge(needs) { first, _ in first } }
             // 2. Content. What of it is not there any more shows in the list.
@@ -164,7 +176,8 @@ public final class CopyOut {
                 }
             }
             // 3. What tells of it. Once it may have arrived, only what has not: over what is listed nothing is written.
-            let files = try smallFiles(offers, needs, agent)
+            let files = try smallFiles(of: &offers, needs, agent, &report)
+            guard !offers.isEmpty else { return }
             try send(attempt == 1 ? files.keys.sorted() : CopyPlan.lacking(files, in: there), of: files, in: look)
             // 4. All of it is there, or it begins anew.
             there = try RemoteListing.of(carrier, agent)
@@ -182,8 +195,9 @@ public final class CopyOut {
                 offers.removeAll { offer in listed.contains { $0.offered.version == offer.offered.version } }
                 continue
             }
-            report.packs = Set(all.keys).subtracting(former.packs.keys).count
-            report.bytes = all.filter { former.packs[$0.key] != $0.value }.reduce(0) { saturatingSum($0, $1.value) }
+            let carried = all.filter { former.packs[$0.key] != $0.value }
+            report.packs = carried.count
+            report.bytes = carried.values.reduce(0) { saturatingSum($0, $1) }
             return
         }
         throw .remote(part: "agents/\(agent)", how: "what is sent there does not stay there whole")
@@ -203,7 +217,9 @@ public final class CopyOut {
     }
 
     /// Versions that went, or broke, meanwhile are taken out of `offers`.
-    private func needs(of offers: inout [Offer], _ agent: AgentName) throws(CopyFault) -> [VersionNumber: [PackName: UInt64]] {
+    private func needs(
+        of offers: inout [Offer], _ agent: AgentName, _ report: inout CopyOutReport
+    ) throws(CopyFault) -> [VersionNumber: [PackName: UInt64]] {
         var needs: [VersionNumber: [PackName: UInt64]] = [:]
         let all = Errand("copy the versions of", agent.text)
         let shelf = try copying { () throws(StoreFault) in
@@ -219,7 +235,8 @@ public final class CopyOut {
                 needs[version] = try errand.reading("chunks") { () throws(FileFault) in try shelf.needs(of: map) }
             } catch {
                 switch error.kind {
-                case .noSuchVersion, .noSuchAgent, .broken: continue
+                case .noSuchVersion, .noSuchAgent: continue
+                case .broken(let part, let how): try leaveOut(version, of: agent, part, how, &report)
                 default: throw .store(error)
                 }
             }
@@ -228,21 +245,30 @@ public final class CopyOut {
         return needs
     }
 
+    /// Versions that went, or broke, meanwhile are taken out of `offers`.
     private func smallFiles(
-        _ offers: [Offer], _ needs: [VersionNumber: [PackName: UInt64]], _ agent: AgentName
+        of offers: inout [Offer], _ needs: [VersionNumber: [PackName: UInt64]], _ agent: AgentName, _ report: inout CopyOutReport
     ) throws(CopyFault) -> [DiskPath: [UInt8]] {
         var files = try aboutAgent(agent)
-        let disk = store.disk
+        var here: [Offer] = []
         for offer in offers {
-            let directory = RemoteLayout.version(agent, offer.offered.version)
-            files[directory / offer.offered.packList.text] = PackList(needs[offer.offered.version] ?? [:]).encoded
+            let version = offer.offered.version
+            let directory = RemoteLayout.version(agent, version)
+            do throws(StoreFault) {
+                files[directory / "chunks"] = try Errand("copy", agent, version).reading("chunks") { () throws(FileFault) in
+                    try store.disk.read(directory / "chunks", limit: ChunkMap.limit)
+                }
+            } catch {
+                guard case .broken(let part, let how) = error.kind else { throw .store(error) }
+                try leaveOut(version, of: agent, part, how, &report)
+                continue
+            }
+            files[directory / offer.offered.packList.text] = PackList(needs[version] ?? [:]).encoded
             files[directory / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
             files[directory / "seal"] = offer.seal
-            let errand = Errand("copy", agent, offer.offered.version)
-            files[directory / "chunks"] = try copying { () throws(StoreFault) in
-                try errand.reading("chunks") { () throws(FileFault) in try disk.read(directory / "chunks", limit: ChunkMap.limit) }
-            }
+            here.append(offer)
         }
+        offers = here
         return files
     }
 
@@ -265,8 +291,10 @@ public final class CopyOut {
 
     // MARK: What changes of what is there
 
-    private func refresh(_ offers: [Offer], of agent: AgentName, in look: Look) throws(CopyFault) {
-        var files: [DiskPath: [UInt8]] = [:]
+    private func refresh(
+        _ offers: [Offer], _ accounts: [DiskPath: [UInt8]], of agent: AgentName, in look: Look
+    ) throws(CopyFault) {
+        var files = accounts
         for offer in offers {
             files[RemoteLayout.version(agent, offer.offered.version) / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
         }
@@ -296,60 +324,39 @@ public final class CopyOut {
         if !names.isEmpty { try carrying { () throws(CarrierFault) in try carrier.remove(names) } }
     }
 
-    // MARK: Removing
+    // MARK: What it says of its packs
 
-    /// Takes out of the remote what is not here any more, and packs that no version there needs.
-    public func prune(_ agent: AgentName, in look: Look, _ report: inout CopyOutReport) throws(CopyFault) {
-        let errand = Errand("list the versions of", agent.text)
-        let kept = Set(try copying { () throws(StoreFault) in try store.numbers(agent, errand) })
-        // Whoever lost all of them wants them back.
-        guard !kept.isEmpty else { return }
-        let there = try RemoteListing.of(carrier, agent)
-        let staying = RemotePrunePlan.staying(there, keeping: kept)
-        let lists = try packLists(of: staying, agent, there, in: look)
-        let plan = RemotePrunePlan(agent, there, keeping: kept, lists: lists)
-        guard !plan.isEmpty else { return }
-        guard isWanted() else { throw .stopped }
-        try carrying { () throws(CarrierFault) in if !plan.manifests.isEmpty { try carrier.remove(plan.manifests) } }
-        // A remote that did not remove a manifest still lists it, and needs its packs.
-        if !plan.manifests.isEmpty {
-            let now = try RemoteListing.of(carrier, agent)
-            guard plan.manifests.allSatisfy({ now.sizes[$0] == nil }) else {
-                throw .remote(part: "agents/\(agent)", how: "it still lists what was removed from it")
-            }
+    /// What the remote says that these versions need. Of one that is missing in the answer, its list there is damaged.
+    private func packLists(
+        of versions: [VersionNumber], _ offers: [Offer], _ agent: AgentName, _ there: RemoteListing.Agent, in look: Look
+    ) throws(CopyFault) -> [VersionNumber: PackList] {
+        let chosen = Set(versions)
+        var paths: [VersionNumber: RemoteFile] = [:]
+        for offered in offers.map(\.offered) where chosen.contains(offered.version) {
+            guard let size = there.versions[offered.version]?.packLists[offered.packList] else { continue }
+            let path = RemoteLayout.version(agent, offered.version) / offered.packList.text
+            paths[offered.version] = RemoteFile(path: path.text, size: size)
         }
-        try carrying { () throws(CarrierFault) in if !plan.rest.isEmpty { try carrier.remove(plan.rest) } }
-        report.removed = plan.versions
+        let lists = try fetch(Array(paths.values), in: look)
+        return paths.compactMapValues { lists[$0.path] }
     }
 
-    /// nil: one of them cannot be read, so nobody knows what is needed.
-    private func packLists(
-        of versions: [VersionNumber], _ agent: AgentName, _ there: RemoteListing.Agent, in look: Look
-    ) throws(CopyFault) -> [PackList]? {
-        var files: [RemoteFile] = []
-        for version in versions {
-            let known = there.versions[version] ?? RemoteListing.Version()
-            guard !known.packLists.isEmpty else { return nil }
-            for (name, size) in known.packLists {
-                guard size <= PackList.limit.bytes else { return nil }
-                let path = RemoteLayout.version(agent, version) / name.text
-                files.append(RemoteFile(path: path.text, size: size))
-            }
-        }
-        let wanted = files.sorted { $0.path < $1.path }
+    /// Those that are whole, by their paths.
+    func fetch(_ lists: [RemoteFile], in look: Look) throws(CopyFault) -> [String: PackList] {
+        let wanted = lists.filter { $0.size <= PackList.limit.bytes }.sorted { $0.path < $1.path }
+        guard !wanted.isEmpty else { return [:] }
+        guard isWanted() else { throw .stopped }
         let place = look.directory / "lists"
         try discard(place)
-        if !wanted.isEmpty {
-            try carrying { () throws(CarrierFault) in try carrier.fetch(wanted, into: place, of: store.disk) }
-        }
-        var lists: [PackList] = []
+        try carrying { () throws(CarrierFault) in try carrier.fetch(wanted, into: place, of: store.disk) }
+        var found: [String: PackList] = [:]
         for file in wanted {
-            guard let path = DiskPath("\(place)/\(file.path)"), let bytes = try? store.disk.read(path, limit: PackList.limit),
-                let list = try? PackList(decoding: bytes)
-            else { return nil }
-            lists.append(list)
+            guard let path = DiskPath("\(place)/\(file.path)"), let bytes = try? store.disk.read(path, limit: PackList.limit) else {
+                continue
+            }
+            found[file.path] = try? PackList(decoding: bytes)
         }
-        return lists
+        return found
     }
 
     // MARK: Files in between

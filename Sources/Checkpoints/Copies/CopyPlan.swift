@@ -39,6 +39,16 @@ struct CopyPlan: Hashable {
         }
     }
 
+    /// Sends again what is there and lacks something: a pack that is gone or of another length, or the list that tells of packs.
+    /// - Parameter lists: of versions that are there, those that could be read.
+    mutating func mend(_ lists: [VersionNumber: PackList], in remote: RemoteListing.Agent) {
+        let torn = Set(present.filter { lists[$0].map { !Self.lacking($0.packs, in: remote).isEmpty } ?? true })
+        guard !torn.isEmpty else { return }
+        present.removeAll { torn.contains($0) }
+        staleStandings.removeAll { torn.contains($0) }
+        sends = (sends + torn).sorted()
+    }
+
     /// As far as names and sizes tell that do not change.
     static func isWhole(_ local: OfferedVersion, _ there: RemoteListing.Version) -> Bool {
         there.manifest == local.manifestSize && there.chunks == local.chunksSize && there.seal == 65
@@ -83,6 +93,26 @@ struct RemotePrunePlan: Hashable {
     }
 
     var isEmpty: Bool { manifests.isEmpty && rest.isEmpty }
+
+    /// Why nothing may go: an agent that was lost here and begun anew has numbers of its own, and the remote has all that is left of the former one.
+    /// - Parameters:
+    ///   - seals: of versions that are here, the first 16 digits.
+    ///   - next: the number that this store gives next.
+    ///   - conflicts: what is known to be there with other content.
+    static func refusal(
+        _ remote: RemoteListing.Agent, seals: [VersionNumber: String], next: VersionNumber, conflicts: [VersionNumber]
+    ) -> UnprunedReason? {
+        let listed = remote.listed
+        guard let newest = listed.last else { return nil }
+        var (same, other) = (0, Set(conflicts))
+        for number in listed {
+            guard let seal = seals[number], let lists = remote.versions[number]?.packLists.keys, !lists.isEmpty else { continue }
+            if lists.contains(where: { $0.seal == seal }) { same += 1 } else { other.insert(number) }
+        }
+        if !other.isEmpty { return .conflicts(other.sorted()) }
+        if newest >= next { return .neverHere(newest) }
+        return same == 0 ? .nothingShared : nil
+    }
 
     /// Versions whose lists of packs must be known: those that stay listed.
     static func staying(_ remote: RemoteListing.Agent, keeping kept: Set<VersionNumber>) -> [VersionNumber] {

@@ -129,6 +129,10 @@ final class FetchedVersions {
             guard manifest.agent == agent, manifest.version == number else {
                 throw errand.fault(.broken(part: "manifest.json", how: "it is that of '\(manifest.agent)@\(manifest.version)'"))
             }
+            guard manifest.size <= Self.largest else {
+                throw errand.fault(
+                    .broken(part: "manifest.json", how: "it tells of \(manifest.size), more than the \(Self.largest) that any version has"))
+            }
             return Version(manifest: manifest, manifestBytes: bytes, seal: seal, directory: directory)
         }
         for digits in (remote.versions[number]?.standings ?? [:]).keys.sorted() {
@@ -174,6 +178,16 @@ final class FetchedVersions {
         }
     }
 
+    /// So that sums of a few do not overflow, and nobody believes more.
+    private static let largest = ByteCount(1 << 50)
+
+    /// - Throws: when one of them does not fit here; then nothing has to be fetched.
+    func requireRoom(for versions: [Version]) throws(CopyFault) {
+        let errand = Errand("lay out versions of", agent.text)
+        let free = try copying { () throws(StoreFault) in try errand.inStore { () throws(FileFault) in try store.disk.freeSpace() } }
+        for size in versions.map(\.manifest.size) where size >= free { throw .store(errand.fault(.full(needed: size, free: free))) }
+    }
+
     /// So that nobody counts for ever: chunks of a version that holds what its manifest says.
     private static func mostChunks(_ manifest: Manifest) -> UInt64 {
         let lists = saturatingSum(manifest.workspace?.size ?? 0, manifest.process?.size ?? 0)
@@ -202,7 +216,7 @@ final class FetchedVersions {
             guard let map = version.map else { continue }
             let lacking = try fromRemote { () throws(StoreFault) in
                 try Errand("read", agent, version.manifest.version).reading("chunks") { () throws(FileFault) in
-                    try shelf(of: version).lacking(map)
+                    try shelf(of: version).lackingBases(of: map)
                 }
             }
             try fetch(Set(remote.packs.keys.filter { name in lacking.contains { name.first <= $0 && $0 <= name.last } }))
@@ -253,10 +267,9 @@ final class FetchedVersions {
 
     /// Writes all of it as a version's plain files into an empty directory, each file compared with what it must be.
     func layOut(_ version: Version, to directory: DiskPath, links: Bool) throws(CopyFault) {
+        try requireRoom(for: [version])
         let known = try known(version)
         let errand = Errand("lay out", agent, version.manifest.version)
-        let free = try copying { () throws(StoreFault) in try errand.inStore { () throws(FileFault) in try store.disk.freeSpace() } }
-        guard version.manifest.size.bytes < free.bytes else { throw .store(errand.fault(.full(needed: version.manifest.size, free: free))) }
         let target = VersionLayout(directory: directory)
         try fromRemote { () throws(StoreFault) in
             try errand.inStore { () throws(FileFault) in try store.disk.makeDirectory(directory, mode: 0o700) }

@@ -111,6 +111,7 @@ public final class Healing {
         try fetched.fetchLists(of: [version])
         let other = try fetched.version(version)
         try requireSame(version, other)
+        try fetched.requireRoom(for: [other])
         try fetched.fetchPacks(of: [other])
         let room = fetched.place / "made\(version)"
         let errand = Errand("heal", agent, version)

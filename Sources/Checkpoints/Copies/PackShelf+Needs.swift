@@ -26,23 +26,21 @@ extension PackShelf {
         return needs
     }
 
-    /// Chunks of the map, or what they rest on, that are in none of these packs.
-    func lacking(_ map: ChunkMap) throws(FileFault) -> [ChunkNumber] {
-        var lacking: [ChunkNumber] = []
+    /// What chunks of the map rest on and none of these packs has. Of a map that tells of more than the packs hold it ends at once.
+    /// - Throws: `damaged` at the first chunk of the map that is in none of them.
+    func lackingBases(of map: ChunkMap) throws(FileFault) -> Set<ChunkNumber> {
+        var lacking: Set<ChunkNumber> = []
         var followed: Set<FollowedBlock> = []
         for run in map.runs {
             guard case .chunk(let first) = run.first else { continue }
             for number in first..<(first + ChunkNumber(run.count)) {
-                guard case let (pack, index)? = try holder(of: number) else {
-                    lacking.append(number)
-                    continue
-                }
+                let (pack, index) = try locate(number)
                 let block = Int(pack.index.chunks[index].block)
                 guard pack.index.blocks[block].isDelta, followed.insert(FollowedBlock(pack: pack.name, block: block)).inserted else {
                     continue
                 }
                 for chunk in pack.index.chunks[pack.index.blocks[block].chunks] where chunk.base != 0 {
-                    if try holder(of: chunk.base) == nil { lacking.append(chunk.base) }
+                    if try holder(of: chunk.base) == nil { lacking.insert(chunk.base) }
                 }
             }
         }

@@ -4,7 +4,9 @@ internal import OutsideWorld
 
 /// rclone carries: S3, SFTP, WebDAV and all else it knows. Its credentials are its own configuration's. Every start costs, so each does as much as it can.
 final class RcloneCarrier: Carrier {
+    /// Without what may be a secret.
     let name: String
+    private let place: RemotePlace
     private let machine: any Machine
     private let program: String
     private let progress: (UInt64, UInt64) -> Void
@@ -12,11 +14,12 @@ final class RcloneCarrier: Carrier {
     private var lastError = ""
 
     /// - Parameters:
-    ///   - remote: as rclone reads it: "backup:agents".
+    ///   - place: as rclone reads it: "backup:agents".
     ///   - progress: bytes that were carried, and those there are to carry.
-    init(_ remote: String, on machine: any Machine, progress: @escaping (UInt64, UInt64) -> Void) throws(CarrierFault) {
+    init(_ place: RemotePlace, on machine: any Machine, progress: @escaping (UInt64, UInt64) -> Void) throws(CarrierFault) {
         guard let program = machine.find("rclone") else { throw .missing("rclone") }
-        (name, self.machine, self.program, self.progress) = (remote, machine, program, progress)
+        (name, self.place) = (place.shown, place)
+        (self.machine, self.program, self.progress) = (machine, program, progress)
     }
 
     /// A list of a million files.
@@ -64,8 +67,9 @@ final class RcloneCarrier: Carrier {
 
     /// "backup:" and "backup:agents" with a directory below.
     private func place(_ directory: DiskPath?) -> String {
-        guard let directory else { return name }
-        return name.hasSuffix(":") || name.hasSuffix("/") ? name + directory.text : "\(name)/\(directory)"
+        let root = place.text
+        guard let directory else { return root }
+        return root.hasSuffix(":") || root.hasSuffix("/") ? root + directory.text : "\(root)/\(directory)"
     }
 
     /// - Parameter mayFind: exit statuses that mean that nothing is there. See rclone's "List of exit codes".
@@ -88,13 +92,20 @@ final class RcloneCarrier: Carrier {
 
     private func hear(_ line: String) {
         guard let said = try? JSONText.decode(Said.self, from: Array(line.utf8)) else {
-            if !line.isEmpty { lastError = line }
+            if !line.isEmpty { lastError = withoutSecrets(line) }
             return
         }
         if let stats = said.stats, let bytes = stats.bytes { progress(bytes, stats.totalBytes ?? bytes) }
         if said.level == "error" || said.level == "fatal" || said.level == "critical", let message = said.msg {
-            lastError = (said.object.map { "\($0): " } ?? "") + message
+            lastError = withoutSecrets((said.object.map { "\($0): " } ?? "") + message)
         }
+    }
+
+    /// rclone repeats what it was given, some of it quoted as Go does.
+    private func withoutSecrets(_ text: String) -> String {
+        guard let secrets = place.secrets else { return text }
+        let quoted = secrets.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        return text.replacing(quoted, with: "").replacing(secrets, with: "")
     }
 
     /// As rclone names its keys.

@@ -5,7 +5,8 @@ internal import StatusViews
 
 /// Where a copy of a store is: a directory, or whatever rclone knows.
 struct RemotePlace: Hashable, Sendable, ArgumentValue {
-    var text: String
+    /// As rclone needs it. It may hold secrets: nothing but rclone gets to see it.
+    let text: String
 
     init?(argument: String) {
         guard !argument.isEmpty, !argument.hasPrefix("-"), !argument.utf8.contains(where: { $0 < 32 }) else { return nil }
@@ -15,6 +16,27 @@ struct RemotePlace: Hashable, Sendable, ArgumentValue {
 
     /// A ':' before any '/' makes it rclone's, as rclone itself decides.
     var isDirectory: Bool { text.prefix { $0 != "/" }.contains(":") == false }
+
+    /// For people, notes and programs: without the options of a connection string, which may be a password. ":sftp,host=h,pass=p:dir" is ":sftp:dir".
+    var shown: String { secrets.map { text.replacing($0, with: "") } ?? text }
+
+    /// What `shown` leaves out. Options end at the first ':' that is in no quotes.
+    var secrets: Substring? {
+        guard !isDirectory, let comma = text.firstIndex(of: ",") else { return nil }
+        guard !text[..<comma].dropFirst().contains(":") else { return nil }  // it is part of the path
+        var quote: Character?
+        for index in text[comma...].indices {
+            let character = text[index]
+            if let open = quote {
+                if character == open { quote = nil }
+            } else if character == ":" {
+                return text[comma..<index]
+            } else if character == "'" || character == "\"" {
+                quote = character
+            }
+        }
+        return text[comma...]
+    }
 }
 
 extension Workbench {
@@ -29,7 +51,7 @@ extension Workbench {
         defer { progress.end() }
         do throws(CopyFault) { return try body(try carrier(to: place, of: store, making: making, progress), progress) } catch {
             progress.end()
-            throw CommandFault(error, doing: doing, place.text)
+            throw CommandFault(error, doing: doing, place.shown)
         }
     }
 
@@ -38,7 +60,7 @@ extension Workbench {
     ) throws(CopyFault) -> any Carrier {
         guard place.isDirectory else {
             do throws(CarrierFault) {
-                return try RcloneCarrier(place.text, on: machine) { done, all in progress.carried(done, of: all) }
+                return try RcloneCarrier(place, on: machine) { done, all in progress.carried(done, of: all) }
             } catch { throw .carrier(error) }
         }
         let path = Places.absolute(place.text, from: machine.workingDirectory)

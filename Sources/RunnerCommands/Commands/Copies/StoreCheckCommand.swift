@@ -58,7 +58,7 @@ struct StoreCheckCommand: Command {
             return findings
         }
         if findings.isEmpty, format == .table || format == .wide {
-            bench.talk("there is no version in '\(place.text)'")
+            bench.talk("there is no version in '\(place.shown)'")
         } else {
             try bench.answer(findings.map { CheckRow($0) }, as: format)
         }

@@ -81,7 +81,7 @@ struct StorePullCommand: Command {
         }
         guard wanted.isEmpty else { return wanted }
         let what = target.version.map { "\(target.agent)@\($0.text)" } ?? target.agent.text
-        throw CommandFault(CopyFault.notListed(what), doing: "pull from", place.text)
+        throw CommandFault(CopyFault.notListed(what), doing: "pull from", place.shown)
     }
 
     private func take(

@@ -26,9 +26,13 @@ struct StoreSyncCommand: Command {
             ],
             exits: [
                 (.ok, "the versions that were asked for are there"),
-                (.badData, "a version was left out: it is broken, or the place has another of that number"),
+                (
+                    .badData,
+                    "a version was left out: it is broken, or the place has another of that number; or '--prune' could not be sure and took nothing out"
+                ),
                 (.noInput, "no such agent, or no store"), (.noSupervisor, "rclone is needed and not installed"),
-                (.inputOutput, "the place could not be read or written"), (.tryAgain, "stopped; the same command goes on"),
+                (.inputOutput, "the place could not be read or written"),
+                (.tryAgain, "stopped, or another sync of this store is going on; the same command goes on"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -46,6 +50,9 @@ struct StoreSyncCommand: Command {
         let store = try bench.openStore()
         let chosen = try bench.chosen(agents, in: store)
         guard let place else { return .ok }
+        let lock: any DiskLock
+        do throws(StoreFault) { lock = try store.lockCopies(holder: "'runner store sync'") } catch { throw CommandFault(error) }
+        defer { lock.release() }
         let packed = try chosen.map { agent throws(CommandFault) in try pack(agent, in: store, bench) }
         let look: Look
         do throws(StoreFault) { look = try store.openLook(for: "store sync", bench.draw) } catch { throw CommandFault(error) }
@@ -70,12 +77,15 @@ struct StoreSyncCommand: Command {
     }
 
     private func tell(_ row: CopyRow, _ bench: Workbench) {
-        for (version, why) in row.leftOut.sorted(by: { $0.key < $1.key }) { bench.talk("left out '\(row.agent)@\(version)': \(why)") }
+        for (version, why) in row.leftOut.sorted(by: { $0.key < $1.key }) {
+            bench.talk("left out '\(row.agent)@\(version)': \(why.sentence)")
+        }
         for version in row.conflicts {
             bench.talk(
-                "left out '\(row.agent)@\(version)': '\(place?.text ?? "")' has another version of that number. Give this store a place of its own"
+                "left out '\(row.agent)@\(version)': '\(place?.shown ?? "")' has another version of that number. Give this store a place of its own"
             )
         }
+        if let why = row.unpruned { bench.talk("took nothing of '\(row.agent)' out of '\(place?.shown ?? "")': \(why)") }
     }
 
     // MARK: Packs
@@ -122,18 +132,20 @@ struct CopyRow: Listable {
     var agent: AgentName
     var sent: [VersionNumber]
     var there: [VersionNumber]
-    var leftOut: [VersionNumber: String]
+    var leftOut: [VersionNumber: LeftOutReason]
     var conflicts: [VersionNumber]
     var removed: [VersionNumber]
+    var unpruned: String?
     var bytes: UInt64
 
     init(_ report: CopyOutReport) {
         (agent, sent, there, leftOut) = (report.agent, report.sent, report.present, report.leftOut)
         (conflicts, removed, bytes) = (report.conflicts, report.removed, report.bytes)
+        unpruned = report.unpruned?.sentence
     }
 
     /// Whether nothing was left out that will be left out again.
-    var isClean: Bool { conflicts.isEmpty && leftOut.values.allSatisfy { !$0.contains("is broken") } }
+    var isClean: Bool { conflicts.isEmpty && unpruned == nil && leftOut.values.allSatisfy { $0 == .notInPacks } }
 
     static var columns: [Column] {
         [Column("AGENT"), Column("SENT"), Column("THERE BEFORE"), Column("LEFT OUT"), Column("TAKEN OUT"), Column("CONTENT SENT")]
@@ -147,7 +159,7 @@ struct CopyRow: Listable {
     }
     var quietValue: String { agent.text }
 
-    private enum Key: String, CodingKey { case agent, sent, thereBefore, leftOut, conflicts, takenOut, contentSent }
+    private enum Key: String, CodingKey { case agent, sent, thereBefore, leftOut, conflicts, takenOut, notTakenOut, contentSent }
     private struct LeftOut: Encodable {
         var version: VersionNumber
         var because: String
@@ -157,9 +169,36 @@ struct CopyRow: Listable {
         try container.encode(agent, forKey: .agent)
         try container.encode(sent, forKey: .sent)
         try container.encode(there, forKey: .thereBefore)
-        try container.encode(leftOut.sorted { $0.key < $1.key }.map { LeftOut(version: $0.key, because: $0.value) }, forKey: .leftOut)
+        try container.encode(
+            leftOut.sorted { $0.key < $1.key }.map { LeftOut(version: $0.key, because: $0.value.sentence) }, forKey: .leftOut)
         try container.encode(conflicts, forKey: .conflicts)
         try container.encode(removed, forKey: .takenOut)
+        try container.encodeIfPresent(unpruned, forKey: .notTakenOut)
         try container.encode(bytes, forKey: .contentSent)
+    }
+}
+
+extension LeftOutReason {
+    /// Follows "left out …: ".
+    var sentence: String {
+        switch self {
+        case .notInPacks: "it is not in packs yet"
+        case .broken(let part, let how): "'\(part)' is broken: \(how)"
+        }
+    }
+}
+
+extension UnprunedReason {
+    /// Follows "took nothing … out of …: ".
+    var sentence: String {
+        let advice =
+            "It may be all that is left of what was lost here: 'runner store pull' it, with '--as NAME', or give this store a place of its own"
+        return switch self {
+        case .conflicts(let numbers):
+            "it has other versions of the numbers \(numbers.prefix(3).map(\.description).joined(separator: ", "))"
+                + "\(numbers.count > 3 ? " and \(numbers.count - 3) more" : ""). \(advice)"
+        case .neverHere(let number): "it has version \(number), and this store never had one of that number. \(advice)"
+        case .nothingShared: "none of the versions there is here, too. \(advice)"
+        }
     }
 }
