@@ -28,8 +28,8 @@ extension Supervisor {
     /// nil: the disk does not tell; who writes will.
     private func lookAtSpace() -> Space? {
         guard let free = try? world.store.freeSpace() else { return nil }
-        let newest = versions.last { $0.kind == .checkpoint }?.size.bytes ?? 0
-        let forecast = max(newest + newest / 8, neededSpace?.bytes ?? 0)
+        // Of a workspace only what changed is copied, and what that is nobody knows before the cut has looked: it refuses what does not fit.
+        let forecast = max(imagesWritten.bytes + imagesWritten.bytes / 8, neededSpace?.bytes ?? 0)
         return Space(free: free, least: store.limits().leastFree(total: world.store.totalSpace, forecast: ByteCount(forecast)))
     }
 

@@ -152,6 +152,8 @@ public final class Supervisor {
     var checkpointMissed = false
     /// What the last one that was refused by a full disk would have taken; nil: there was none since the last version.
     var neededSpace: ByteCount?
+    /// What the images of the last version took, which the next writes anew; 0: it had none, or nobody knows.
+    var imagesWritten = ByteCount(0)
     /// What removing versions for room was worth, since there was none.
     var roomPlan = RoomPlan()
     var isMakingRoom = false

@@ -90,6 +90,38 @@ import Testing
         #expect(scene.supervisor.warnings.isEmpty && scene.said("the store takes writes again") == 1)
     }
 
+    /// A large file that did not change, or is gone, costs the next cut nothing.
+    @Test(arguments: [true, false]) func aLargeWorkspaceIsNoReasonToWait(_ isStill: Bool) throws {
+        let (scene, program) = try scene()
+        var random = SeededRandom(seed: 1)
+        scene.machine.workspace.plant("large", (0..<2_000_000).map { _ in UInt8(random.number(below: 256)) })
+        grow(program, 1, 100_000)
+        try scene.checkpoint()
+        try scene.run(for: .seconds(60))
+        let before = try scene.versions().map(\.version)
+        try scene.supervisor.store.set(StoreLimits(keepFree: ByteCount(500_000)))
+        leave(1_500_000, on: scene)
+        if !isStill { scene.machine.workspace.plant("large", []) }
+        grow(program, 2, 100_000)
+        try scene.run(until: "a version", within: .seconds(60)) { (try scene.versions().last?.version ?? before[0]) > before[before.count - 1] }
+        #expect(try before == Array(scene.versions().map(\.version).prefix(before.count)) && scene.supervisor.warnings.isEmpty)
+    }
+
+    /// Memory is written anew by every cut.
+    @Test func theRoomForImagesIsThereBeforeTheyAreMade() throws {
+        let scene = try Scene(criu: true) { $0.checkpoint.every = .seconds(20) }
+        try scene.runUntilUp()
+        try scene.supervisor.store.set(StoreLimits(keepFree: ByteCount(0)))
+        let before = try scene.checkpoint().version
+        #expect(scene.supervisor.imagesWritten == ByteCount(4_096_000))
+        leave(4_200_000, on: scene)
+        try scene.run(until: "it is told") { !scene.supervisor.warnings.isEmpty }
+        #expect(scene.said("nothing new is stored until there is room") == 1)
+        scene.machine.store.setCapacity(nil)
+        try scene.run(until: "it is made good", within: .seconds(15)) { (try scene.versions().last?.version ?? before) > before }
+        #expect(try scene.versions().last?.parts.process == true && scene.supervisor.warnings.isEmpty)
+    }
+
     @Test func theQuotaOfTheStoreIsKept() throws {
         let (scene, program) = try scene()
         try scene.supervisor.store.set(StoreLimits(quota: ByteCount(350_000)))
