@@ -8,10 +8,12 @@ internal import Retention
 /// A disk that runs full: what is missed least of the agent's versions goes; where that does not do, checkpoints that nobody waits for are left out until
 /// there is room. The agent runs on, restores go on, and an operator is told by the disk itself. Documentation: docs/recovery.md#room
 extension Supervisor {
+    /// What a cut will take was known when the last one ended, and may be far less since: a file is gone. After this one tries.
+    private static var forecastHolds: Duration { .seconds(300) }
+
     /// Whether a checkpoint may be begun that nobody waits for. false: room is being made, or there is none and it was said.
     func hasRoom() -> Bool {
         guard let space = lookAtSpace(), space.missing > ByteCount(0) else {
-            roomPlan = RoomPlan()
             isPausedForRoom = false
             return true
         }
@@ -30,7 +32,27 @@ extension Supervisor {
         guard let free = try? world.store.freeSpace() else { return nil }
         // Of a workspace only what changed is copied, and what that is nobody knows before the cut has looked: it refuses what does not fit.
         let forecast = max(imagesWritten.bytes + imagesWritten.bytes / 8, neededSpace?.bytes ?? 0)
-        return Space(free: free, least: store.limits().leastFree(total: world.store.totalSpace, forecast: ByteCount(forecast)))
+        let limits = store.limits()
+        let space = Space(free: free, least: limits.leastFree(total: world.store.totalSpace, forecast: ByteCount(forecast)))
+        guard free.bytes < forecast else {
+            shortSince = nil
+            return space
+        }
+        let now = world.now()
+        let since = shortSince ?? now
+        shortSince = since
+        guard now - since >= Self.forecastHolds else { return space }
+        forgetForecast()
+        return Space(free: free, least: limits.leastFree(total: world.store.totalSpace, forecast: ByteCount(0)))
+    }
+
+    private func forgetForecast() { (neededSpace, imagesWritten, shortSince) = (nil, ByteCount(0), nil) }
+
+    /// A cut found room: what it wrote is what is known of the next one.
+    func foundRoom(for run: CheckpointRun) {
+        forgetForecast()
+        imagesWritten = run.imagesWritten
+        roomPlan = RoomPlan()
     }
 
     private func makeRoom(_ space: Space) {

@@ -154,7 +154,9 @@ public final class Supervisor {
     var neededSpace: ByteCount?
     /// What the images of the last version took, which the next writes anew; 0: it had none, or nobody knows.
     var imagesWritten = ByteCount(0)
-    /// What removing versions for room was worth, since there was none.
+    /// Since when there is less free than that.
+    var shortSince: Moment?
+    /// What removing versions for room was worth, since a cut found none.
     var roomPlan = RoomPlan()
     var isMakingRoom = false
     /// It was said, and what somebody waits for is stored all the same.

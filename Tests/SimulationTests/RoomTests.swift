@@ -4,6 +4,7 @@ import AgentSpecs
 import Checkpoints
 import ControlSocket
 import OutsideWorld
+import Recovery
 import Retention
 import StatusViews
 import Testing
@@ -120,6 +121,57 @@ import Testing
         scene.machine.store.setCapacity(nil)
         try scene.run(until: "it is made good", within: .seconds(15)) { (try scene.versions().last?.version ?? before) > before }
         #expect(try scene.versions().last?.parts.process == true && scene.supervisor.warnings.isEmpty)
+    }
+
+    /// A cut was refused for a large file, which is removed later.
+    @Test(arguments: [UInt64(1), 2, 3]) func whatACutNeededIsNotBelievedForEver(_ seed: UInt64) throws {
+        let (scene, program) = try scene(seed: seed)
+        try scene.supervisor.store.set(StoreLimits(keepFree: ByteCount(0)))
+        grow(program, 1, 10_000)
+        try scene.checkpoint()
+        try scene.run(for: .seconds(60))
+        leave(500_000, on: scene)
+        scene.machine.workspace.plant("large", [UInt8](repeating: 1, count: 1_000_000))
+        try scene.run(until: "it is told") { scene.supervisor.neededSpace != nil && scene.supervisor.isPausedForRoom }
+        let before = try scene.versions().map(\.version)
+        // Tried again, and refused again: it is said once, and nothing goes for it.
+        try scene.run(for: .seconds(1500))
+        #expect(try scene.versions().map(\.version) == before && scene.said("warning: ") == 1)
+        scene.machine.workspace.plant("large", [])
+        grow(program, 2, 10_000)
+        try scene.run(until: "a version", within: .seconds(400)) { (try scene.versions().last?.version ?? before[0]) > before[before.count - 1] }
+        #expect(scene.supervisor.warnings.isEmpty && scene.supervisor.neededSpace == nil)
+    }
+
+    /// Versions in packs share their bytes: that removing them is worth little is found out once, not at every try.
+    @Test func tryingAgainCostsNoVersions() throws {
+        let (scene, program) = try scene()
+        try scene.supervisor.store.set(StoreLimits(keepFree: ByteCount(0)))
+        grow(program, 1, 100_000)
+        for _ in 1...20 { try scene.checkpoint() }
+        try scene.run(for: .seconds(19))
+        leave(500_000, on: scene)
+        scene.machine.workspace.plant("large", [UInt8](repeating: 1, count: 1_000_000))
+        try scene.run(until: "it is told") { scene.supervisor.isPausedForRoom }
+        let before = try scene.versions().map(\.version)
+        try scene.run(for: .seconds(1500))
+        #expect(try scene.versions().map(\.version) == before)
+    }
+
+    /// A cut that found nothing new found room for it.
+    @Test func whatIsNotNewNeedsNothing() throws {
+        let scene = try Scene {
+            $0.checkpoint.mode = .cooperative
+            $0.checkpoint.skipUnchanged = true
+            $0.recovery.probation = .seconds(20)
+        }
+        try scene.runUntilUp()
+        _ = try scene.program()
+        let version = try scene.checkpoint()
+        scene.supervisor.neededSpace = ByteCount(1 << 50)
+        #expect(!scene.supervisor.hasRoom())
+        #expect(try scene.answer(to: .checkpoint(wait: true)) == .nothingNew(since: version))
+        #expect(scene.supervisor.hasRoom())
     }
 
     @Test func theQuotaOfTheStoreIsKept() throws {
