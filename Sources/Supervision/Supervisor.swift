@@ -177,6 +177,10 @@ public final class Supervisor {
     /// While a round is under way.
     var scrubbing: Scrubbing?
     var packsToScrub: [String]?
+    /// What was not as it was stored, and is read a second time before anything is said of it.
+    var scrubDoubt: String?
+    /// The disk did not give all of it in this round.
+    var scrubMissedSome = false
     /// While a slice is read.
     var scrubWish: StandingWish?
     /// Versions went since the last collection.
