@@ -15,13 +15,14 @@ extension Supervisor {
     func hasRoom() -> Bool {
         guard let space = lookAtSpace(), space.missing > ByteCount(0) else {
             isPausedForRoom = false
+            roomUnfinished = nil
             return true
         }
         if !isMakingRoom { makeRoom(space) }
         return false
     }
 
-    private struct Space {
+    struct Space {
         var free: ByteCount
         var least: ByteCount
         var missing: ByteCount { ByteCount(least.bytes - min(least.bytes, free.bytes)) }
@@ -56,6 +57,7 @@ extension Supervisor {
     }
 
     private func makeRoom(_ space: Space) {
+        if let (chosen, since) = roomUnfinished, leaving.isEmpty { return giveBack(chosen, removing: [], since) }
         let held = heldVersions
         let chosen = roomPlan.step(spec.checkpoint.orderForRoom(of: versions).filter { !held.contains($0.version) }, missing: space.missing)
         guard !chosen.isEmpty else { return pauseCheckpoints(space) }
@@ -64,24 +66,40 @@ extension Supervisor {
             checkpointMissed = true
             return lookAtDiskLater()
         }
-        isMakingRoom = true
         let numbers = chosen.map(\.version)
         leaving.formUnion(numbers)
         versions.removeAll { leaving.contains($0.version) }
+        giveBack(chosen, removing: numbers, space)
+    }
+
+    /// - Parameter chosen: what goes, or went already.
+    private func giveBack(_ chosen: [CheckpointSummary], removing numbers: [VersionNumber], _ space: Space) {
+        isMakingRoom = true
+        roomUnfinished = nil
+        let wish = StandingWish()
         let store = store
         let agent = agent
         aside(in: .patient) {
             do throws(StoreFault) {
                 try store.remove(agent, numbers)
-                _ = try store.collect(agent)
-            } catch {}  // what the disk got back is what counts
-        } then: { [self] in
+                return try store.collect(agent, while: { wish.isWanted }) != nil
+            } catch { return true }  // what the disk got back is what counts
+        } then: { [self] isDone in
+            roomWish = nil
             isMakingRoom = false
             leaving.subtract(numbers)
+            guard finished == nil else { return }
             (houseIsDue, collectionIsDue) = (true, true)
             refreshVersions()
+            guard isDone else {
+                // Something else needed the worker. What they were worth is not known before the rest is collected.
+                roomUnfinished = (chosen, space)
+                checkpointMissed = true
+                return lookAtDiskLater()
+            }
             madeRoom(by: chosen, since: space)
         }
+        roomWish = wish
     }
 
     private func madeRoom(by chosen: [CheckpointSummary], since before: Space) {

@@ -159,6 +159,10 @@ public final class Supervisor {
     /// What removing versions for room was worth, since a cut found none.
     var roomPlan = RoomPlan()
     var isMakingRoom = false
+    /// Withdrawn when something else needs the worker.
+    var roomWish: StandingWish?
+    /// What went for room, and since when nothing was free, while what it held is not collected yet.
+    var roomUnfinished: (chosen: [CheckpointSummary], since: Space)?
     /// It was said, and what somebody waits for is stored all the same.
     var isPausedForRoom = false
     var statusChanged = true
@@ -240,7 +244,7 @@ public final class Supervisor {
         }
         if finished != nil {
             scrubWish?.withdraw()  // it only reads
-            guard houseWish == nil else { return waitForHousekeeping() }
+            guard houseWish == nil, leaving.isEmpty, !isMakingRoom else { return waitForHousekeeping() }
             leave()
         }
         return finished
@@ -249,6 +253,7 @@ public final class Supervisor {
     /// Whoever takes the agent's lock next must find the house at rest.
     private func waitForHousekeeping() -> ProcessEnd? {
         houseWish?.withdraw()
+        roomWish?.withdraw()
         if let event = world.next(until: nil) { take(event) }
         return nil
     }
@@ -288,6 +293,8 @@ public final class Supervisor {
         rehearsal = nil
         houseWish = nil
         scrubWish = nil
+        leaving = []
+        isMakingRoom = false
     }
 
     private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
@@ -402,6 +409,7 @@ public final class Supervisor {
         if lane == .patient {
             houseWish?.withdraw()
             scrubWish?.withdraw()
+            roomWish?.withdraw()
         }
         let id = WorkID(nextNumber())
         let box = ResultBox<Result>()
