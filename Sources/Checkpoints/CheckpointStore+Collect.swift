@@ -52,6 +52,7 @@ extension CheckpointStore {
         try errand.inStore { () throws(FileFault) in
             for name in weighed.shelf.names where (fates[name.text] ?? .stays) != .stays && !new.contains(name) {
                 try disk.removeFile(weighed.shelf.directory / name.text)
+                try disk.removeTree(weighed.shelf.directory / name.marked)
             }
             try disk.syncDirectory(weighed.shelf.directory)
         }
@@ -129,7 +130,12 @@ extension CheckpointStore {
                 guard !kept.isEmpty else { continue }
                 weight += UInt64(block.length) * UInt64(kept.count) / UInt64(chunks.count) + UInt64(kept.count * 18)
             }
-            for chunk in pack.index.chunks { served.insert(chunk.number) }
+            // What is known to be damaged stays as it is as long as anything needs it: moved, nobody would know it any more.
+            if shelf.doubted.contains(pack.name) {
+                if weight > 0 { continue }
+            } else {
+                for chunk in pack.index.chunks { served.insert(chunk.number) }
+            }
             packs.append(.init(name: pack.name, size: pack.size, needed: weight))
         }
         return Weighed(shelf: shelf, needed: needed, plan: CollectionPlanner().plan(packs.reversed()))

@@ -32,8 +32,8 @@ extension CheckpointStore {
             try publish(staged, as: version, named)
             // 5. Hints; the next opening repairs them.
             _ = try? refreshLinks(staged.agent, named)
-            if let (index, identities) = staged.learning, let tree = manifest.workspace?.sha256 {
-                index.learn(WorkspaceIndex.Seen(version: version, tree: tree, identities: identities))
+            if let (index, identities, wholeAt, age) = staged.learning, let tree = manifest.workspace?.sha256 {
+                index.learn(WorkspaceIndex.Seen(version: version, tree: tree, wholeAt: wholeAt, identities: identities), at: age)
             }
             return manifest.summary
         } catch {

@@ -29,6 +29,9 @@ public final class Packing {
         guard !isDone else { return true }
         guard try packer.work(while: isWanted) else { return false }
         try errand.inStore { () throws(FileFault) in
+            // Somebody may have collected since it began.
+            let present = try PackShelf(in: shelf.directory, on: shelf.disk)
+            for run in packer.map.runs { try present.require(run) }
             try shelf.disk.replace(chunks, with: packer.map.encoded(with: shelf.zstandard))
         }
         isDone = true
@@ -64,7 +67,7 @@ extension CheckpointStore {
         if let map = known.content.map, map.isComplete { return nil }
         try raiseFormat(errand)
         let shelf = try errand.inStore { () throws(FileFault) in try PackShelf(of: agent, on: disk) }
-        let packer = try VersionPacker(known, to: shelf, after: try packedBefore(version, of: agent, errand), errand)
+        let packer = try VersionPacker(known, to: shelf, after: try packedBefore(version, shelf, of: agent, errand), errand)
         return Packing(packer, shelf, known.content.layout.chunks, errand)
     }
 
@@ -91,6 +94,7 @@ extension CheckpointStore {
         guard let map = content.map, map.isComplete else { return }
         do throws(FileFault) { try content.checkBlocks(&checked) } catch {
             guard case .damaged(let how) = error.kind else { throw errand.fault(.system(error)) }
+            doubt(error.what, of: agent)
             throw errand.fault(.damagedPack(error.what, how: how))
         }
         let layout = content.layout
@@ -153,7 +157,9 @@ extension CheckpointStore {
     // MARK: Parts
 
     /// The newest version before this one that is in packs: what is new most resembles what it holds.
-    private func packedBefore(_ version: VersionNumber, of agent: AgentName, _ errand: Errand) throws(StoreFault) -> PackedVersion? {
+    private func packedBefore(
+        _ version: VersionNumber, _ shelf: PackShelf, of agent: AgentName, _ errand: Errand
+    ) throws(StoreFault) -> PackedVersion? {
         for older in try numbers(agent, errand).reversed() where older < version {
             let path = VersionLayout(directory: StoreLayout.version(agent, older)).chunks
             guard try errand.inStore({ () throws(FileFault) in try disk.entry(at: path) }) != nil else { continue }
@@ -161,7 +167,8 @@ extension CheckpointStore {
             guard let manifest = try? sealedManifest(agent, older, errand), let known = try? known(manifest, images: true, errand),
                 let map = known.content.map, map.isComplete
             else { continue }
-            return PackedVersion(map, manifest, tree: known.tree, images: known.images)
+            let sound = try errand.inStore { () throws(FileFault) in try shelf.sound(map) }
+            return PackedVersion(sound, manifest, tree: known.tree, images: known.images)
         }
         return nil
     }

@@ -63,10 +63,13 @@ extension CheckpointStore {
             for name in shelf.names {
                 do throws(FileFault) {
                     try shelf.verify(name)
+                    if shelf.doubted.contains(name) { try disk.removeTree(shelf.directory / name.marked) }
                     found.append((name.text, nil))
                 } catch {
                     switch error.kind {
-                    case .damaged(let how): found.append((name.text, how))
+                    case .damaged(let how):
+                        doubt(error.what, of: agent)
+                        found.append((name.text, how))
                     case .missing: continue  // a collection put what is needed elsewhere
                     default: throw error
                     }

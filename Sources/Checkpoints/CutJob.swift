@@ -8,6 +8,8 @@ struct CutJob {
     private static let noteLimit = 100
     /// What a file, directory or link takes beyond its bytes, for the estimate of free space.
     private static let overhead: UInt64 = 4096
+    /// Its manifest, its lists and what holds them.
+    private static let fewFiles = 8 * overhead
     private static let granule: Duration = .seconds(2)
     /// A workspace of more is copied into one file.
     private static let manyFiles = 512
@@ -24,6 +26,10 @@ struct CutJob {
     private var identities: [FileIdentity?] = []
     private var packed: PackedFiles?
     private var taken: UInt64 = 0
+    /// When all files were read last; nil: now.
+    private var wholeAt: WallTime?
+    /// Of the index when this began.
+    private let age: Int
     private var notesLeftOut = 0
     /// nil: every file is copied to its own place.
     private var bundle: BundleWriter?
@@ -33,6 +39,7 @@ struct CutJob {
         self.request = request
         self.layout = layout
         self.errand = errand
+        age = request.index?.age ?? 0
         draft = Manifest(request)
     }
 
@@ -45,6 +52,18 @@ struct CutJob {
         guard content <= request.sizeLimit.bytes else {
             throw errand.fault(.refused("it takes \(ByteCount(content)), and the limit is \(request.sizeLimit)"))
         }
+        // Where not even a directory can be made it is told at once what is missing.
+        let free = try errand.inStore { () throws(FileFault) in try store.freeSpace() }
+        if free < ByteCount(saturatingSum(stateSize, Self.fewFiles)) { throw errand.fault(.full(needed: needed, free: free)) }
+    }
+
+    /// What is written, at most.
+    private var needed: ByteCount {
+        var needed = saturatingSum(stateSize, Self.fewFiles)
+        for (index, found) in (listing?.found ?? []).enumerated() where known?[index] == nil {
+            needed = saturatingSum(needed, Self.overhead, found.entry.kind == .file ? min(found.entry.size, found.entry.allocated) : 0)
+        }
+        return ByteCount(needed)
     }
 
     private func list(_ workspace: any Disk) throws(StoreFault) -> WorkspaceListing {
@@ -73,15 +92,12 @@ struct CutJob {
             if let index = request.index, spared > 0, spared >= index.worthwhile.bytes {
                 self.known = known
                 packed = PackedFiles(map: base.map, places: [])
+                wholeAt = base.wholeAt
             }
         }
         if base != nil, packed == nil { try errand.inStore { () throws(FileFault) in try store.removeFile(layout.chunks) } }
-        var needed = saturatingSum(stateSize, 8 * Self.overhead)
-        for (index, found) in (listing?.found ?? []).enumerated() where known?[index] == nil {
-            needed = saturatingSum(needed, Self.overhead, found.entry.kind == .file ? min(found.entry.size, found.entry.allocated) : 0)
-        }
         let free = try errand.inStore { () throws(FileFault) in try store.freeSpace() }
-        guard ByteCount(needed) <= free else { throw errand.fault(.full(needed: ByteCount(needed), free: free)) }
+        guard needed <= free else { throw errand.fault(.full(needed: needed, free: free)) }
     }
 
     private var stateSize: UInt64 {
@@ -117,7 +133,7 @@ struct CutJob {
         staged.isBundled = bundle != nil
         staged.packed = packed
         if let index = request.index, request.mappedFiles != nil, request.workspace != nil, request.kind == .checkpoint {
-            staged.learning = (index, identities)
+            staged.learning = (index, identities, wholeAt ?? request.takenAt, age)
         }
         return staged
     }

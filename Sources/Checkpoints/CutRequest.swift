@@ -117,7 +117,7 @@ public struct StagedCheckpoint: Sendable {
     /// What of it is in packs already; nil: nothing, all of it is copied.
     var packed: PackedFiles?
     /// Learns, once it is a version.
-    var learning: (index: WorkspaceIndex, identities: [FileIdentity?])?
+    var learning: (index: WorkspaceIndex, identities: [FileIdentity?], wholeAt: WallTime, age: Int)?
     /// The images beside it, if they are to be part of the version.
     public var images: MadeImages?
 }

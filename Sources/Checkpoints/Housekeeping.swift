@@ -63,7 +63,10 @@ public final class Housekeeping: Sendable {
                     state.checked = CheckedBlocks()
                     damagedPack = error
                     state.settled[version] = isAtHand
-                case .broken: return isBroken(version) ? .broken(version, error) : .failed(error)
+                case .broken:
+                    guard isBroken(version) else { return .failed(error) }
+                    store.doubtPacks(of: agent, version)
+                    return .broken(version, error)
                 default: return .failed(error)
                 }
             }
@@ -110,6 +113,8 @@ public final class Housekeeping: Sendable {
             guard try packing.work.work(while: isWanted) else { return false }
             state.packing = nil
         }
+        // Whoever stopped it may be about to read the plain files.
+        guard isWanted() else { return false }
         if !isAtHand { try store.thin(agent, version, &state.checked) }
         state.settled[version] = isAtHand
         return true

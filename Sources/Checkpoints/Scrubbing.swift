@@ -40,7 +40,9 @@ public final class Scrubbing: Sendable {
             return .whole
         } catch {
             reading = nil
-            return outcome(of: error)
+            let outcome = outcome(of: error)
+            if case .damaged = outcome { store.doubtPacks(of: agent, version) }
+            return outcome
         }
     }
 
@@ -53,7 +55,11 @@ public final class Scrubbing: Sendable {
         do throws(StoreFault) {
             try errand.inStore { () throws(FileFault) in
                 let shelf = try PackShelf(of: agent, on: store.disk)
-                if let pack = shelf.names.first(where: { $0.text == name }) { try shelf.verify(pack) }
+                guard let pack = shelf.names.first(where: { $0.text == name }) else { return }
+                do throws(FileFault) { try shelf.verify(pack) } catch {
+                    if case .damaged = error.kind { store.doubt(error.what, of: agent) }
+                    throw error
+                }
             }
             return .whole
         } catch { return outcome(of: error) }

@@ -9,25 +9,34 @@ public final class WorkspaceIndex: Sendable {
         var version: VersionNumber
         /// SHA-256 of the version's list of files, in hexadecimal.
         var tree: String
+        /// When all of the workspace was read last.
+        var wholeAt: WallTime
         /// One for every entry of that list; nil: it must be read again.
         var identities: [FileIdentity?]
     }
-    private let latest = Mutex<Seen?>(nil)
+    private let latest = Mutex<(seen: Seen?, age: Int)>((nil, 0))
     let worthwhile: ByteCount
 
     /// - Parameter worthwhile: less than that is read again and stored as plain files: it costs nothing, and a version of plain files is easier to
     ///   look into. A file counts with 4 KiB beside its size.
     public init(worthwhile: ByteCount = .mebibytes(1)) { self.worthwhile = worthwhile }
 
-    var seen: Seen? { latest.withLock { $0 } }
-    func learn(_ seen: Seen) { latest.withLock { $0 = seen } }
+    var seen: Seen? { latest.withLock { $0.seen } }
+    /// Grows with every `forget`.
+    var age: Int { latest.withLock { $0.age } }
+
+    /// - Parameter age: when that was seen: what was to be forgotten since is.
+    func learn(_ seen: Seen, at age: Int) { latest.withLock { if $0.age == age { $0.seen = seen } } }
 
     /// Everything is read again at the next cut.
-    public func forget() { latest.withLock { $0 = nil } }
+    public func forget() { latest.withLock { $0 = (nil, $0.age + 1) } }
 }
 
 /// The version that was cut last, for what did not change since.
 struct CutBase {
+    /// Everything is read again after that: what changed without any trace is not lost for ever.
+    static let term: Duration = .seconds(86_400)
+    let wholeAt: WallTime
     let entries: [TreeEntry]
     let identities: [FileIdentity?]
     let map: ChunkMap
@@ -76,24 +85,29 @@ struct CutBase {
 extension CheckpointStore {
     /// What the last version was, if it is still there. As long as `layout` is there, nothing of it is collected: `layout` has its list of chunks.
     func base(_ request: CutRequest, for layout: VersionLayout, _ errand: Errand) throws(StoreFault) -> CutBase? {
-        guard let seen = request.index?.seen, request.workspace != nil,
+        guard let seen = request.index?.seen, request.workspace != nil, request.takenAt >= seen.wholeAt,
+            request.takenAt - seen.wholeAt < CutBase.term,
             let bytes = try? disk.read(
                 VersionLayout(directory: StoreLayout.version(request.agent, seen.version)).chunks, limit: ChunkMap.limit)
         else { return nil }
         // First named, then looked for: who removed it before that may have collected what it held.
         try errand.inStore { () throws(FileFault) in try disk.write(layout.chunks, beside: layout.newChunks, bytes) }
-        if let base = base(seen, request.agent, errand) { return base }
+        if let base = base(seen, request.agent, bytes, errand) { return base }
         try errand.inStore { () throws(FileFault) in try disk.removeFile(layout.chunks) }
         return nil
     }
 
-    private func base(_ seen: WorkspaceIndex.Seen, _ agent: AgentName, _ errand: Errand) -> CutBase? {
+    private func base(_ seen: WorkspaceIndex.Seen, _ agent: AgentName, _ chunks: [UInt8], _ errand: Errand) -> CutBase? {
         // What is damaged is nothing to build on: all is read again then.
         guard let summary = try? summary(agent, seen.version, errand), summary.standing != .broken,
             let manifest = try? sealedManifest(agent, seen.version, errand), manifest.workspace?.sha256 == seen.tree,
-            let known = try? known(manifest, images: false, errand), known.tree.count == seen.identities.count, let map = known.content.map
+            let known = try? known(manifest, images: false, errand), known.tree.count == seen.identities.count,
+            let shelf = try? PackShelf(of: agent, on: disk),
+            // Those that were named, not what they may have become since.
+            let map = try? shelf.sound(ChunkMap(decoding: chunks, with: shelf.zstandard))
         else { return nil }
-        return CutBase(entries: known.tree, identities: seen.identities, map: map, firstPlace: ContentLayout(manifest).count)
+        return CutBase(
+            wholeAt: seen.wholeAt, entries: known.tree, identities: seen.identities, map: map, firstPlace: ContentLayout(manifest).count)
     }
 }
 

@@ -13,12 +13,22 @@ extension TreeLook {
         KernelFiles.names(in: "/proc/\(pid)/task").map { numberInside(pid, thread: $0) }.sorted()
     }
 
+    /// nil: it cannot be read, or not to its end. A process whose main thread has ended shows its memory through the others.
+    private static func maps(of pid: Int32) -> String? {
+        let limit = 64 << 20
+        for thread in KernelFiles.names(in: "/proc/\(pid)/task") {
+            guard let maps = KernelFiles.text("/proc/\(pid)/task/\(thread)/maps", limit: limit), maps.utf8.count < limit else { return nil }
+            if !maps.isEmpty { return maps }
+        }
+        return nil
+    }
+
     /// Inodes of all files that are mapped shared, whether for writing or not: what was written before keeps its page writable. nil: of a process
     /// it cannot be told.
     func mappedFiles() -> Set<UInt64>? {
         var inodes: Set<UInt64> = []
         for pid in descendants() {
-            guard let maps = KernelFiles.text("/proc/\(pid)/maps", limit: 64 << 20) else {
+            guard let maps = Self.maps(of: pid) else {
                 // Its memory went before it, if it has ended.
                 if let state = ProcessLook.facts(of: pid)?.state, state != "Z", state != "X" { return nil }
                 continue

@@ -79,7 +79,10 @@ extension Supervisor {
         let wish = StandingWish()
         let store = store
         let agent = agent
+        let housekeeping = housekeeping
         aside(in: .patient) {
+            // What it has written and not named yet would be collected.
+            housekeeping.abandon()
             do throws(StoreFault) {
                 try store.remove(agent, numbers)
                 return try store.collect(agent, while: { wish.isWanted }) != nil

@@ -6,14 +6,14 @@ import Synchronization
 import Testing
 
 /// The clock of a workspace and of who cuts it.
-private final class Clock: Sendable {
+final class Clock: Sendable {
     private let time = Mutex(WallTime(seconds: 1_795_300_000))
     var now: WallTime { time.withLock { $0 } }
     func pass(_ duration: Duration) { time.withLock { $0 = $0 + duration } }
 }
 
 /// An agent whose workspace is cut again and again, and a plain record of what every version must hold.
-private final class Incremental {
+final class Incremental {
     let clock = Clock()
     let disk: SimulatedDisk
     let workspace: SimulatedDisk
@@ -229,6 +229,22 @@ private final class Incremental {
             if bench.held.removeValue(forKey: VersionNumber(1)) != nil { try bench.store().remove(agent, [VersionNumber(1)]) }
             try bench.check(what)
         }
+    }
+
+    /// However sure it seems: whoever is none of the agent's may write through memory.
+    @Test func onceADayEverythingIsRead() throws {
+        let bench = try Incremental()
+        try bench.take()
+        bench.clock.pass(.seconds(80_000))
+        #expect(try bench.read { try bench.take() } == [])
+        bench.clock.pass(.seconds(7000))
+        #expect(try bench.read { try bench.take() }.count == 8)
+        bench.clock.pass(.seconds(80_000))
+        #expect(try bench.read { try bench.take() } == [])
+        // Nor by a clock that was set back.
+        bench.clock.pass(.seconds(-100_000))
+        #expect(try bench.read { try bench.take() }.count == 8)
+        try bench.check()
     }
 
     /// The version before goes, and is collected, between the cut and the commit.

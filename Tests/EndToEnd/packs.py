@@ -181,7 +181,7 @@ class Packs:
         except FileNotFoundError:
             return
         for path in paths:
-            if path.name.count("-") == 2 and path.name not in self.opened and path.name not in self.damaged:
+            if path.name.count("-") == 2 and path.suffix != ".damaged" and path.name not in self.opened and path.name not in self.damaged:
                 try:
                     self.opened[path.name] = Pack(path)
                 except FileNotFoundError:
@@ -260,6 +260,30 @@ def places(path):
     return found
 
 
+def bundled(file, tree):
+    """Where each file lies in the file 'files' of a version, and its size, by path."""
+    file.seek(-40, 2)
+    end, trailer = file.tell(), file.read()
+    expect(trailer.endswith(b"runfiles"), "a bundle does not end as one")
+    numbers = _Reader(trailer)
+    table_at, length = numbers.fixed(), numbers.fixed()
+    expect(table_at + length == end, "the table of a bundle is elsewhere")
+    file.seek(table_at)
+    table = file.read(length)
+    expect(hashlib.sha256(table + trailer[:16]).digest()[:16] == trailer[16:32], "the table of a bundle does not match its checksum")
+    files = [entry for entry in tree if entry["kind"] == "file"]
+    reader, at, position, found = _Reader(table), 0, 0, {}
+    for _ in range(reader.number()):
+        at += reader.number()
+        for entry in files[at : at + (count := reader.number())]:
+            position += -position % 4096
+            found[entry["path"]] = (position, entry["size"])
+            position += entry["size"]
+        at += count
+    expect(reader.is_at_end and position == table_at and at <= len(files), "a bundle holds something else than its files")
+    return found
+
+
 class Version:
     """The content of a version, wherever it lies: a plain file goes first, as it is all there or not there."""
 
@@ -271,11 +295,15 @@ class Version:
 
     @property
     def is_packed(self):
-        return (self.folder / "chunks").exists()
+        """Whether all of it is in packs. A version that was cut upon another has some of it there from the beginning."""
+        try:
+            return ABSENT not in places(self.folder / "chunks")
+        except FileNotFoundError:
+            return False
 
     def plain(self):
         """What of its content lies in its directory."""
-        return [name for name in ("state", "tree", "images", "workspace", "process") if (self.folder / name).exists()]
+        return [name for name in ("state", "tree", "images", "workspace", "files", "process") if (self.folder / name).exists()]
 
     @functools.cached_property
     def tree(self):
@@ -294,9 +322,23 @@ class Version:
         try:
             return (self.folder / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
-            if not self.is_packed:
+            if name.startswith("workspace/") and (content := self._from_bundle(name.removeprefix("workspace/"))) is not None:
+                return content
+            if not (self.folder / "chunks").exists():
                 raise
             return self.packed(name)
+
+    def _from_bundle(self, path):
+        """None: there is no such file in it, or no bundle."""
+        try:
+            with (self.folder / "files").open("rb") as file:
+                offset = bundled(file, self.tree).get(path)
+                if offset is None:
+                    return None
+                file.seek(offset[0])
+                return file.read(offset[1])
+        except FileNotFoundError:
+            return None
 
     def packed(self, name):
         """As `read`, from packs alone."""

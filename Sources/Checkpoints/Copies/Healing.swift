@@ -67,6 +67,7 @@ public final class Healing {
                 try store.disk.setMode(source, 0o600)
                 try store.disk.open(source, .read).sync()
                 try store.disk.rename(source, to: StoreLayout.packs(agent) / name.text)
+                try store.disk.removeTree(StoreLayout.packs(agent) / name.marked)
                 try store.disk.syncDirectory(StoreLayout.packs(agent))
             }
         }

@@ -11,6 +11,8 @@ final class PackShelf {
     private(set) var names: [PackName] = []
     private var reach: [ChunkNumber] = []
     private let chosen: Set<PackName>?
+    /// Known to be damaged: read by who needs them, and no source for anything new.
+    private(set) var doubted: Set<PackName> = []
     private var opened: [PackName: OpenedPack] = [:]
     private var cache = BlockCache()
 
@@ -26,7 +28,8 @@ final class PackShelf {
 
     private func look() throws(FileFault) {
         let found = try disk.entry(at: directory) == nil ? [] : try disk.names(in: directory)
-        names = found.compactMap(PackName.init).filter { chosen?.contains($0) ?? true }.sorted()
+        names = found.compactMap { PackName($0) }.filter { chosen?.contains($0) ?? true }.sorted()
+        doubted = Set(found.compactMap { PackName(marked: $0) })
         var highest: ChunkNumber = 0
         reach = names.map { name in
             highest = max(highest, name.last)
@@ -59,7 +62,7 @@ final class PackShelf {
         throw FileFault(.damaged("chunk \(number) is in no pack"), doing: "read", what: directory.text)
     }
 
-    private func find(_ number: ChunkNumber) throws(FileFault) -> (pack: OpenedPack, chunk: Int)? {
+    func find(_ number: ChunkNumber, inSound: Bool = false) throws(FileFault) -> (pack: OpenedPack, chunk: Int)? {
         var low = 0
         var high = names.count
         while low < high {
@@ -68,7 +71,7 @@ final class PackShelf {
         }
         var candidate = low - 1
         while candidate >= 0, reach[candidate] >= number {
-            if names[candidate].last >= number {
+            if names[candidate].last >= number, !inSound || !doubted.contains(names[candidate]) {
                 let pack = try open(names[candidate])
                 if let chunk = pack.find(number) { return (pack, chunk) }
             }
@@ -141,7 +144,7 @@ final class PackShelf {
         let chunks = pack.index.blocks[block].chunks
         var next = index
         while next < chunks.endIndex, pack.index.chunks[next].number == number + ChunkNumber(next - index) { next += 1 }
-        guard !checked.has(block, of: pack.name) else { return ChunkNumber(next - index) }
+        guard !checked.has(block, of: pack.name) || doubted.contains(pack.name) else { return ChunkNumber(next - index) }
         _ = try pack.frame(of: block)
         if pack.index.blocks[block].isDelta {
             guard mayBeDelta else {

@@ -41,7 +41,8 @@ final class VersionContent {
 
     /// Somebody may have put it into packs since the last look, and taken its plain files away.
     private func lookForMap() throws(FileFault) {
-        guard map == nil, try disk.entry(at: layout.chunks) != nil else { return }
+        if let map, map.isComplete { return }
+        guard try disk.entry(at: layout.chunks) != nil else { return }
         let shelf: PackShelf
         if let ownPacks { shelf = ownPacks } else { shelf = try PackShelf(of: agent, on: disk) }
         let bytes = try disk.read(layout.chunks, limit: ChunkMap.limit)
@@ -83,6 +84,7 @@ final class VersionContent {
     /// Whether the file's bytes are in packs or among others in one file.
     func has(file path: DiskPath) throws(FileFault) -> Bool {
         if try openBundle()?.has(path) ?? false { return true }
+        if isPacked(places.file(path)) { return true }
         try lookForMap()
         return isPacked(places.file(path))
     }
@@ -111,7 +113,7 @@ final class VersionContent {
             return try disk.open(path, .read)
         } catch {
             guard error.kind == .missing, let extent else { throw error }
-            try lookForMap()
+            if !isPacked(extent) { try lookForMap() }
             guard let map, let shelf, isPacked(extent) else { throw error }
             return PackedFile(extent, of: map, from: shelf, named: path.text)
         }

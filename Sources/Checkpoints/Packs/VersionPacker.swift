@@ -79,7 +79,7 @@ struct VersionPacker {
 
     private static func table(of shelf: PackShelf) throws(FileFault) -> ChunkTable {
         var packs: [OpenedPack] = []
-        for name in shelf.names {
+        for name in shelf.names where !shelf.doubted.contains(name) {
             // What is damaged is no source for anything new.
             do throws(FileFault) { packs.append(try shelf.open(name)) } catch {
                 guard case .damaged = error.kind else { throw error }
