@@ -58,7 +58,8 @@ extension Supervisor {
 
     private func makeRoom(_ space: Space) {
         if let (chosen, since) = roomUnfinished, leaving.isEmpty { return giveBack(chosen, removing: [], since) }
-        let held = heldVersions
+        // The newest good one may have decayed unseen: there is another.
+        let held = heldVersions.union(versions.filter { $0.kind == .checkpoint && $0.isKnownGood }.suffix(2).map(\.version))
         let chosen = roomPlan.step(spec.checkpoint.orderForRoom(of: versions).filter { !held.contains($0.version) }, missing: space.missing)
         guard !chosen.isEmpty else { return pauseCheckpoints(space) }
         guard leaving.isEmpty else {
