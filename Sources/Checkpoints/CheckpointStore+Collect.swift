@@ -19,7 +19,7 @@ extension CheckpointStore {
     }
 
     /// - Returns: nil: it was not wanted any more, and nothing was done.
-    func collect(_ agent: AgentName, while isWanted: () -> Bool) throws(StoreFault) -> CollectionPlan? {
+    public func collect(_ agent: AgentName, while isWanted: () -> Bool) throws(StoreFault) -> CollectionPlan? {
         let errand = Errand("collect the packs of", agent.text)
         try require(agent, errand)
         let weighed = try weigh(agent, errand)

@@ -5,6 +5,8 @@ internal import OutsideWorld
 struct Errand: Sendable {
     let doing: String
     let what: String
+    /// Whoever asks again later does not call damaged what the disk cannot give now.
+    var asksAgain = false
 
     init(_ doing: String, _ what: String) {
         self.doing = doing
@@ -29,6 +31,7 @@ struct Errand: Sendable {
     /// Reads a version's own bytes: what is missing, unreadable or of another kind there is damage.
     func reading<Result>(_ part: String, _ body: () throws(FileFault) -> Result) throws(StoreFault) -> Result {
         do throws(FileFault) { return try body() } catch {
+            if asksAgain, case .system(5) = error.kind { throw fault(.system(error)) }
             if let damage = Self.damage(error.kind) { throw fault(.broken(part: part, how: damage)) }
             throw fault(Self.kind(error))
         }

@@ -30,7 +30,8 @@ public final class Scrubbing: Sendable {
     /// Goes on with `version`.
     /// - Parameter isWanted: asked after every quarter of a megabyte.
     public func work(_ version: VersionNumber, while isWanted: () -> Bool) -> Outcome {
-        let errand = Errand("verify", agent, version)
+        var errand = Errand("verify", agent, version)
+        errand.asksAgain = true
         do throws(StoreFault) {
             if reading?.version != version { reading = try VersionReading(version, of: agent, in: store, errand) }
             guard let reading else { return .goesOn }

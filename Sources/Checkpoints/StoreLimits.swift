@@ -12,8 +12,8 @@ public struct StoreLimits: Hashable, Sendable, Codable {
         self.keepFree = keepFree
     }
 
-    /// What must be free before a version of probably `forecast` is begun: so much, and what is kept free. Where nobody said what that is: 1 GiB, or a
-    /// twentieth of a smaller file system.
+    /// What must be free before a version that writes `forecast` is begun: so much, and no less than what is kept free. Where nobody said what that is:
+    /// 1 GiB, or a twentieth of a smaller file system.
     public func leastFree(total: ByteCount?, forecast: ByteCount) -> ByteCount {
         let gibibyte = ByteCount.mebibytes(1024)
         return max(keepFree ?? min(gibibyte, total.map { ByteCount($0.bytes / 20) } ?? gibibyte), forecast)

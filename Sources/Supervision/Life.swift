@@ -78,6 +78,8 @@ struct CheckpointRun {
     var dump: Dumping?
     /// Why there are none.
     var missesImages: String?
+    /// What they took.
+    var imagesWritten = ByteCount(0)
     /// Since when the processes stand for a cut after which they were not to go on.
     var standsSince: Moment?
     /// The agent's connection and its own number, when it asked by `save`.

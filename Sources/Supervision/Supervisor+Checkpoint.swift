@@ -234,7 +234,7 @@ extension Supervisor {
     private func checkpointStored(_ summary: CheckpointSummary) {
         guard let run = checkpointRun else { return }
         newVersionThisLife = true
-        neededSpace = nil
+        foundRoom(for: run)
         unchangedSince = nil
         clearWarning("checkpoint")
         tellMissingImages(run, summary)

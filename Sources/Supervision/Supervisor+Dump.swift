@@ -152,6 +152,7 @@ extension Supervisor {
                 tree: images.tree, frozen: images.statistics.frozen.inMicroseconds, kernel: request.facts.kernelRelease,
                 startedWith: digest(ofStartOf: agentsSpec), beats: life?.lastBeat != nil)
             checkpointRun?.stage = .committing
+            checkpointRun?.imagesWritten = ByteCount(min(images.statistics.pagesWritten, 1 << 48) * 4096)
             commit(staged)
         case .failure(let fault)?:
             store.discard(dump.opened)

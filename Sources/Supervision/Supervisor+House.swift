@@ -12,7 +12,7 @@ extension Supervisor {
             scrubWish?.withdraw()
             return
         }
-        guard houseIsDue, houseWish == nil, leaving.isEmpty else { return }
+        guard houseIsDue, houseWish == nil, leaving.isEmpty, !isMakingRoom else { return }
         houseIsDue = false
         let wish = StandingWish()
         let orders = Housekeeping.Orders(

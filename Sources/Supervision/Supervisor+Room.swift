@@ -8,18 +8,21 @@ internal import Retention
 /// A disk that runs full: what is missed least of the agent's versions goes; where that does not do, checkpoints that nobody waits for are left out until
 /// there is room. The agent runs on, restores go on, and an operator is told by the disk itself. Documentation: docs/recovery.md#room
 extension Supervisor {
+    /// What a cut will take was known when the last one ended, and may be far less since: a file is gone. After this one tries.
+    private static var forecastHolds: Duration { .seconds(300) }
+
     /// Whether a checkpoint may be begun that nobody waits for. false: room is being made, or there is none and it was said.
     func hasRoom() -> Bool {
         guard let space = lookAtSpace(), space.missing > ByteCount(0) else {
-            roomPlan = RoomPlan()
             isPausedForRoom = false
+            roomUnfinished = nil
             return true
         }
         if !isMakingRoom { makeRoom(space) }
         return false
     }
 
-    private struct Space {
+    struct Space {
         var free: ByteCount
         var least: ByteCount
         var missing: ByteCount { ByteCount(least.bytes - min(least.bytes, free.bytes)) }
@@ -28,13 +31,35 @@ extension Supervisor {
     /// nil: the disk does not tell; who writes will.
     private func lookAtSpace() -> Space? {
         guard let free = try? world.store.freeSpace() else { return nil }
-        let newest = versions.last { $0.kind == .checkpoint }?.size.bytes ?? 0
-        let forecast = max(newest + newest / 8, neededSpace?.bytes ?? 0)
-        return Space(free: free, least: store.limits().leastFree(total: world.store.totalSpace, forecast: ByteCount(forecast)))
+        // Of a workspace only what changed is copied, and what that is nobody knows before the cut has looked: it refuses what does not fit.
+        let forecast = max(imagesWritten.bytes + imagesWritten.bytes / 8, neededSpace?.bytes ?? 0)
+        let limits = store.limits()
+        let space = Space(free: free, least: limits.leastFree(total: world.store.totalSpace, forecast: ByteCount(forecast)))
+        guard free.bytes < forecast else {
+            shortSince = nil
+            return space
+        }
+        let now = world.now()
+        let since = shortSince ?? now
+        shortSince = since
+        guard now - since >= Self.forecastHolds else { return space }
+        forgetForecast()
+        return Space(free: free, least: limits.leastFree(total: world.store.totalSpace, forecast: ByteCount(0)))
+    }
+
+    private func forgetForecast() { (neededSpace, imagesWritten, shortSince) = (nil, ByteCount(0), nil) }
+
+    /// A cut found room: what it wrote is what is known of the next one.
+    func foundRoom(for run: CheckpointRun) {
+        forgetForecast()
+        imagesWritten = run.imagesWritten
+        roomPlan = RoomPlan()
     }
 
     private func makeRoom(_ space: Space) {
-        let held = heldVersions
+        if let (chosen, since) = roomUnfinished, leaving.isEmpty { return giveBack(chosen, removing: [], since) }
+        // The newest good one may have decayed unseen: there is another.
+        let held = heldVersions.union(versions.filter { $0.kind == .checkpoint && $0.isKnownGood }.suffix(2).map(\.version))
         let chosen = roomPlan.step(spec.checkpoint.orderForRoom(of: versions).filter { !held.contains($0.version) }, missing: space.missing)
         guard !chosen.isEmpty else { return pauseCheckpoints(space) }
         guard leaving.isEmpty else {
@@ -42,10 +67,17 @@ extension Supervisor {
             checkpointMissed = true
             return lookAtDiskLater()
         }
-        isMakingRoom = true
         let numbers = chosen.map(\.version)
         leaving.formUnion(numbers)
         versions.removeAll { leaving.contains($0.version) }
+        giveBack(chosen, removing: numbers, space)
+    }
+
+    /// - Parameter chosen: what goes, or went already.
+    private func giveBack(_ chosen: [CheckpointSummary], removing numbers: [VersionNumber], _ space: Space) {
+        isMakingRoom = true
+        roomUnfinished = nil
+        let wish = StandingWish()
         let store = store
         let agent = agent
         let housekeeping = housekeeping
@@ -54,15 +86,24 @@ extension Supervisor {
             housekeeping.abandon()
             do throws(StoreFault) {
                 try store.remove(agent, numbers)
-                _ = try store.collect(agent)
-            } catch {}  // what the disk got back is what counts
-        } then: { [self] in
+                return try store.collect(agent, while: { wish.isWanted }) != nil
+            } catch { return true }  // what the disk got back is what counts
+        } then: { [self] isDone in
+            roomWish = nil
             isMakingRoom = false
             leaving.subtract(numbers)
+            guard finished == nil else { return }
             (houseIsDue, collectionIsDue) = (true, true)
             refreshVersions()
+            guard isDone else {
+                // Something else needed the worker. What they were worth is not known before the rest is collected.
+                roomUnfinished = (chosen, space)
+                checkpointMissed = true
+                return lookAtDiskLater()
+            }
             madeRoom(by: chosen, since: space)
         }
+        roomWish = wish
     }
 
     private func madeRoom(by chosen: [CheckpointSummary], since before: Space) {

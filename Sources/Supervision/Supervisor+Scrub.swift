@@ -12,6 +12,8 @@ extension Supervisor {
     private static var pace: Duration { .milliseconds(250) }
     /// Looked at again when something else was under way.
     private static var patience: Duration { .seconds(5) }
+    /// After which what was not as it was stored is read once more: a disk, a cable or memory may fail once.
+    private static var secondLook: Duration { .seconds(60) }
     /// Nothing is read of it before.
     static var settling: Duration { .seconds(60) }
 
@@ -27,6 +29,7 @@ extension Supervisor {
                 return deadlines[.scrub] = world.now() + min(rest, .seconds(3600))
             }
             record.begin(at: now)
+            scrubMissedSome = false
         }
         scrub = record
         guard isCalm, houseWish == nil, !houseIsDue, scrubWish == nil, leaving.isEmpty, !isMakingRoom else {
@@ -81,14 +84,18 @@ extension Supervisor {
 
     private func heard(_ outcome: Scrubbing.Outcome, of version: VersionNumber) {
         guard var record = scrub else { return }
+        // One that went in the meantime is nobody's loss.
+        let isThere = versions.contains { $0.version == version }
         switch outcome {
         case .goesOn: return
         case .whole: record.versions += 1
         case .unknown(let why):
-            // One that went in the meantime is nobody's loss.
-            if versions.contains(where: { $0.version == version }) { note("scrub", "version \(version) could not be read: \(why)") }
+            guard isThere else { break }
+            guard isSure(of: "version \(version)", why) else { return }
+            couldNotRead(why)
         case .damaged(let part, let how):
-            guard versions.contains(where: { $0.version == version }) else { break }
+            guard isThere else { break }
+            guard isSure(of: "version \(version)", "\(part): \(how)") else { return }
             record.versions += 1
             record.found("version \(version): \(part)")
             warn(
@@ -107,8 +114,11 @@ extension Supervisor {
         switch outcome {
         case .goesOn: return
         case .whole: record.packs += 1
-        case .unknown(let why): note("scrub", "the pack '\(pack)' could not be read: \(why)")
+        case .unknown(let why):
+            guard isSure(of: "pack \(pack)", why) else { return }
+            couldNotRead(why)
         case .damaged(_, let how):
+            guard isSure(of: "pack \(pack)", how) else { return }
             record.packs += 1
             record.found("pack \(pack)")
             workspaceIndex.forget()
@@ -120,7 +130,24 @@ extension Supervisor {
         keep(record)
     }
 
+    /// - Returns: false: it was the first look.
+    private func isSure(of what: String, _ why: String) -> Bool {
+        if scrubDoubt == what { return true }
+        scrubDoubt = what
+        deadlines[.scrub] = world.now() + Self.secondLook
+        note("scrub", "\(what) is read once more: \(why)")
+        return false
+    }
+
+    /// What it holds may be good all the same.
+    private func couldNotRead(_ why: String) {
+        scrubMissedSome = true
+        note("scrub", why)
+        warn("unread", "what is stored of '\(agent)' could not all be read: \(why). Look at 'dmesg' and at the disk")
+    }
+
     private func keep(_ record: ScrubRecord) {
+        scrubDoubt = nil
         scrub = record
         statusChanged = true
         store.write(record, of: agent)
@@ -132,6 +159,7 @@ extension Supervisor {
         scrubbing = nil
         record.end(at: world.wallTime())
         keep(record)
+        if !scrubMissedSome { clearWarning("unread") }
         if record.damaged.isEmpty {
             for key in warnings.keys where key.hasPrefix("scrub ") { clearWarning(key) }
             note("scrub", "\(record.versions) versions and \(record.packs) packs are what was stored")

@@ -222,7 +222,7 @@ extension Supervisor {
     func diskRefusedCheckpoint(_ fault: StoreFault) {
         lookAtDiskLater()
         checkpointMissed = true
-        if case .full(let needed?, _) = fault.kind { neededSpace = needed }
+        if case .full(let needed?, _) = fault.kind { (neededSpace, shortSince) = (needed, nil) }
         warn("disk", "\(fault.sentence); the agent runs on, and nothing new is stored until the store takes writes again")
     }
 

@@ -37,6 +37,7 @@ extension Supervisor {
     /// As `checkpointStored`, but that there is no news for the ladder: what did nothing made no progress.
     func foundNothingNew(since version: CheckpointSummary) {
         guard let run = checkpointRun else { return }
+        foundRoom(for: run)
         unchangedSince = (version.version, world.wallTime())
         clearWarning("checkpoint")
         tellMissingImages(run, version)

@@ -152,9 +152,17 @@ public final class Supervisor {
     var checkpointMissed = false
     /// What the last one that was refused by a full disk would have taken; nil: there was none since the last version.
     var neededSpace: ByteCount?
-    /// What removing versions for room was worth, since there was none.
+    /// What the images of the last version took, which the next writes anew; 0: it had none, or nobody knows.
+    var imagesWritten = ByteCount(0)
+    /// Since when there is less free than that.
+    var shortSince: Moment?
+    /// What removing versions for room was worth, since a cut found none.
     var roomPlan = RoomPlan()
     var isMakingRoom = false
+    /// Withdrawn when something else needs the worker.
+    var roomWish: StandingWish?
+    /// What went for room, and since when nothing was free, while what it held is not collected yet.
+    var roomUnfinished: (chosen: [CheckpointSummary], since: Space)?
     /// It was said, and what somebody waits for is stored all the same.
     var isPausedForRoom = false
     var statusChanged = true
@@ -173,6 +181,10 @@ public final class Supervisor {
     /// While a round is under way.
     var scrubbing: Scrubbing?
     var packsToScrub: [String]?
+    /// What was not as it was stored, and is read a second time before anything is said of it.
+    var scrubDoubt: String?
+    /// The disk did not give all of it in this round.
+    var scrubMissedSome = false
     /// While a slice is read.
     var scrubWish: StandingWish?
     /// Versions went since the last collection.
@@ -232,7 +244,7 @@ public final class Supervisor {
         }
         if finished != nil {
             scrubWish?.withdraw()  // it only reads
-            guard houseWish == nil else { return waitForHousekeeping() }
+            guard houseWish == nil, leaving.isEmpty, !isMakingRoom else { return waitForHousekeeping() }
             leave()
         }
         return finished
@@ -241,6 +253,7 @@ public final class Supervisor {
     /// Whoever takes the agent's lock next must find the house at rest.
     private func waitForHousekeeping() -> ProcessEnd? {
         houseWish?.withdraw()
+        roomWish?.withdraw()
         if let event = world.next(until: nil) { take(event) }
         return nil
     }
@@ -280,6 +293,8 @@ public final class Supervisor {
         rehearsal = nil
         houseWish = nil
         scrubWish = nil
+        leaving = []
+        isMakingRoom = false
     }
 
     private static var folders: [String] { ["journal", "log", "effects", "incidents"] }
@@ -394,6 +409,7 @@ public final class Supervisor {
         if lane == .patient {
             houseWish?.withdraw()
             scrubWish?.withdraw()
+            roomWish?.withdraw()
         }
         let id = WorkID(nextNumber())
         let box = ResultBox<Result>()

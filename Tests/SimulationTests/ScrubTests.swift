@@ -57,6 +57,64 @@ import Testing
         #expect(scene.supervisor.warnings["scrub \(version)"]?.contains(part) == true)
     }
 
+    /// A disk may fail once. What can be read a minute later is not damaged.
+    @Test func oneReadThatFailedIsNoDamage() throws {
+        var doubted = 0
+        for offset in 1...24 {
+            let (scene, _) = try scene(versions: 2)
+            let disk = scene.machine.store
+            var isPlanned = false
+            var isDoubted = false
+            try scene.run(until: "a round", within: .seconds(3000)) {
+                if scene.supervisor.scrubWish != nil, !isPlanned {
+                    disk.fail(at: disk.operationCount + offset, with: .io)
+                    isPlanned = true
+                }
+                if scene.supervisor.scrubDoubt != nil { isDoubted = true }
+                return scene.supervisor.scrub?.finished != nil
+            }
+            doubted += isDoubted ? 1 : 0
+            #expect(try scene.versions().allSatisfy { $0.standing != .broken }, "operation \(offset)")
+            #expect(scene.supervisor.status().scrub?.damaged == [] && scene.supervisor.warnings.isEmpty, "operation \(offset)")
+            #expect(scene.supervisor.scrub?.versions == 2)
+        }
+        #expect(doubted > 5)
+    }
+
+    /// Bytes that were read wrong once, as with a bad cable.
+    @Test func whatWasReadWrongOnceIsReadAgain() throws {
+        let (scene, _) = try scene()
+        try scene.run(for: .seconds(120))
+        let version = try #require(try scene.versions().last?.version)
+        let path = try #require(DiskPath("agents/sim/versions/\(version)/state"))
+        let stored = try #require(scene.machine.store.peek(path))
+        scene.machine.store.damage(path, offset: 0, bit: 0)
+        try scene.run(until: "it is doubted", within: .seconds(3000)) { scene.supervisor.scrubDoubt != nil }
+        scene.machine.store.plant(path, stored)
+        try runUntilRead(scene)
+        #expect(try scene.versions().allSatisfy { $0.standing != .broken } && scene.supervisor.warnings.isEmpty)
+    }
+
+    /// A disk that gives nothing says nothing of what is stored.
+    @Test func whatCannotBeReadIsToldAndNotCalledBroken() throws {
+        let (scene, _) = try scene(versions: 2)
+        let disk = scene.machine.store
+        var isBad = true
+        try scene.run(until: "a round", within: .seconds(3000)) {
+            disk.forgetTroubles()
+            if isBad, scene.supervisor.scrubWish != nil {
+                for offset in 1...100 { disk.fail(at: disk.operationCount + offset, with: .io) }
+            }
+            return scene.supervisor.scrub?.finished != nil
+        }
+        #expect(try scene.versions().allSatisfy { $0.standing != .broken } && scene.supervisor.status().scrub?.damaged == [])
+        #expect(scene.supervisor.warnings["unread"]?.contains("Look at 'dmesg' and at the disk") == true)
+        isBad = false
+        disk.forgetTroubles()
+        try runUntilRead(scene, 2)
+        #expect(scene.supervisor.warnings.isEmpty && scene.supervisor.scrub?.versions == 2)
+    }
+
     @Test func whereItStoodSurvivesItsSupervisor() throws {
         let (scene, _) = try scene(versions: 8)
         try scene.run(until: "some versions are read", within: .seconds(1000)) { (scene.supervisor.scrub?.versions ?? 0) >= 3 }
