@@ -56,7 +56,8 @@ enum SpecChecks {
                     }
                 draft.note(
                     .path, at: exclude.place, "'exclude: \(shown(path))' \(what)",
-                    suggestion: "write one such as '*.log', '/cache/' for a directory at the top, or 'node_modules/' for those of that name")
+                    suggestion: "write one such as '*.log', '/cache/' for a directory at the top, or 'node_modules/' for those of that name"
+                )
             }
         }
     }

@@ -12,7 +12,8 @@ import Testing
 
     /// A path with a '/' at its end is a directory.
     static let rows: [Row] = [
-        Row(rule: "debug.log", covered: ["debug.log", "a/debug.log", "debug.log/x", "a/debug.log/b/c"], left: ["debug.logs", "xdebug.log"]),
+        Row(
+            rule: "debug.log", covered: ["debug.log", "a/debug.log", "debug.log/x", "a/debug.log/b/c"], left: ["debug.logs", "xdebug.log"]),
         Row(rule: "/debug.log", covered: ["debug.log", "debug.log/x"], left: ["a/debug.log"]),
         Row(rule: "a/debug.log", covered: ["a/debug.log"], left: ["debug.log", "b/a/debug.log"]),
         Row(rule: "./cache/", covered: ["cache/", "cache/deep/a"], left: ["cached/"]),
