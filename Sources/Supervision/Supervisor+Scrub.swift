@@ -134,7 +134,7 @@ extension Supervisor {
     private func isSure(of what: String, _ why: String) -> Bool {
         if scrubDoubt == what { return true }
         scrubDoubt = what
-        deadlines[.scrub] = world.now() + Self.secondLook
+        deadlines[.scrub] = world.now() + min(Self.secondLook, spec.checkpoint.scrubEvery ?? Self.secondLook)
         note("scrub", "\(what) is read once more: \(why)")
         return false
     }
