@@ -73,14 +73,14 @@ final class BundleReader {
         file = try disk.open(path, .read)
         let size = try disk.entry(at: path)?.size ?? 0
         guard size >= FileBundle.trailerLength else { throw Self.damage(path, "it is shorter than any") }
-        let trailer = try Self.read(file, size - FileBundle.trailerLength, Int(FileBundle.trailerLength), path)
+        let trailer = try file.readExactly(size - FileBundle.trailerLength, Int(FileBundle.trailerLength), of: path)
         var numbers = CompactReader(trailer[...])
         let (offset, length) = try damaged(path) { () throws(Damage) in (try numbers.fixed(), try numbers.fixed()) }
         contentEnd = offset
         guard offset <= size, length <= size, offset + length + FileBundle.trailerLength == size, length <= Manifest.treeLimit.bytes else {
             throw Self.damage(path, "its table is not where it says")
         }
-        let table = try Self.read(file, offset, Int(length), path)
+        let table = try file.readExactly(offset, Int(length), of: path)
         guard FileBundle.trailer(of: table, at: offset) == trailer else { throw Self.damage(path, "its table does not match its checksum") }
         try damaged(path) { () throws(Damage) in try place(files, by: table) }
     }
@@ -115,23 +115,12 @@ final class BundleReader {
     /// What is between the files is of no file, so nobody else looks at it.
     func checkGaps() throws(FileFault) {
         for gap in gaps {
-            let bytes = try Self.read(file, gap.lowerBound, gap.count, path)
+            let bytes = try file.readExactly(gap.lowerBound, gap.count, of: path)
             guard bytes[...].isZero else { throw Self.damage(path, "there is something between its files") }
         }
     }
 
     private static func damage(_ path: DiskPath, _ how: String) -> FileFault { FileFault(.damaged(how), doing: "read", what: path.text) }
-
-    /// Exactly so many bytes.
-    private static func read(_ file: any DiskFile, _ offset: UInt64, _ count: Int, _ path: DiskPath) throws(FileFault) -> [UInt8] {
-        var bytes: [UInt8] = []
-        while bytes.count < count {
-            let piece = try file.read(count - bytes.count, at: offset + UInt64(bytes.count))
-            guard !piece.isEmpty else { throw damage(path, "it is shorter than it was") }
-            bytes += piece
-        }
-        return bytes
-    }
 }
 
 /// A part of a file as if it were one. Only read.

@@ -22,8 +22,8 @@ final class OpenedPack {
         let size = try disk.entry(at: path)?.size ?? 0
         let trailer = try Self.trailer(of: file, size, path)
         self.trailer = trailer
-        let table = try Self.bytes(of: file, trailer.tableOffset, Int(trailer.tableLength), path)
-        let identities = try Self.bytes(of: file, trailer.tableOffset + UInt64(trailer.tableLength), Int(trailer.chunks) * 16, path)
+        let table = try file.readExactly(trailer.tableOffset, Int(trailer.tableLength), of: path)
+        let identities = try file.readExactly(trailer.tableOffset + UInt64(trailer.tableLength), Int(trailer.chunks) * 16, of: path)
         let digest = PackTrailer.digest(of: table, identities: identities, trailer)
         let index = try damaged(path) { () throws(Damage) in
             guard digest == trailer.digest, digest.text == name.digest else { throw Damage("its index does not match its name") }
@@ -42,8 +42,8 @@ final class OpenedPack {
     private static func trailer(of file: any DiskFile, _ size: UInt64, _ path: DiskPath) throws(FileFault) -> PackTrailer {
         let shortest = UInt64(PackIndex.magic.count + PackIndex.trailerLength)
         guard size >= shortest else { throw Self.damage(path, "it is shorter than any pack") }
-        let end = try bytes(of: file, size - UInt64(PackIndex.trailerLength), PackIndex.trailerLength, path)
-        let head = try bytes(of: file, 0, PackIndex.magic.count, path)
+        let end = try file.readExactly(size - UInt64(PackIndex.trailerLength), PackIndex.trailerLength, of: path)
+        let head = try file.readExactly(0, PackIndex.magic.count, of: path)
         return try damaged(path) { () throws(Damage) in
             guard head == PackIndex.magic else { throw Damage("it does not begin as a pack does") }
             let trailer = try PackTrailer(decoding: end)
@@ -57,18 +57,6 @@ final class OpenedPack {
 
     private static func damage(_ path: DiskPath, _ how: String) -> FileFault {
         FileFault(.damaged(how), doing: "read", what: path.text)
-    }
-
-    /// Exactly so many bytes.
-    private static func bytes(of file: any DiskFile, _ offset: UInt64, _ count: Int, _ path: DiskPath) throws(FileFault) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count)
-        while bytes.count < count {
-            let piece = try file.read(count - bytes.count, at: offset + UInt64(bytes.count))
-            guard !piece.isEmpty else { throw damage(path, "it is shorter than it was") }
-            bytes += piece
-        }
-        return bytes
     }
 
     // MARK: Chunks
@@ -94,7 +82,7 @@ final class OpenedPack {
     /// What the chunks are known by, in the order of `index.chunks`. Read anew: only who writes needs them.
     func identities() throws(FileFault) -> [ChunkID] {
         let offset = trailer.tableOffset + UInt64(trailer.tableLength)
-        let bytes = try Self.bytes(of: file, offset, Int(trailer.chunks) * 16, path)
+        let bytes = try file.readExactly(offset, Int(trailer.chunks) * 16, of: path)
         return bytes.withUnsafeBytes { bytes in
             (0..<Int(trailer.chunks)).map { chunk in
                 ChunkID(
@@ -106,7 +94,7 @@ final class OpenedPack {
 
     /// The block as it lies in the file.
     func frame(of block: Int) throws(FileFault) -> [UInt8] {
-        let frame = try Self.bytes(of: file, index.blocks[block].offset, index.blocks[block].length, path)
+        let frame = try file.readExactly(index.blocks[block].offset, index.blocks[block].length, of: path)
         guard PackBlock.check(frame) == index.blocks[block].check else { throw Self.damage(path, "its bytes are not what was stored") }
         return frame
     }
@@ -135,4 +123,18 @@ extension ChunkID {
 /// Runs `body`; what is damaged is told of the file at `path`.
 func damaged<Result>(_ path: DiskPath, _ body: () throws(Damage) -> Result) throws(FileFault) -> Result {
     do throws(Damage) { return try body() } catch { throw FileFault(.damaged(error.how), doing: "read", what: path.text) }
+}
+
+extension DiskFile {
+    /// So many bytes from `offset` on. - Throws: `damaged` where there are fewer.
+    func readExactly(_ offset: UInt64, _ count: Int, of path: DiskPath) throws(FileFault) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            let piece = try read(count - bytes.count, at: offset + UInt64(bytes.count))
+            guard !piece.isEmpty else { throw FileFault(.damaged("it is shorter than it was"), doing: "read", what: path.text) }
+            bytes += piece
+        }
+        return bytes
+    }
 }

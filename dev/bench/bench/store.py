@@ -216,15 +216,20 @@ class Follower:
         program = stage.root / ".build" / "release" / "store-driver"
         self.store, self.process = store, subprocess.Popen([str(program), "follow", str(store), str(workspace)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
+    def kept(self):
+        """Bytes of what stays of a version: not the plain files of the newest, which go with the next one."""
+        agent = self.store / "agents" / "bench"
+        return bytes_below(agent / "packs") + sum(path.stat().st_size for path in agent.glob("versions/*/*") if path.name in ("chunks", "manifest.json", "seal", "standing"))
+
     def back_up(self):
-        before = bytes_below(self.store)
+        before = self.kept()
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         took = {}
         while (line := self.process.stdout.readline().strip()) != "done":
             name, figure = line.split()
             took[name] = took.get(name, 0) + float(figure)
-        return took, bytes_below(self.store) - before
+        return took, self.kept() - before
 
     def end(self):
         self.process.stdin.close()
