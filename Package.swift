@@ -35,8 +35,14 @@ let staticC: [LinkerSetting] = [
     ])
 ]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+/// Optimized in a debug build too, with every assertion and every check of the standard library that an unoptimized one has. Without it
+/// generic code looks up the metadata of its types at every step, and tests of thousands of seeds take several times as long.
+let optimized: [SwiftSetting] = [.unsafeFlags(["-O", "-assert-config", "Debug"], .when(configuration: .debug))]
+/// For the rim, where tests do nothing thousands of times: it is built sooner.
+let plain: [SwiftSetting] = []
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = [], compiled settings: [SwiftSetting] = optimized) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict + settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -62,8 +68,10 @@ let targets: [Target] = [
     // C that only computes.
     system("CYAML", "yaml-0.1", "libyaml-dev"),
     system("CGcrypt", "libgcrypt", "libgcrypt20-dev"),
-    system("CXxhash", "libxxhash", "libxxhash-dev"),
+    // Only its header is needed. Unoptimized it is a hundred times slower, and a test waits for it.
+    .target(name: "CXxhash", cSettings: [.unsafeFlags(["-O3"])]),
     system("CZstd", "libzstd", "libzstd-dev"),
+    system("CSodium", "libsodium", "libsodium-dev"),
     system("CProtobufC", "libprotobuf-c", "libprotobuf-c-dev"),
     .target(name: "CAgentMessages", dependencies: ["CProtobufC"]),
     .target(name: "CCriuMessages", dependencies: ["CProtobufC"]),
@@ -81,7 +89,7 @@ let targets: [Target] = [
     library("AgentProtocol", ["AgentModel", "CAgentMessages", "CProtobufC"]),
     library("CriuImages", ["CCriuMessages", "CProtobufC"]),
     library("CriuRequests", ["CCriuRequests", "CProtobufC"]),
-    library("CheckpointArchives", ["AgentModel", "CriuImages", "CriuRequests"]),
+    library("CheckpointArchives", ["AgentModel", "CriuImages", "CriuRequests"], compiled: plain),
     library("EffectLedgers", ["AgentModel", "Digests"]),
     library("Incidents", ["AgentModel", "Recovery"]),
     library("StatusViews", ["AgentModel", "Recovery", "Incidents"]),
@@ -90,7 +98,7 @@ let targets: [Target] = [
     library("OutsideWorld", ["AgentModel", "LaunchPlans"]),
     library("SimulatedWorld", ["AgentModel", "AgentProtocol", "CriuImages", "CriuRequests", "Digests", "LaunchPlans", "OutsideWorld"]),
     .target(name: "CLinuxShims", cSettings: [.define("_GNU_SOURCE")]),
-    library("LinuxWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "CLinuxShims"]),
+    library("LinuxWorld", ["AgentModel", "LaunchPlans", "OutsideWorld", "CLinuxShims"], compiled: plain),
     .executableTarget(
         name: "runner-init", cSettings: [.define("_GNU_SOURCE"), .headerSearchPath("../CLinuxShims/include")], linkerSettings: staticC),
 
@@ -99,6 +107,7 @@ let targets: [Target] = [
         linkerSettings: staticC + [.linkedLibrary("archive"), .linkedLibrary("zstd"), .linkedLibrary("z")]),
 
     // Effects: one outside thing each.
+    library("Sealing", ["AgentModel", "OutsideWorld", "CSodium"]),
     library("Checkpoints", ["AgentModel", "Compression", "CriuRequests", "OutsideWorld", "Digests"]),
     library("ControlSocket", ["AgentModel"]),
     library("CriuDriver", ["AgentModel", "CriuImages", "CriuRequests", "LaunchPlans", "OutsideWorld"]),
@@ -116,13 +125,15 @@ let targets: [Target] = [
         "RunnerCommands",
         [
             "AgentModel", "AgentSpecs", "CheckpointArchives", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests",
-            "Digests", "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "StatusViews",
+            "Digests", "EffectLedgers", "Incidents", "LaunchPlans", "OutsideWorld", "Recovery", "Retention", "Schedules", "Sealing",
+            "StatusViews",
             "Supervision",
-        ]),
+        ],
+        compiled: plain),
     executable("runner", ["RunnerCommands", "LinuxWorld", "OutsideWorld"]),
 
     // For agents.
-    library("AgentKit", ["AgentModel", "AgentProtocol", "Digests"]),
+    library("AgentKit", ["AgentModel", "AgentProtocol", "Digests"], compiled: plain),
     executable("swift-agent", ["AgentKit"], path: "examples/swift-agent", exclude: ["agent.yaml", "texts"]),
 
     // Tests.
@@ -140,7 +151,8 @@ let targets: [Target] = [
     tests("EffectLedgersTests", ["EffectLedgers", "AgentModel"]),
     tests("IncidentsTests", ["Incidents", "Recovery", "AgentModel"]),
     tests("StatusViewsTests", ["StatusViews", "AgentModel", "Recovery", "Incidents"]),
-    tests("CheckpointsTests", ["Checkpoints", "CriuRequests", "OutsideWorld", "SimulatedWorld", "AgentModel", "Digests"]),
+    tests("CheckpointsTests", ["Checkpoints", "CriuRequests", "OutsideWorld", "Sealing", "SimulatedWorld", "AgentModel", "Digests"]),
+    tests("SealingTests", ["Sealing", "OutsideWorld", "SimulatedWorld", "AgentModel", "Checkpoints"]),
     tests("ControlSocketTests", ["ControlSocket", "AgentModel"]),
     tests("CriuRequestsTests", ["CriuRequests"]),
     tests("CriuDriverTests", ["CriuDriver", "CriuImages", "CriuRequests", "SimulatedWorld", "OutsideWorld", "LaunchPlans", "AgentModel"]),
@@ -148,7 +160,7 @@ let targets: [Target] = [
         "RunnerCommandsTests",
         [
             "RunnerCommands", "AgentModel", "AgentSpecs", "Checkpoints", "ControlSocket", "CriuDriver", "CriuImages", "CriuRequests",
-            "Digests", "LaunchPlans", "OutsideWorld", "Recovery", "SimulatedWorld", "StatusViews", "Supervision",
+            "Digests", "LaunchPlans", "OutsideWorld", "Recovery", "Sealing", "SimulatedWorld", "StatusViews", "Supervision",
         ]),
     tests("ContractTests", ["OutsideWorld", "SimulatedWorld", "LinuxWorld", "AgentModel", "LaunchPlans"]),
     // The simulation's stories and its oracle, for its tests and for the executable that tells many of them.
@@ -158,7 +170,7 @@ let targets: [Target] = [
             "Supervision", "SimulatedWorld", "OutsideWorld", "AgentModel", "AgentProtocol", "AgentSpecs", "Recovery", "LaunchPlans",
             "ControlSocket", "Checkpoints", "CriuDriver", "CriuRequests", "Retention",
         ],
-        path: "Tests/SimulationStories", swiftSettings: strict),
+        path: "Tests/SimulationStories", swiftSettings: strict + optimized),
     executable("simulate", ["SimulationStories"], path: "Tests/SimulateCommand"),
     tests(
         "SimulationTests",
@@ -175,7 +187,8 @@ let targets: [Target] = [
         ]),
     executable("sandbox-driver", driven, path: "Tests/SandboxDriver"),
     executable(
-        "store-driver", ["AgentModel", "Checkpoints", "CriuRequests", "LinuxWorld", "OutsideWorld", "Retention"], path: "Tests/StoreDriver"),
+        "store-driver", ["AgentModel", "Checkpoints", "CriuRequests", "Digests", "LinuxWorld", "OutsideWorld", "Retention"],
+        path: "Tests/StoreDriver"),
     executable("swift-program", [], path: "Tests/SwiftProgram"),
     tests("HouseTests", []),
 ]

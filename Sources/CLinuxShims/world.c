@@ -1,8 +1,11 @@
 #include "WorldShims.h"
 #include <errno.h>
+#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,6 +34,31 @@ int32_t shim_open_beneath(int32_t directory, const char *path, int32_t flags, ui
     return result < 0 ? -errno : (int32_t)result;
 }
 
+static int32_t closed_with(int descriptor, int error) {
+    close(descriptor);
+    return -error;
+}
+
+// See fsopen(2), fsconfig(2), fsmount(2). By number: <linux/mount.h> and <sys/mount.h> do not go together everywhere.
+enum { ROOM_OPEN_CLOEXEC = 1, ROOM_SET_FLAG = 0, ROOM_SET_STRING = 1, ROOM_CREATE = 6, ROOM_CLOEXEC = 1 };
+enum { ROOM_NOSUID = 2, ROOM_NODEV = 4, ROOM_NOEXEC = 8 };
+
+int32_t shim_memory_room(uint64_t size) {
+    long context = syscall(SYS_fsopen, "tmpfs", ROOM_OPEN_CLOEXEC);
+    if (context < 0) return -errno;
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)size);
+    if (syscall(SYS_fsconfig, context, ROOM_SET_STRING, "size", text, 0) < 0 ||
+        syscall(SYS_fsconfig, context, ROOM_SET_STRING, "mode", "0700", 0) < 0)
+        return closed_with((int)context, errno);
+    (void)syscall(SYS_fsconfig, context, ROOM_SET_FLAG, "noswap", NULL, 0);  // Linux 6.4
+    if (syscall(SYS_fsconfig, context, ROOM_CREATE, NULL, NULL, 0) < 0) return closed_with((int)context, errno);
+    long mount = syscall(SYS_fsmount, context, ROOM_CLOEXEC, ROOM_NOSUID | ROOM_NODEV | ROOM_NOEXEC);
+    int error = errno;
+    close((int)context);
+    return mount < 0 ? -error : (int32_t)mount;
+}
+
 /// Fills `address`; gives its length or -ENAMETOOLONG. '@' stands for the NUL byte that begins an abstract name.
 static int address_of(const char *path, struct sockaddr_un *address) {
     size_t length = strlen(path);
@@ -41,11 +69,6 @@ static int address_of(const char *path, struct sockaddr_un *address) {
     int is_abstract = path[0] == '@';
     if (is_abstract) address->sun_path[0] = 0;
     return (int)(offsetof(struct sockaddr_un, sun_path) + length + (is_abstract ? 0 : 1));
-}
-
-static int32_t closed_with(int descriptor, int error) {
-    close(descriptor);
-    return -error;
 }
 
 int32_t shim_unix_bind(const char *path, int32_t type, uint32_t mode) {
@@ -116,4 +139,9 @@ int64_t shim_receive(int32_t socket, uint8_t *bytes, size_t size, int32_t *pid, 
     *pid = sender.pid;
     *user_id = sender.uid;
     return length;
+}
+
+int32_t shim_share(int32_t target, uint64_t offset, int32_t source, uint64_t count) {
+    struct file_clone_range range = {.src_fd = source, .src_offset = 0, .src_length = count, .dest_offset = offset};
+    return ioctl(target, FICLONERANGE, &range) == 0 ? 0 : -errno;
 }

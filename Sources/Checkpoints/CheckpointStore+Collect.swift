@@ -11,6 +11,15 @@ extension CheckpointStore {
         return try weigh(agent, errand).plan
     }
 
+    /// What the disk probably gets back when these versions are removed and the packs are collected: what lies in their directories, and what packs have
+    /// for them alone. Changes nothing.
+    public func spaceFreed(byRemoving versions: [VersionNumber], of agent: AgentName) throws(StoreFault) -> ByteCount {
+        let errand = Errand("measure", agent.text)
+        try require(agent, errand)
+        let own = try space(of: versions, of: agent, errand)
+        return ByteCount(saturatingSum(own.bytes, try weigh(agent, without: Set(versions), errand).plan.freed.bytes))
+    }
+
     /// Removes what no version needs. May be cut off anywhere: what is needed is in a pack at every moment, and the next one goes on.
     @discardableResult
     public func collect(_ agent: AgentName) throws(StoreFault) -> CollectionPlan {
@@ -31,7 +40,7 @@ extension CheckpointStore {
         }
         let fates = Dictionary(weighed.plan.verdicts.map { ($0.pack, $0.fate) }) { first, _ in first }
         let rewritten = weighed.shelf.names.filter { fates[$0.text] == .rewritten }
-        var writer = PackWriter(to: weighed.shelf)
+        var writer = try errand.inStore { () throws(FileFault) in try PackWriter(to: weighed.shelf) }
         do throws(StoreFault) {
             for name in rewritten {
                 guard isWanted() else {
@@ -50,6 +59,8 @@ extension CheckpointStore {
         // All that is needed is elsewhere now, on stable storage.
         let new = Set(writer.names)
         try errand.inStore { () throws(FileFault) in
+            // The pack with the highest numbers may go: they are not given again.
+            if try weighed.shelf.markGiven(below: weighed.shelf.firstFree()) { try disk.syncDirectory(weighed.shelf.directory.parent) }
             for name in weighed.shelf.names where (fates[name.text] ?? .stays) != .stays && !new.contains(name) {
                 try disk.removeFile(weighed.shelf.directory / name.text)
                 try disk.removeTree(weighed.shelf.directory / name.marked)
@@ -77,7 +88,7 @@ extension CheckpointStore {
             for index in kept {
                 let chunk = pack.index.chunks[index]
                 let bytes = content[Int(chunk.offset)..<Int(chunk.offset + chunk.length)]
-                try writer.add(bytes, identities[index], chunk.number, base: chunk.base == 0 ? nil : chunk.base)
+                try writer.add(bytes, identities[index], chunk.number, base: chunk.base == 0 ? nil : PackBase(number: chunk.base))
             }
         }
     }
@@ -88,14 +99,15 @@ extension CheckpointStore {
         var plan: CollectionPlan
     }
 
-    private func weigh(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> Weighed {
+    /// - Parameter gone: versions that need nothing any more.
+    private func weigh(_ agent: AgentName, without gone: Set<VersionNumber> = [], _ errand: Errand) throws(StoreFault) -> Weighed {
         let shelf = try errand.inStore { () throws(FileFault) in try PackShelf(of: agent, on: disk) }
-        var needed = ChunkSet(upTo: shelf.next)
+        var needed = ChunkSet(of: shelf)
         // What is being cut first: it may be a version by the time they are looked at.
         for cut in try cuts(of: agent, errand) {
             if let map = try chunkMap(in: VersionLayout(directory: cut), shelf, errand) { needed.insert(map) }
         }
-        for version in try numbers(agent, errand) {
+        for version in try numbers(agent, errand) where !gone.contains(version) {
             do throws(StoreFault) {
                 let layout = VersionLayout(directory: StoreLayout.version(agent, version))
                 if let map = try chunkMap(in: layout, shelf, errand) { needed.insert(map) }
@@ -121,7 +133,7 @@ extension CheckpointStore {
             }
         }
         // Of two packs with the same chunk, the one that was written last keeps it; which that is does not matter.
-        var served = ChunkSet(upTo: shelf.next)
+        var served = ChunkSet(of: shelf)
         for pack in opened.reversed() {
             var weight: UInt64 = 0
             for block in pack.index.blocks {

@@ -6,7 +6,7 @@ internal import OutsideWorld
 extension CheckpointStore {
     /// Makes the copy the agent's newest version. The caller holds the agent's lock.
     /// - Returns: the version, which is then on stable storage.
-    /// - Throws: `StoreFault`; there is no new version then, and the copy is gone.
+    /// - Throws: `StoreFault`; there is no new version then, and the copy is gone, or goes with the next opening.
     public func commit(_ staged: StagedCheckpoint) throws(StoreFault) -> CheckpointSummary {
         guard let summary = try commit(staged, unlessIn: nil) else { preconditionFailure("a copy was compared with no version") }
         return summary
@@ -16,20 +16,27 @@ extension CheckpointStore {
     /// - Returns: nil: that version holds all of it. The copy is gone then, and all is as before.
     public func commit(_ staged: StagedCheckpoint, unlessIn version: VersionNumber?) throws(StoreFault) -> CheckpointSummary? {
         let errand = Errand("commit a checkpoint of", staged.agent.text)
+        var staged = staged
+        var mayComeBack = false
         do throws(StoreFault) {
-            let images = staged.images == nil ? [] : try measureImages(of: staged, errand)
+            try measureUnread(of: &staged, errand)
+            var sums: [DiskPath: PageSums] = [:]
+            let images = staged.images == nil ? [] : try measureImages(of: staged, &sums, errand)
             if let version, isUnchanged(staged, images, since: version, errand) {
                 discard(staged)
                 return nil
             }
+            try sealRooms(of: &staged, images, errand)
             // 1. A number of its own.
             let version = try takeNumber(staged.agent, errand)
             let named = Errand("commit the checkpoint", staged.agent, version)
             // 2. and 3. Everything complete and safe while nobody sees it.
             let manifest = try seal(staged, images, as: version, named)
             try syncAll(staged, images, named)
+            try raiseFormat(named)
             // 4. Now it exists.
-            try publish(staged, as: version, named)
+            try publish(staged, as: version, &mayComeBack, named)
+            if staged.images != nil { staged.pages?.remember(sums, of: version) }
             // 5. Hints; the next opening repairs them.
             _ = try? refreshLinks(staged.agent, named)
             if let (index, identities, wholeAt, age) = staged.learning, let tree = manifest.workspace?.sha256 {
@@ -37,9 +44,32 @@ extension CheckpointStore {
             }
             return manifest.summary
         } catch {
-            discard(staged)
+            // What came back would be half there; the next opening removes it.
+            if !mayComeBack { discard(staged) }
             throw error
         }
+    }
+
+    /// What was taken without being read is what its place holds: nobody writes there any more.
+    private func measureUnread(of staged: inout StagedCheckpoint, _ errand: Errand) throws(StoreFault) {
+        if staged.unread.isEmpty { return }
+        let layout = VersionLayout(directory: staged.directory)
+        for unread in staged.unread {
+            let entry = staged.entries[unread.entry]
+            let size = entry.size ?? 0
+            let path = unread.place == nil ? layout.content(entry.path) : layout.files
+            let measure = try errand.inStore { () throws(FileFault) in
+                let file = try disk.open(path, .read)
+                return try FileSection(of: file, from: unread.place ?? 0, size: size, named: path.text).measure(limit: size)
+            }
+            guard measure.size == size else { throw errand.fault(.broken(part: "workspace/\(entry.path)", how: "its copy is too short")) }
+            staged.entries[unread.entry].sha256 = measure.digest
+        }
+        for index in staged.entries.indices {
+            guard let first = staged.entries[index].same else { continue }
+            staged.entries[index].sha256 = staged.entries.entry(at: first)?.sha256
+        }
+        staged.unread = []
     }
 
     private func seal(
@@ -83,7 +113,7 @@ extension CheckpointStore {
     }
 
     private func create(_ path: DiskPath, _ bytes: [UInt8], _ errand: Errand) throws(StoreFault) {
-        try errand.inStore { () throws(FileFault) in try disk.open(path, .createNew(mode: 0o600)).write(bytes) }
+        try errand.inStore { () throws(FileFault) in try disk.create(path, with: bytes) }
     }
 
     /// Files first, then directories from the leaves up.
@@ -98,7 +128,7 @@ extension CheckpointStore {
             files.append(layout.files)
         } else if staged.draft.workspace != nil {
             directories.append(layout.workspace)
-            files += staged.entries.filter { $0.kind == .file }.map { layout.content($0.path) }
+            files += staged.entries.filter { $0.kind == .file && $0.same == nil }.map { layout.content($0.path) }
             directories += staged.entries.filter { $0.kind == .directory }.map { layout.content($0.path) }
         }
         if staged.images != nil {
@@ -113,13 +143,23 @@ extension CheckpointStore {
         }
     }
 
-    private func publish(_ staged: StagedCheckpoint, as version: VersionNumber, _ errand: Errand) throws(StoreFault) {
+    /// - Parameter mayComeBack: whether there is no version now, and a power cut may make one of what lies in staging.
+    private func publish(
+        _ staged: StagedCheckpoint, as version: VersionNumber, _ mayComeBack: inout Bool, _ errand: Errand
+    ) throws(StoreFault) {
         let target = StoreLayout.version(staged.agent, version)
         try errand.inStore { () throws(FileFault) in
             try disk.rename(staged.directory, to: target)
             do throws(FileFault) { try disk.syncDirectory(StoreLayout.versions(staged.agent)) } catch {
                 // Visible, but nobody knows whether durably: taken back.
-                try? disk.rename(target, to: staged.directory)
+                do throws(FileFault) { try disk.rename(target, to: staged.directory) } catch {
+                    // It cannot be: then it may as well be kept.
+                    return try disk.syncDirectory(StoreLayout.versions(staged.agent))
+                }
+                mayComeBack = true
+                try disk.syncDirectory(StoreLayout.staging)
+                try disk.syncDirectory(StoreLayout.versions(staged.agent))
+                mayComeBack = false
                 throw error
             }
             try? disk.syncDirectory(StoreLayout.staging)  // the version is safe under its new name

@@ -23,15 +23,38 @@ extension CheckpointStore {
     }
 
     /// Makes a staging directory with room for images of processes. `copy` completes it, or `discard` removes it.
-    public func openCut(_ agent: AgentName, stagingID: String) throws(StoreFault) -> OpenedCut {
+    /// - Parameter room: what the images may take, where they get a room in memory: on a disk that is sealed; nil: what is written there is sealed like all
+    ///   else.
+    public func openCut(_ agent: AgentName, stagingID: String, room: ByteCount? = nil) throws(StoreFault) -> OpenedCut {
         let errand = Errand("take a checkpoint of", agent.text)
         try require(agent, errand)
         let layout = VersionLayout(directory: staging(agent, stagingID))
         try errand.inStore { () throws(FileFault) in
             try disk.makeDirectory(layout.directory, mode: 0o700)
+            if let sealing, let room {
+                try sealing.openClear(layout.process, upTo: room)
+            } else {
+                try disk.makeDirectory(layout.process, mode: 0o700)
+            }
+        }
+        let made = sealing?.clear(layout.process)
+        return OpenedCut(
+            agent: agent, directory: layout.directory, images: place(of: layout.process), room: made?.size, bound: made?.bound)
+    }
+
+    /// As `openCut`, for what another program writes there: all of it in memory on a disk that is sealed, until the commit.
+    public func openImport(_ agent: AgentName, stagingID: String, room: ByteCount) throws(StoreFault) -> OpenedCut {
+        guard let sealing else { return try openCut(agent, stagingID: stagingID) }
+        let errand = Errand("import a version of", agent.text)
+        try require(agent, errand)
+        let layout = VersionLayout(directory: staging(agent, stagingID))
+        try errand.inStore { () throws(FileFault) in
+            try sealing.openClear(layout.directory, upTo: room)
             try disk.makeDirectory(layout.process, mode: 0o700)
         }
-        return OpenedCut(agent: agent, directory: layout.directory, images: "\(disk.rootName)/\(layout.process)")
+        let made = sealing.clear(layout.directory)
+        return OpenedCut(
+            agent: agent, directory: layout.directory, images: place(of: layout.process), room: made?.size, bound: made?.bound)
     }
 
     /// As `cut`, into what `openCut` made.

@@ -4,15 +4,14 @@ public import OutsideWorld
 /// Single files of a version.
 extension CheckpointStore {
     /// One file of the version's workspace, compared with what was stored before any of it is given away.
-    /// - Throws: `noSuchPart` when the version has no file of that name.
+    /// - Throws: `noSuchFile` when the version has no file of that name.
     public func file(_ agent: AgentName, _ version: VersionNumber, _ path: DiskPath) throws(StoreFault) -> StoredFile {
         let errand = Errand("read '\(path)' of", agent, version)
         try require(agent, version, errand)
         let known = try known(try sealedManifest(agent, version, errand), images: false, errand)
         let entry = known.tree.first { $0.path == path }
         guard let entry, entry.kind == .file else {
-            let instead = entry.map { " (a \($0.kind.rawValue) has that name)" } ?? ""
-            throw errand.fault(.noSuchPart("file '\(path)'\(instead)"))
+            throw errand.fault(.noSuchFile(path, is: entry?.kind))
         }
         let part = "workspace/\(path)"
         let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")

@@ -23,28 +23,32 @@ extension CheckpointStore {
         (draft.parent, draft.incarnation, draft.process) = (nil, 0, nil)
         draft.forkedFrom = "\(agent)@\(version)"
         draft.notes = ["forked from \(agent)@\(version)"] + manifest.notes
+        let isBundled = manifest.workspace != nil && hidesNames(in: target.directory)
         do throws(StoreFault) {
             try errand.inStore { () throws(FileFault) in
                 try disk.makeDirectory(target.directory, mode: 0o700)
                 if manifest.state != nil { try copy(try content.state(), to: target.state) }
-                if manifest.workspace != nil { try disk.makeDirectory(target.workspace, mode: 0o700) }
-                for entry in known.tree.sorted(by: { $0.path < $1.path }) {
+                if manifest.workspace != nil, !isBundled { try disk.makeDirectory(target.workspace, mode: 0o700) }
+                for entry in isBundled ? [] : known.tree.sorted(by: { $0.path < $1.path }) {
                     let new = target.content(entry.path)
                     switch entry.kind {
                     case .directory: try disk.makeDirectory(new, mode: 0o700)
                     case .link: try disk.makeSymbolicLink(new, to: entry.target ?? "")
+                    case .file where entry.same != nil: continue
                     case .file: try copy(try content.file(entry.path), to: new)
                     }
                 }
                 if !listed.isEmpty { try disk.makeDirectory(target.process, mode: 0o700) }
                 for image in listed { try copy(try content.image(image.path), to: target.image(image.path)) }
             }
+            if isBundled { try bundle(known.tree, to: target.files, errand) { path throws(FileFault) in try content.file(path) } }
         } catch {
             try? disk.removeTree(target.directory)  // the next opening would
             throw error
         }
         var staged = StagedCheckpoint(
             agent: new, directory: target.directory, size: manifest.size, draft: draft, entries: known.tree, sizeLimit: ByteCount(.max))
+        staged.isBundled = isBundled
         staged.images = images ? manifest.process?.made : nil
         staged.images?.tree.tcp = .close  // they are the agent's, who may be suspended and want them back
         return try commit(staged)
@@ -54,7 +58,7 @@ extension CheckpointStore {
         let target = try disk.open(target, .createNew(mode: 0o600))
         while true {
             let piece = try source.read(pieceSize)
-            if piece.isEmpty { return }
+            if piece.isEmpty { return try target.finish() }
             try target.write(piece)
         }
     }

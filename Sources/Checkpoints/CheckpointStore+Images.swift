@@ -27,7 +27,7 @@ public struct Scratch: Sendable {
 extension CheckpointStore {
     /// Absolute path of the directory with the images of a version that has them.
     public func imagesDirectory(_ agent: AgentName, _ version: VersionNumber) -> String {
-        "\(disk.rootName)/\(VersionLayout(directory: StoreLayout.version(agent, version)).process)"
+        place(of: VersionLayout(directory: StoreLayout.version(agent, version)).process)
     }
 
     /// The files of the version's images, sorted by name; empty when it has none.
@@ -39,12 +39,19 @@ extension CheckpointStore {
     }
 
     /// A directory for what a restore writes beside the images: logs, statistics, sockets. `discardScratch` removes it.
-    public func openScratch(_ agent: AgentName, stagingID: String) throws(StoreFault) -> Scratch {
+    /// - Parameter room: what is written into it at most; counts where it is a room in memory.
+    public func openScratch(_ agent: AgentName, stagingID: String, room: ByteCount = .mebibytes(64)) throws(StoreFault) -> Scratch {
         let errand = Errand("restore the processes of", agent.text)
         try require(agent, errand)
         let directory = staging(agent, stagingID)
-        try errand.inStore { () throws(FileFault) in try disk.makeDirectory(directory, mode: 0o700) }
-        return Scratch(directory: directory, path: "\(disk.rootName)/\(directory)")
+        try errand.inStore { () throws(FileFault) in
+            if let sealing {
+                try sealing.openClear(directory, upTo: room)
+            } else {
+                try disk.makeDirectory(directory, mode: 0o700)
+            }
+        }
+        return Scratch(directory: directory, path: place(of: directory))
     }
 
     public func discard(_ scratch: Scratch) {
@@ -54,9 +61,13 @@ extension CheckpointStore {
     // MARK: Sealing
 
     /// Measures the images, when the agent runs again: what CRIU wrote is read back from the page cache while it is on its way to the disk.
-    func measureImages(of staged: StagedCheckpoint, _ errand: Errand) throws(StoreFault) -> [TreeEntry] {
+    /// - Parameter sums: gets those of the pages, where somebody wants to know them.
+    func measureImages(
+        of staged: StagedCheckpoint, _ sums: inout [DiskPath: PageSums], _ errand: Errand
+    ) throws(StoreFault) -> [TreeEntry] {
         let layout = VersionLayout(directory: staged.directory)
         var found: [TreeEntry] = []
+        var pagesLeft = PageMemory.limit
         var total = staged.size.bytes
         for path in try imageFiles(layout, errand) {
             try errand.inStore { () throws(FileFault) in
@@ -64,7 +75,19 @@ extension CheckpointStore {
                 guard let entry = try disk.entry(at: image), entry.kind == .file else { return }
                 try disk.open(image, .read).beginSync()
                 let hash = FileHash(image: path)
-                let measure = try disk.measure(image, hash, limit: .max)
+                let file = MeasuredFile(try disk.open(image, .read), hash, limit: .max)
+                let isRemembered = hash == .xxh3 && ChunkSize.count(entry.size, by: ChunkSize.page) <= pagesLeft
+                var pages = isRemembered ? staged.pages.map { PageSums(secret: $0.secret) } : nil
+                var piece: [UInt8] = []
+                while try file.next(&piece) {
+                    if pages?.add(piece) == false { pages = nil }
+                }
+                let measure = file.finish()
+                if var pages {
+                    pages.end(with: measure.digest)
+                    pagesLeft -= min(pagesLeft, pages.count)
+                    sums[path] = pages
+                }
                 var listed = TreeEntry(path: path, kind: .file, from: entry)
                 listed.size = measure.size
                 switch hash {

@@ -34,6 +34,7 @@ extension CheckpointStore {
                 throw errand.fault(.refused("it takes \(ByteCount(size)), and the limit is \(request.sizeLimit)"))
             }
             let layout = VersionLayout(directory: opened.directory)
+            let isBundled = try errand.inStore { () throws(FileFault) in try disk.entry(at: layout.files) != nil }
             if let state = stranger.state {
                 let found = try errand.reading("state") { () throws(FileFault) in try disk.measure(layout.state, limit: state.size) }
                 try expect(found, Measure(size: state.size, digest: state.sha256), of: "state", errand)
@@ -44,6 +45,7 @@ extension CheckpointStore {
             var staged = StagedCheckpoint(
                 agent: request.agent, directory: opened.directory, size: stranger.size, draft: draft(of: stranger, entries, request),
                 entries: entries, sizeLimit: request.sizeLimit)
+            staged.isBundled = isBundled
             staged.images = stranger.process?.made
             return staged
         } catch {
@@ -88,7 +90,7 @@ extension CheckpointStore {
         (draft.parent, draft.incarnation, draft.effectPosition) = (nil, 0, 0)
         draft.process = nil  // the commit writes it
         draft.workspace?.entries = entries.count
-        draft.workspace?.contentSize = entries.reduce(0) { saturatingSum($0, $1.size ?? 0) }
+        draft.workspace?.contentSize = entries.contentSize
         draft.notes = request.notes + stranger.notes
         return draft
     }
@@ -105,17 +107,27 @@ extension CheckpointStore {
         case .entries(let decoded): entries = decoded
         case .damaged(let how): throw errand.fault(.broken(part: "tree", how: how))
         }
+        let isBundled = try errand.inStore { () throws(FileFault) in try disk.entry(at: layout.files) != nil }
+        if !isBundled { try makePlaces(of: entries, layout, errand) }
+        try errand.inStore { () throws(FileFault) in
+            try disk.removeFile(layout.tree)  // the commit writes it
+        }
+        let content = try errand.inStore { () throws(FileFault) in try VersionContent(stranger, in: layout.directory, on: disk) }
+        content.know(stranger, tree: entries, images: [])
+        try verifyWorkspace(entries, in: content, errand)
+        return entries
+    }
+
+    private func makePlaces(of entries: [TreeEntry], _ layout: VersionLayout, _ errand: Errand) throws(StoreFault) {
         try errand.inStore { () throws(FileFault) in
             try disk.makeDirectories(layout.workspace)
             for entry in entries where entry.kind == .directory { try disk.makeDirectories(layout.content(entry.path)) }
             for entry in entries where entry.kind == .link {
                 try disk.makeSymbolicLink(layout.content(entry.path), to: entry.target ?? "")
             }
-            try disk.removeFile(layout.tree)  // the commit writes it
+            // An archive has the bytes under every name, for who can read nothing else.
+            for entry in entries where entry.same != nil { try disk.removeTree(layout.content(entry.path)) }
         }
-        let content = try errand.inStore { () throws(FileFault) in try VersionContent(stranger, in: layout.directory, on: disk) }
-        try verifyWorkspace(entries, in: content, errand)
-        return entries
     }
 
     private func stageImages(_ stranger: Manifest, _ layout: VersionLayout, _ errand: Errand) throws(StoreFault) {
@@ -132,7 +144,7 @@ extension CheckpointStore {
     private func leaveOnly(_ stranger: Manifest, _ layout: VersionLayout, _ errand: Errand) throws(StoreFault) {
         var known: Set<String> = []
         if stranger.state != nil { known.insert("state") }
-        if stranger.workspace != nil { known.insert("workspace") }
+        if stranger.workspace != nil { known.formUnion(["workspace", "files"]) }
         if stranger.process != nil { known.insert("process") }
         let names = try errand.inStore { () throws(FileFault) in try disk.names(in: layout.directory) }
         if let other = names.filter({ !known.contains($0) }).min() {

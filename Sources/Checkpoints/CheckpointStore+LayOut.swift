@@ -37,23 +37,33 @@ extension CheckpointStore {
         if let list = manifest.workspace {
             let stored = Measure(size: list.size, digest: list.sha256)
             try write(stored, .sha256, "tree", to: target.tree, errand) { () throws(FileFault) in try content.tree() }
-            try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.workspace, mode: 0o700) }
         }
-        for entry in known.tree {
-            switch entry.kind {
-            case .directory: try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.content(entry.path), mode: 0o700) }
-            case .link: continue
-            case .file:
-                let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")
-                try write(stored, .sha256, "workspace/\(entry.path)", to: target.content(entry.path), errand) {
-                    () throws(FileFault) in try content.file(entry.path)
-                }
-            }
+        if manifest.workspace != nil, hidesNames(in: target.directory) {
+            try bundle(known.tree, to: target.files, errand) { path throws(FileFault) in try content.file(path) }
+        } else if manifest.workspace != nil {
+            try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.workspace, mode: 0o700) }
+            try layOutFiles(of: known, to: target, errand)
         }
         if let list = manifest.process {
             let stored = Measure(size: list.size, digest: list.sha256)
             try write(stored, .sha256, "images", to: target.images, errand) { () throws(FileFault) in try content.images() }
             try write(known.images, of: content, to: target, errand)
+        }
+    }
+
+    private func layOutFiles(of known: KnownVersion, to target: VersionLayout, _ errand: Errand) throws(StoreFault) {
+        for entry in known.tree {
+            switch entry.kind {
+            case .directory: try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.content(entry.path), mode: 0o700) }
+            case .link: continue
+            // One name is enough for bytes.
+            case .file where entry.same != nil: continue
+            case .file:
+                let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")
+                try write(stored, .sha256, "workspace/\(entry.path)", to: target.content(entry.path), errand) {
+                    () throws(FileFault) in try known.content.file(entry.path)
+                }
+            }
         }
     }
 
@@ -95,7 +105,9 @@ extension CheckpointStore {
         guard manifest.workspace != nil else { throw errand.fault(.noSuchPart("workspace")) }
         let known = try known(manifest, images: false, errand)
         let target = VersionLayout(directory: scratch.directory)
-        let wanted = known.tree.map { WantedEntry($0, on: disk) }.sorted { $0.stored.path < $1.stored.path }
+        let keepsAttributes = manifest.workspace?.keepsAttributes ?? false
+        let wanted = known.tree.map { WantedEntry($0, on: disk, keepsAttributes: keepsAttributes) }
+            .sorted { $0.stored.path < $1.stored.path }
 
         try errand.inStore { () throws(FileFault) in try disk.makeDirectory(target.workspace, mode: 0o755) }
         for entry in wanted {
@@ -105,8 +117,11 @@ extension CheckpointStore {
                 switch entry.stored.kind {
                 case .directory: try disk.makeDirectory(path, mode: 0o700)
                 case .link: try disk.makeSymbolicLink(path, to: entry.stored.target ?? "")
-                case .file: try copy(try known.content.file(entry.stored.path), to: path, isWanted)
+                case .file:
+                    if let same = entry.stored.same, try disk.makeLinkIfPossible(path, to: target.content(same)) { return }
+                    try copy(try known.content.file(entry.stored.path), to: path, isWanted)
                 }
+                // One with several names has it by its first.
                 if entry.stored.kind != .directory { try dress(entry, at: path) }
             }
         }
@@ -115,14 +130,14 @@ extension CheckpointStore {
             try errand.inStore { () throws(FileFault) in try dress(entry, at: target.content(entry.stored.path)) }
         }
         try errand.inStore { () throws(FileFault) in try disk.setMode(target.workspace, rootMode) }
-        return isWanted() ? "\(disk.rootName)/\(target.workspace)" : nil
+        return isWanted() ? place(of: target.workspace) : nil
     }
 
     private func copy(_ source: any DiskFile, to target: DiskPath, _ isWanted: () -> Bool) throws(FileFault) {
         let target = try disk.open(target, .createNew(mode: 0o600))
         while isWanted() {
             let piece = try source.read(pieceSize)
-            if piece.isEmpty { return }
+            if piece.isEmpty { return try target.finish() }
             try target.write(piece)
         }
     }
@@ -130,6 +145,7 @@ extension CheckpointStore {
     private func dress(_ entry: WantedEntry, at path: DiskPath) throws(FileFault) {
         if let owner = entry.owner, try disk.entry(at: path)?.owner != owner { try disk.setOwner(path, owner) }
         guard entry.stored.kind != .link else { return }
+        if let attributes = entry.attributes { try disk.giveAttributes(attributes, to: path) }
         try disk.setMode(path, entry.mode)
         try disk.setModified(path, entry.stored.modifiedAt)
     }

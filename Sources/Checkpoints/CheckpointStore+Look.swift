@@ -1,4 +1,4 @@
-internal import AgentModel
+public import AgentModel
 public import OutsideWorld
 
 /// Room beside the versions for who holds no agent's lock: for a look into what comes from elsewhere, and for files that somebody needs for a while.
@@ -13,8 +13,9 @@ extension CheckpointStore {
     /// Makes room, and removes what others left who died while they looked.
     /// - Parameters:
     ///   - command: for which of runner's commands.
+    ///   - inClear: what other programs write into it, or read there, at most; nil: none does.
     ///   - draw: gives a name that nobody else draws.
-    public func openLook(for command: String, _ draw: () -> String) throws(StoreFault) -> Look {
+    public func openLook(for command: String, inClear: ByteCount? = nil, _ draw: () -> String) throws(StoreFault) -> Look {
         let article = command.first.map { "aeiou".contains($0) } == true ? "an" : "a"
         let errand = Errand("make room for \(article) \(command) in", disk.rootName)
         return try errand.inStore { () throws(FileFault) in
@@ -23,7 +24,7 @@ extension CheckpointStore {
             while true {
                 let whole = StoreLayout.staging / (StoreLayout.look + draw())
                 try disk.makeDirectory(whole, mode: 0o700)
-                do throws(FileFault) { return try hold(whole, for: command) } catch {
+                do throws(FileFault) { return try hold(whole, for: command, inClear: inClear) } catch {
                     try? disk.removeTree(whole)  // the next look does
                     // Somebody tidied up before it was held.
                     guard error.kind == .missing || error.kind == .busy, tries < 8 else { throw error }
@@ -33,9 +34,13 @@ extension CheckpointStore {
         }
     }
 
-    private func hold(_ whole: DiskPath, for command: String) throws(FileFault) -> Look {
+    private func hold(_ whole: DiskPath, for command: String, inClear: ByteCount?) throws(FileFault) -> Look {
         let look = Look(whole: whole, lock: try disk.lock(whole / "lock", holder: "'runner \(command)'"))
-        try disk.makeDirectory(look.directory, mode: 0o700)
+        if let sealing, let inClear {
+            try sealing.openClear(look.directory, upTo: inClear)
+        } else {
+            try disk.makeDirectory(look.directory, mode: 0o700)
+        }
         return look
     }
 

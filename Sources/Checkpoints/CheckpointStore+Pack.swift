@@ -31,7 +31,9 @@ public final class Packing {
         try errand.inStore { () throws(FileFault) in
             // Somebody may have collected since it began.
             let present = try PackShelf(in: shelf.directory, on: shelf.disk)
-            for run in packer.map.runs { try present.require(run) }
+            if !Set(present.names).isSuperset(of: shelf.names + packer.writer.names) {
+                for run in packer.map.runs { try present.require(run) }
+            }
             try shelf.disk.replace(chunks, with: packer.map.encoded(with: shelf.zstandard))
         }
         isDone = true
@@ -52,22 +54,23 @@ extension CheckpointStore {
     /// Puts all that the version holds into packs. Its plain files stay: `thin` removes them. Nothing when that was done before.
     /// - Throws: `broken` when what was stored is not there any more; the version is as it was then.
     @discardableResult
-    public func pack(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> PackReport {
-        guard let packing = try beginPacking(agent, version) else { return PackReport(written: ByteCount(0)) }
+    public func pack(_ agent: AgentName, _ version: VersionNumber, _ pages: PageMemory? = nil) throws(StoreFault) -> PackReport {
+        guard let packing = try beginPacking(agent, version, pages) else { return PackReport(written: ByteCount(0)) }
         _ = try packing.work { true }
         return packing.report
     }
 
     /// As `pack`, a piece at a time. Between two pieces other things may be done, but nothing to this version and nothing to the packs.
+    /// - Parameter pages: as the commit was given them, if it was.
     /// - Returns: nil: that was done before.
-    public func beginPacking(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) -> Packing? {
+    public func beginPacking(_ agent: AgentName, _ version: VersionNumber, _ pages: PageMemory? = nil) throws(StoreFault) -> Packing? {
         let errand = Errand("pack", agent, version)
         try require(agent, version, errand)
         let known = try known(try sealedManifest(agent, version, errand), images: true, errand)
         if let map = known.content.map, map.isComplete { return nil }
         try raiseFormat(errand)
         let shelf = try errand.inStore { () throws(FileFault) in try PackShelf(of: agent, on: disk) }
-        let packer = try VersionPacker(known, to: shelf, after: try packedBefore(version, shelf, of: agent, errand), errand)
+        let packer = try VersionPacker(known, to: shelf, after: try packedBefore(version, shelf, of: agent, errand), pages, errand)
         return Packing(packer, shelf, known.content.layout.chunks, errand)
     }
 
@@ -115,13 +118,15 @@ extension CheckpointStore {
         for away in trash { try? disk.removeTree(away) }  // the next opening removes what is left
     }
 
-    /// Sees to it that the version's images are plain files, which is what CRIU reads.
+    /// Sees to it that the version's images are plain files, which is what CRIU reads. On a disk that is sealed they get a room in memory, until
+    /// `closeImages`.
     public func layOutImages(_ agent: AgentName, _ version: VersionNumber, stagingID: String) throws(StoreFault) {
         let errand = Errand("lay out the images of", agent, version)
         try require(agent, version, errand)
         let manifest = try sealedManifest(agent, version, errand)
         guard manifest.process != nil else { throw errand.fault(.noSuchPart("images of processes")) }
         let process = VersionLayout(directory: StoreLayout.version(agent, version)).process
+        if let sealing { return try layOutClear(try known(manifest, images: true, errand), at: process, on: sealing, errand) }
         guard try errand.inStore({ () throws(FileFault) in try disk.entry(at: process) }) == nil else { return }
         let known = try known(manifest, images: true, errand)
         let (images, content) = (known.images, known.content)
@@ -151,6 +156,7 @@ extension CheckpointStore {
         while try errand.reading(part, { () throws(FileFault) in try source.next(&piece) }) {
             try errand.inStore { () throws(FileFault) in try copy.write(piece) }
         }
+        try errand.inStore { () throws(FileFault) in try copy.finish() }
         try expect(source.finish(), stored, of: part, errand)
     }
 
@@ -177,10 +183,11 @@ extension CheckpointStore {
         try errand.reading("chunks") { () throws(FileFault) in try VersionContent(manifest, on: disk, isPackedOnly: isPackedOnly) }
     }
 
-    private func raiseFormat(_ errand: Errand) throws(StoreFault) {
+    /// Who knows format 1 alone refuses the store by its number from here on, and does not take for damage what it does not know.
+    func raiseFormat(_ errand: Errand) throws(StoreFault) {
         try errand.inStore { () throws(FileFault) in
             let present = try disk.read(StoreLayout.format, limit: .kibibytes(1))
-            guard present != Array(StoreLayout.formatText.utf8) else { return }
+            guard present == Array(StoreLayout.olderFormatText.utf8) else { return }
             try disk.replace(StoreLayout.format, with: Array(StoreLayout.formatText.utf8))
         }
     }

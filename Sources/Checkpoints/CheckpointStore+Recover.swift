@@ -3,9 +3,16 @@ internal import OutsideWorld
 
 /// Putting in order what a crash left behind.
 extension CheckpointStore {
-    /// Removes leftovers of the agent, repairs its links and its counter. Call it with the lock held, before anything else.
-    /// - Returns: a sentence for each thing found.
+    /// As `putInOrder`, for whoever keeps a journal: it tells of versions that are broken, too, whenever they were found to be.
     public func recover(_ agent: AgentName) throws(StoreFault) -> [String] {
+        let found = try putInOrder(agent)
+        let broken = try list(agent, Errand("put in order the versions of", agent.text)).filter { $0.standing == .broken }
+        return found + broken.map { "version \($0.version) is broken" + ($0.note.map { ": \($0)" } ?? "") }
+    }
+
+    /// Removes leftovers of the agent, repairs its links and its counter. Call it with the lock held, before anything else.
+    /// - Returns: a sentence for each thing that was put in order.
+    public func putInOrder(_ agent: AgentName) throws(StoreFault) -> [String] {
         let errand = Errand("put in order the versions of", agent.text)
         try require(agent, errand)
         try keepWhatIsSeen(of: agent, errand)
@@ -19,9 +26,7 @@ extension CheckpointStore {
             let number = try takeNumber(agent, errand)
             found.append("the count of versions was lost: going on from \(number.next)")
         }
-        for summary in try list(agent, errand) where summary.standing == .broken {
-            found.append("version \(summary.version) is broken" + (summary.note.map { ": \($0)" } ?? ""))
-        }
+        try mendChunkNumbers(agent, errand)
         for link in try refreshLinks(agent, errand) { found.append("'\(link)' did not lead to the right version: repaired") }
         if try errand.inStore({ () throws(FileFault) in try disk.entry(at: StoreLayout.restoring(agent)) }) != nil {
             found.append("a restore of the workspace was not finished")
@@ -60,7 +65,10 @@ extension CheckpointStore {
         let prefix = StoreLayout.prefix(agent)
         return try errand.inStore { () throws(FileFault) in
             var removed: [String] = []
-            for name in try disk.names(in: directory).sorted() where name.utf8.starts(with: prefix.utf8) {
+            let leftovers = try disk.names(in: directory).sorted().filter { $0.utf8.starts(with: prefix.utf8) }
+            // Would one go back to where it was moved from after some of it is gone, it were half there.
+            if !leftovers.isEmpty { try disk.syncDirectory(directory) }
+            for name in leftovers {
                 guard let path = directory.appending(untrusted: name) else { continue }
                 if name.utf8.starts(with: (prefix + StoreLayout.newAgent).utf8) {
                     try? disk.removeTree(path)  // who lost the race to add the agent may still be at it, and removes it too
@@ -87,7 +95,7 @@ extension CheckpointStore {
 
     /// Files that were to replace others. They were never valid, so nobody needs to know.
     private func removeTemporaryFiles(_ agent: AgentName, _ errand: Errand) throws(StoreFault) -> [String] {
-        let replaced = [StoreLayout.latest, StoreLayout.knownGood, "numbers", "restoring", StoreLayout.removal]
+        let replaced = [StoreLayout.latest, StoreLayout.knownGood, "numbers", "restoring", "verified", StoreLayout.removal]
         // The record of a removal that was cut off, or undone, before it counted.
         let names = replaced.map { $0 + ".new" } + [StoreLayout.removal]
         return try errand.inStore { () throws(FileFault) in

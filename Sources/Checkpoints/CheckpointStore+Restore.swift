@@ -20,7 +20,7 @@ extension CheckpointStore {
         let errand = Errand("restore the workspace to", agent, version)
         try require(agent, version, errand)
         let known = try known(try sealedManifest(agent, version, errand), images: false, errand)
-        return try plan(known.manifest, known.tree, workspace, excluded, errand).plan
+        return try plan(known, workspace, excluded, errand).plan
     }
 
     /// As `planRestore`, for a workspace that is not there: all of it would be added.
@@ -30,9 +30,11 @@ extension CheckpointStore {
         let manifest = try sealedManifest(agent, version, errand)
         guard let stored = manifest.workspace else { throw errand.fault(.noSuchPart("workspace")) }
         // The store's disk stands in: it is asked only whom files may be given to, and that goes by the user.
-        let tree = try known(manifest, images: false, errand).tree
-        let planner = RestorePlanner(tree, in: disk, WorkspaceListing(), leavingOut: Exclusions(excluded + stored.excluded))
-        return try plan(manifest, planner, errand).plan
+        let known = try known(manifest, images: false, errand)
+        let planner = try errand.inStore { () throws(FileFault) in
+            try RestorePlanner(known.tree, of: manifest, in: disk, WorkspaceListing(), leavingOut: Exclusions(excluded + stored.excluded))
+        }
+        return try plan(known, planner, errand).plan
     }
 
     /// Makes the workspace what it was in the version, durably.
@@ -46,12 +48,11 @@ extension CheckpointStore {
         try require(agent, version, errand)
         _ = try standing(agent, version, errand)
         let known = try verifyContent(agent, version, images: .none, errand)
-        let planned = try plan(known.manifest, known.tree, workspace, excluded, errand)
+        let planned = try plan(known, workspace, excluded, errand)
         let isRepeated = try errand.inStore { () throws(FileFault) in try disk.entry(at: StoreLayout.restoring(agent)) } != nil
         if planned.plan.steps.isEmpty, !isRepeated { return planned.plan }
-        let free = try errand.outside { () throws(FileFault) in try workspace.freeSpace() }
-        let needed = planned.plan.spaceNeeded
-        guard needed <= free else { throw errand.fault(.full(needed: needed, free: free)) }
+        // Before the restore is noted as begun: a crash while something is tried leaves a name that the next restore takes away.
+        try requireRoom(for: planned, of: known.content, in: workspace, errand)
         try beginRestore(agent, version, in: workspace.rootName, excluded: excluded)
         var restorer = WorkspaceRestorer(
             known.content, planned, workspace: workspace, isRepeated: isRepeated, errand: errand)
@@ -61,13 +62,13 @@ extension CheckpointStore {
     }
 
     private func plan(
-        _ manifest: Manifest, _ entries: [TreeEntry], _ workspace: any Disk, _ excluded: [String], _ errand: Errand
+        _ known: KnownVersion, _ workspace: any Disk, _ excluded: [String], _ errand: Errand
     ) throws(StoreFault) -> PlannedRestore {
-        let exclusions = try exclusions(of: manifest, workspace, excluded, errand)
+        let exclusions = try exclusions(of: known.manifest, workspace, excluded, errand)
         let planner = try errand.outside { () throws(FileFault) in
-            try RestorePlanner(entries, in: workspace, leavingOut: exclusions)
+            try RestorePlanner(known.tree, of: known.manifest, in: workspace, leavingOut: exclusions)
         }
-        return try plan(manifest, planner, errand)
+        return try plan(known, planner, errand)
     }
 
     /// What a restore leaves alone: what was left out of the version, what is to be left out now, and the store itself.
@@ -84,8 +85,12 @@ extension CheckpointStore {
         return Exclusions(patterns)
     }
 
-    func plan(_ manifest: Manifest, _ planner: RestorePlanner, _ errand: Errand) throws(StoreFault) -> PlannedRestore {
-        do throws(RestorePlanner.Obstacle) { return try planner.plan(manifest.version) } catch {
+    func plan(_ known: KnownVersion, _ planner: RestorePlanner, _ errand: Errand) throws(StoreFault) -> PlannedRestore {
+        do throws(RestorePlanner.Obstacle) {
+            return try planner.plan(known.manifest.version) { entry in
+                known.content.mayShare(entry.size ?? 0, with: planner.workspace) && known.content.isPlain(file: entry.path)
+            }
+        } catch {
             switch error {
             case .workspace(let fault): throw errand.fault(.system(fault))
             case .excludedInTheWay(let path, let held):

@@ -19,6 +19,7 @@ extension CheckpointStore {
         try require(agent, version, errand)
         var record = try standingOrWorst(agent, version, errand)
         if record.standing == .broken, standing != .broken { try verifyContent(agent, version, errand) }
+        if standing == .broken { forgetVerified(agent) }
         record.standing = standing
         record.because = because.isEmpty ? nil : String(decoding: because.utf8.prefix(4096), as: UTF8.self)
         try write(record, agent, version, errand)
@@ -48,7 +49,8 @@ extension CheckpointStore {
 
     /// As `remove` of each, in that order. Links are moved once and directories synced once, so a thousand take little longer than one.
     /// - Throws: at the first that cannot be removed; those before it may be gone or not.
-    public func remove(_ agent: AgentName, _ versions: [VersionNumber]) throws(StoreFault) {
+    /// - Parameter isWanted: asked before the bytes of each are deleted; what is left is removed by the next opening.
+    public func remove(_ agent: AgentName, _ versions: [VersionNumber], while isWanted: () -> Bool = { true }) throws(StoreFault) {
         guard let first = versions.first else { return }
         let errand = versions.count == 1 ? Errand("remove", agent, first) : Errand("remove \(versions.count) versions of", agent.text)
         for version in versions { try require(agent, version, Errand("remove", agent, version)) }
@@ -66,7 +68,7 @@ extension CheckpointStore {
             try disk.syncDirectory(StoreLayout.versions(agent))
             try disk.syncDirectory(StoreLayout.trash)
         }
-        for trash in trash { try? disk.removeTree(trash) }  // the next opening removes what is left
+        for trash in trash where isWanted() { try? disk.removeTree(trash) }  // the next opening removes what is left
     }
 
     // MARK: The file

@@ -20,6 +20,27 @@ extension CheckpointStore {
         _ = try verifyAll(agent, version, errand)
     }
 
+    /// What a second look at a version finds that was not what was stored at the first.
+    public enum SecondLook {
+        case whole, damaged(StoreFault)
+        /// The disk does not give it now: nobody knows what is there.
+        case unreadable(StoreFault)
+    }
+
+    /// Reads the version once more, before anything is said of it that stays: a disk or memory may fail once.
+    public func lookAgain(_ agent: AgentName, _ version: VersionNumber) -> SecondLook {
+        var errand = Errand("verify", agent, version)
+        errand.asksAgain = true
+        do throws(StoreFault) {
+            try require(agent, version, errand)
+            _ = try verifyAll(agent, version, errand)
+            return .whole
+        } catch {
+            if case .broken = error.kind { return .damaged(error) }
+            return .unreadable(error)
+        }
+    }
+
     /// As `verify`, but for the content of memory pages: most of a version with images. Nothing may run on them before `verifyPages`.
     public func verifyButPages(_ agent: AgentName, _ version: VersionNumber) throws(StoreFault) {
         let errand = Errand("verify", agent, version)
@@ -53,27 +74,39 @@ extension CheckpointStore {
     }
 
     /// Reads every pack of the agent whole, expands every block and compares every chunk with what it is known by.
+    /// - Parameters:
+    ///   - known: packs that need not be read again, unless one was found damaged since.
+    ///   - passed: gets each of those.
+    ///   - each: gets every one that was read, as soon as it was.
     /// - Returns: the packs, and how each is damaged; nil: it is whole.
-    public func verifyPacks(_ agent: AgentName) throws(StoreFault) -> [(pack: String, damage: String?)] {
+    @discardableResult
+    public func verifyPacks(
+        _ agent: AgentName, passing known: Set<String> = [], passed: (String) -> Void = { _ in }, begin: (String) -> Void = { _ in },
+        each: (_ pack: String, _ damage: PackDamage?) -> Void = { _, _ in }
+    ) throws(StoreFault) -> [(pack: String, damage: PackDamage?)] {
         let errand = Errand("verify the packs of", agent.text)
         try require(agent, errand)
         let shelf = try errand.inStore { () throws(FileFault) in try PackShelf(of: agent, on: disk) }
         return try errand.inStore { () throws(FileFault) in
-            var found: [(pack: String, damage: String?)] = []
+            var found: [(pack: String, damage: PackDamage?)] = []
             for name in shelf.names {
-                do throws(FileFault) {
-                    try shelf.verify(name)
-                    if shelf.doubted.contains(name) { try disk.removeTree(shelf.directory / name.marked) }
-                    found.append((name.text, nil))
-                } catch {
-                    switch error.kind {
-                    case .damaged(let how):
-                        doubt(error.what, of: agent)
-                        found.append((name.text, how))
-                    case .missing: continue  // a collection put what is needed elsewhere
-                    default: throw error
-                    }
+                if known.contains(name.text), !shelf.doubted.contains(name) {
+                    passed(name.text)
+                    continue
                 }
+                begin(name.text)
+                let damage: PackDamage?
+                do throws(FileFault) { damage = try shelf.damage(of: name) } catch {
+                    if error.kind == .missing { continue }  // a collection put what is needed elsewhere
+                    throw error
+                }
+                if let damage {
+                    doubt((shelf.directory / (damage.base ?? name.text)).text, of: agent)
+                } else if shelf.doubted.contains(name) {
+                    try disk.removeTree(shelf.directory / name.marked)
+                }
+                found.append((name.text, damage))
+                each(name.text, damage)
             }
             return found
         }
@@ -161,14 +194,14 @@ extension CheckpointStore {
                 try WorkspaceListing(of: disk, below: workspace)
             }
         try errand.reading("files") { () throws(FileFault) in try content.checkBundle() }
-        let known = Set(entries.map(\.path))
+        let known = Set(entries.filter { $0.same == nil }.map(\.path))
         let strangers = listing.found.map(\.path) + listing.special + listing.vanished
         if let stranger = strangers.filter({ !known.contains($0) }).min() {
             throw errand.fault(.broken(part: "workspace/\(stranger)", how: "it is not part of what was stored"))
         }
         let found = Dictionary(uniqueKeysWithValues: listing.found.map { ($0.path, $0.entry) })
         // In packs are bytes; the list itself has the rest.
-        for entry in entries where isPlain || entry.kind == .file {
+        for entry in entries where entry.same == nil && (isPlain || entry.kind == .file) {
             try verify(entry, found[entry.path], in: content, files, errand)
         }
     }

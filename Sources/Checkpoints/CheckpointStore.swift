@@ -16,6 +16,9 @@ public final class CheckpointStore: Sendable {
         self.identity = identity
     }
 
+    /// The same store on a disk that stands in for its own: one that watches it.
+    public func on(_ disk: any Disk) -> CheckpointStore { CheckpointStore(disk: disk, identity: identity) }
+
     // MARK: Opening
 
     /// Opens the store at the root of `disk`; with `create`, makes one in an empty directory.
@@ -47,17 +50,30 @@ public final class CheckpointStore: Sendable {
         }
     }
 
+    /// - Throws: when a store cannot be made there, for it holds what is not ours.
+    public static func requireEmpty(_ disk: any Disk) throws(StoreFault) {
+        let errand = Errand("open the store", disk.rootName)
+        try checkSafety(disk, errand)
+        try requireEmpty(disk, errand)
+    }
+
     /// Writes `format` last: before that there is no store, and the next attempt begins again.
     private static func make(on disk: any Disk, _ errand: Errand, identity: () -> String) throws(StoreFault) {
-        let ours = ["id", "id.new", "format.new", "agents", "staging", "trash", "removed", "lost+found"]
-        let strangers = try errand.inStore { () throws(FileFault) in try disk.names(in: nil) }.filter { !ours.contains($0) }.sorted()
-        if let stranger = strangers.first {
-            throw errand.fault(.format("the directory is not empty and not a store: it holds '\(stranger)'"))
-        }
+        try requireEmpty(disk, errand)
         try errand.inStore { () throws(FileFault) in
             for directory in [StoreLayout.agents, StoreLayout.staging, StoreLayout.trash] { try disk.makeDirectories(directory) }
             try disk.replace(StoreLayout.identity, with: Array((identity() + "\n").utf8))
-            try disk.replace(StoreLayout.format, with: Array(StoreLayout.formatText.utf8))
+            let text = disk is any SealingDisk ? StoreLayout.sealedFormatText : StoreLayout.formatText
+            try disk.replace(StoreLayout.format, with: Array(text.utf8))
+        }
+    }
+
+    private static func requireEmpty(_ disk: any Disk, _ errand: Errand) throws(StoreFault) {
+        let ours = ["id", "id.new", "format.new", "encryption", "encryption.new", "agents", "staging", "trash", "removed", "lost+found"]
+        let strangers = try errand.inStore { () throws(FileFault) in try disk.names(in: nil) }
+            .filter { !ours.contains($0) && !($0.hasPrefix("encryption.") && $0.hasSuffix(".new")) }.sorted()
+        if let stranger = strangers.first {
+            throw errand.fault(.format("the directory is not empty and not a store: it holds '\(stranger)'"))
         }
     }
 
@@ -67,12 +83,19 @@ public final class CheckpointStore: Sendable {
             if error.kind == .denied { throw errand.fault(.denied) }
             throw errand.fault(.format("its 'format' cannot be read"))
         }
-        guard ![StoreLayout.formatText, StoreLayout.olderFormatText].contains(where: { bytes == Array($0.utf8) }) else { return }
+        let isSealed = bytes == Array(StoreLayout.sealedFormatText.utf8)
+        if isSealed || [StoreLayout.formatText, StoreLayout.olderFormatText].contains(where: { bytes == Array($0.utf8) }) {
+            guard isSealed == disk is any SealingDisk else {
+                throw errand.fault(
+                    .format(isSealed ? "it is encrypted, and its 'encryption' is gone" : "it has an 'encryption' and is not encrypted"))
+            }
+            return
+        }
         let known = "runner-store ".utf8
         let rest = bytes.dropFirst(known.count)
         let isNewer = bytes.starts(with: known) && rest.last == UInt8(ascii: "\n") && rest.dropLast().allSatisfy { (48...57).contains($0) }
         if isNewer, let number = UInt64(String(decoding: rest.dropLast(), as: UTF8.self)) {
-            throw errand.fault(.format("it has format \(number), and this runner knows formats 1 and 2"))
+            throw errand.fault(.format("it has format \(number), and this runner knows formats 1 to 3"))
         }
         throw errand.fault(.format("its 'format' is not one this runner knows"))
     }
@@ -111,7 +134,8 @@ public final class CheckpointStore: Sendable {
     public func addAgent(_ agent: AgentName) throws(StoreFault) {
         let errand = Errand("add the agent", agent.text)
         try errand.inStore { () throws(FileFault) in
-            if try disk.entry(at: StoreLayout.agent(agent)) != nil { return }
+            // One that is there may have been made by somebody who could not make it durable; with a version of its own it is.
+            if try hasVersions(agent) { return }
             var tries = 0
             while try disk.entry(at: StoreLayout.agent(agent)) == nil {
                 do throws(FileFault) { try makeDirectory(of: agent) } catch {
@@ -122,6 +146,14 @@ public final class CheckpointStore: Sendable {
                 }
             }
             try disk.syncDirectory(StoreLayout.agents)
+        }
+    }
+
+    /// Whoever looks may be looking at an agent that is going.
+    private func hasVersions(_ agent: AgentName) throws(FileFault) -> Bool {
+        do throws(FileFault) { return try !disk.names(in: StoreLayout.versions(agent)).isEmpty } catch {
+            guard error.kind == .missing else { throw error }
+            return false
         }
     }
 

@@ -13,6 +13,10 @@ struct CutJob {
     private static let granule: Duration = .seconds(2)
     /// A workspace of more is copied into one file.
     private static let manyFiles = 512
+    /// What is smaller is copied at once: the bytes cost less than the call.
+    static let worthSharing: UInt64 = 256 << 10
+    /// So many files that cannot be shared, and no more are tried.
+    private static let fewRefusals = 4
 
     let store: any Disk
     let request: CutRequest
@@ -20,6 +24,8 @@ struct CutJob {
     let errand: Errand
     var draft: Manifest
     private var listing: WorkspaceListing?
+    /// In it: by the place of every name but the first of a file, that of the first.
+    private var otherNames: [Int: Int] = [:]
     /// What is in packs already, one for each that is listed; nil: all is copied.
     private var known: [CutBase.Known?]?
     private var entries: [TreeEntry] = []
@@ -31,6 +37,20 @@ struct CutJob {
     /// Of the index when this began.
     private let age: Int
     private var notesLeftOut = 0
+    /// Whether files may share their place with the agent's.
+    private var shares = false
+    private var refusals = 0
+    /// Of the listing, how many are copied already.
+    private var position = 0
+    /// Devices of the workspace whose files cannot be shared.
+    private var unshared: Set<UInt64> = []
+    /// The bundle has a place for the next file already.
+    private var isBegun = false
+    /// Those that do: their bytes are read when the agent runs again.
+    private var unread: [UnreadFile] = []
+    /// Bytes of extended attributes, and of how many files there was no more room for them.
+    private var attributesTaken: UInt64 = 0
+    private var attributesLeftOut = 0
     /// nil: every file is copied to its own place.
     private var bundle: BundleWriter?
 
@@ -40,6 +60,7 @@ struct CutJob {
         self.layout = layout
         self.errand = errand
         age = request.index?.age ?? 0
+        shares = request.workspace.map { store.mayShare(with: $0) } ?? false
         draft = Manifest(request)
     }
 
@@ -48,7 +69,11 @@ struct CutJob {
     /// Lists the workspace, and refuses what is too large for the limit.
     mutating func list() throws(StoreFault) {
         if let workspace = request.workspace { listing = try list(workspace) }
-        let content = saturatingSum(stateSize, listing?.contentSize ?? 0)
+        otherNames = listing?.otherNames() ?? [:]
+        var content = stateSize
+        for (index, found) in (listing?.found ?? []).enumerated() where found.entry.kind == .file && otherNames[index] == nil {
+            content = saturatingSum(content, found.entry.size)
+        }
         guard content <= request.sizeLimit.bytes else {
             throw errand.fault(.refused("it takes \(ByteCount(content)), and the limit is \(request.sizeLimit)"))
         }
@@ -57,13 +82,24 @@ struct CutJob {
         if free < ByteCount(saturatingSum(stateSize, Self.fewFiles)) { throw errand.fault(.full(needed: needed, free: free)) }
     }
 
-    /// What is written, at most.
+    /// What is still to be written, at most.
     private var needed: ByteCount {
-        var needed = saturatingSum(stateSize, Self.fewFiles)
-        for (index, found) in (listing?.found ?? []).enumerated() where known?[index] == nil {
-            needed = saturatingSum(needed, Self.overhead, found.entry.kind == .file ? min(found.entry.size, found.entry.allocated) : 0)
+        var needed = saturatingSum(position == 0 ? stateSize : 0, Self.fewFiles)
+        for (index, found) in (listing?.found ?? []).enumerated().dropFirst(position) where known?[index] == nil && otherNames[index] == nil
+        {
+            needed = saturatingSum(needed, Self.overhead, isToBeShared(found.entry) ? 0 : room(found.entry))
         }
         return ByteCount(needed)
+    }
+
+    /// What is sealed has no holes.
+    private func room(_ entry: DiskEntry) -> UInt64 {
+        guard entry.kind == .file else { return 0 }
+        return store is any SealingDisk ? entry.size : min(entry.size, entry.allocated)
+    }
+
+    private func isToBeShared(_ entry: DiskEntry) -> Bool {
+        shares && entry.kind == .file && entry.size >= Self.worthSharing && !unshared.contains(entry.number?.device ?? 0)
     }
 
     private func list(_ workspace: any Disk) throws(StoreFault) -> WorkspaceListing {
@@ -87,12 +123,14 @@ struct CutJob {
         if let base, let listing {
             let known = base.known(in: listing)
             let spared = zip(listing.found, known).reduce(0) { sum, pair in
-                pair.1 == nil ? sum : saturatingSum(sum, pair.0.entry.size, Self.overhead)
+                pair.1 == nil || pair.0.entry.kind != .file ? sum : saturatingSum(sum, pair.0.entry.size, Self.overhead)
             }
             if let index = request.index, spared > 0, spared >= index.worthwhile.bytes {
                 self.known = known
                 packed = PackedFiles(map: base.map, places: [])
                 wholeAt = base.wholeAt
+                // What is new gets what room is left beside those that are taken over.
+                attributesTaken = known.reduce(0) { $0 + ($1?.attributes.map(StoredAttribute.size) ?? 0) }
             }
         }
         if base != nil, packed == nil { try errand.inStore { () throws(FileFault) in try store.removeFile(layout.chunks) } }
@@ -114,7 +152,8 @@ struct CutJob {
         try decide(from: base)
         if let cooperative = request.cooperative { try copy(cooperative) }
         guard let workspace = request.workspace, let listing else { return }
-        let isBundled = packed != nil || listing.found.count > Self.manyFiles
+        // Names would show on a disk that is sealed.
+        let isBundled = packed != nil || listing.found.count > Self.manyFiles || store is any SealingDisk
         try errand.inStore { () throws(FileFault) in
             if isBundled {
                 bundle = BundleWriter(try store.open(layout.files, .createNew(mode: 0o600)))
@@ -132,6 +171,8 @@ struct CutJob {
             sizeLimit: request.sizeLimit)
         staged.isBundled = bundle != nil
         staged.packed = packed
+        staged.unread = unread
+        staged.pages = request.pages
         if let index = request.index, request.mappedFiles != nil, request.workspace != nil, request.kind == .checkpoint {
             staged.learning = (index, identities, wholeAt ?? request.takenAt, age)
         }
@@ -145,9 +186,11 @@ struct CutJob {
         switch cooperative.state {
         case .bytes(let bytes):
             measure = Measure.of(bytes)
-            try errand.inStore { () throws(FileFault) in try store.open(layout.state, .createNew(mode: 0o600)).write(bytes) }
+            try errand.inStore { () throws(FileFault) in try store.create(layout.state, with: bytes) }
         case .file(let disk, let path, let size, let sha256):
-            measure = try copy(path, of: disk, to: layout.state, limit: size, called: "its state file '\(path)'")
+            let name = "its state file '\(path)'"
+            let source = try reading(name) { () throws(FileFault) in try disk.open(path, .read) }
+            measure = try copy(source, to: layout.state, limit: size, called: name)
             if measure.isCutOff { throw errand.fault(.refused("its state file '\(path)' is larger than the \(size) bytes it said")) }
             let claimed = Measure(size: size, digest: hexadecimal(sha256))
             guard measure == claimed else {
@@ -165,14 +208,26 @@ struct CutJob {
     private mutating func copy(_ listing: WorkspaceListing, of workspace: any Disk) throws(StoreFault) {
         for path in listing.vanished { try moved(path, "is gone since it was listed", skipped: true) }
         for (index, found) in listing.found.enumerated() {
-            if let known = known?[index] { keep(found, known) } else { try copy(found, of: workspace) }
+            position = index
+            if let first = otherNames[index] {
+                addName(found.path, of: first)
+            } else if let known = known?[index] {
+                try keep(found, known, in: workspace)
+            } else {
+                try copy(found, of: workspace)
+            }
+        }
+        if attributesLeftOut > 0 {
+            let limit = StoredAttribute.limitOfVersion
+            note("the extended attributes of \(attributesLeftOut) more are left out: a version keeps \(limit) of them")
         }
         for path in listing.special { note("'\(path)' is a socket, pipe or device: skipped") }
         if notesLeftOut > 0 { draft.notes.append("and \(notesLeftOut) more") }
-        let content = entries.reduce(0) { saturatingSum($0, $1.size ?? 0) }
+        let content = entries.contentSize
         // Size and hash of the list follow at the commit.
         draft.workspace = Manifest.Workspace(
-            size: 0, sha256: "", entries: entries.count, contentSize: content, excluded: request.excluded)
+            size: 0, sha256: "", entries: entries.count, contentSize: content, excluded: request.excluded,
+            keeps: [Manifest.Workspace.attributes, Manifest.Workspace.names])
     }
 
     private mutating func add(_ entry: TreeEntry, _ identity: FileIdentity?, places: Range<Int>? = nil) {
@@ -181,13 +236,31 @@ struct CutJob {
         packed?.places.append(places)
     }
 
-    /// It is in packs already.
-    private mutating func keep(_ found: WorkspaceListing.Found, _ known: CutBase.Known) {
+    /// Of a file that was taken by its first name.
+    private mutating func addName(_ path: DiskPath, of first: Int) {
+        bundle?.pass()
+        var entry = entries[first]
+        (entry.path, entry.same) = (path, entry.path)
+        add(entry, identities[first], places: packed?.places[first])
+    }
+
+    /// Nothing of it need be read again: the bytes of a file are in packs already.
+    private mutating func keep(
+        _ found: WorkspaceListing.Found, _ known: CutBase.Known, in workspace: any Disk
+    ) throws(StoreFault) {
+        if found.entry.kind == .directory {
+            var entry = TreeEntry(path: found.path, kind: .directory, from: found.entry)
+            entry.attributes = known.attributes
+            if known.hasUnkept { try take(attributesOf: &entry, in: workspace) }
+            return add(entry, trusted(found.entry.identity))
+        }
         bundle?.pass()
         taken = saturatingSum(taken, found.entry.size)
         var entry = TreeEntry(path: found.path, kind: .file, from: found.entry)
         entry.size = found.entry.size
         entry.sha256 = known.sha256
+        entry.attributes = known.attributes
+        if known.hasUnkept { try take(attributesOf: &entry, in: workspace) }
         add(entry, trusted(found.entry.identity), places: known.places)
     }
 
@@ -196,7 +269,9 @@ struct CutJob {
         switch found.entry.kind {
         case .directory:
             if bundle == nil { try errand.inStore { () throws(FileFault) in try store.makeDirectory(target, mode: 0o700) } }
-            add(TreeEntry(path: found.path, kind: .directory, from: found.entry), nil)
+            var entry = TreeEntry(path: found.path, kind: .directory, from: found.entry)
+            try take(attributesOf: &entry, in: workspace)
+            add(entry, trusted(found.entry.identity))
         case .symbolicLink(let destination):
             if bundle == nil { try errand.inStore { () throws(FileFault) in try store.makeSymbolicLink(target, to: destination) } }
             var entry = TreeEntry(path: found.path, kind: .link, from: found.entry)
@@ -212,19 +287,58 @@ struct CutJob {
         let before = found.entry
         // A forced cut takes no more than was there when it began, of a file that only grows.
         let name = "the workspace file '\(path)'"
-        let measure =
-            bundle == nil
-            ? try copy(path, of: workspace, to: target, limit: before.size, called: name)
-            : try addToBundle(path, of: workspace, limit: before.size, called: name)
+        let source = try reading(name) { () throws(FileFault) in try workspace.open(path, .read) }
+        let measure: Measure
+        if isToBeShared(before), try share(found, source, to: target) {
+            measure = Measure(size: before.size, digest: "")
+        } else if bundle == nil {
+            measure = try copy(source, to: target, limit: before.size, called: name)
+        } else {
+            measure = try addToBundle(source, limit: before.size, called: name)
+        }
+        // Of the file that was read, which is open and needs no way to it; a change from here on shows in the next line.
+        var entry = TreeEntry(path: path, kind: .file, from: before)
+        try take(attributesOf: &entry) { limit throws(FileFault) in try source.attributes(limit: limit) }
         let after = try reading(name) { () throws(FileFault) in try workspace.entry(at: path) }
         if measure.isCutOff || measure.size != before.size || after?.size != before.size || after?.modifiedAt != before.modifiedAt {
             try moved(path, "changed while it was copied", skipped: false)
         }
         taken = saturatingSum(taken, measure.size)
-        var entry = TreeEntry(path: path, kind: .file, from: before)
         entry.size = measure.size
         entry.sha256 = measure.digest
         add(entry, measure.size == before.size && after?.identity == before.identity ? trusted(before.identity) : nil)
+    }
+
+    private mutating func take(attributesOf entry: inout TreeEntry, in workspace: any Disk) throws(StoreFault) {
+        let path = entry.path
+        try take(attributesOf: &entry) { limit throws(FileFault) in try workspace.attributes(at: path, limit: limit) }
+    }
+
+    /// None where it has none; where it has more than a version keeps, only that.
+    private mutating func take(
+        attributesOf entry: inout TreeEntry, _ read: (ByteCount) throws(FileFault) -> [ExtendedAttribute]
+    ) throws(StoreFault) {
+        let found: [ExtendedAttribute]
+        do throws(FileFault) { found = try read(StoredAttribute.limit) } catch {
+            switch error.kind {
+            case .tooLarge:
+                note("'\(entry.path)' has more than \(StoredAttribute.limit) of extended attributes: they are left out")
+                entry.unkept = true
+                return
+            case .missing where request.forced: return
+            default: throw errand.fault(.system(error))
+            }
+        }
+        if found.isEmpty { return }
+        let attributes = found.map(StoredAttribute.init)
+        let size = StoredAttribute.size(attributes)
+        guard saturatingSum(attributesTaken, size) <= StoredAttribute.limitOfVersion.bytes else {
+            attributesLeftOut += 1
+            entry.unkept = true
+            return
+        }
+        attributesTaken += size
+        entry.attributes = attributes
     }
 
     /// nil where a later change may leave no trace: the clock of files ticks every few milliseconds, on some file systems every two seconds, and
@@ -249,10 +363,8 @@ struct CutJob {
     // MARK: Bytes
 
     /// Copies at most `limit` bytes.
-    private func copy(
-        _ path: DiskPath, of source: any Disk, to target: DiskPath, limit: UInt64, called name: String
-    ) throws(StoreFault) -> Measure {
-        let file = MeasuredFile(try reading(name) { () throws(FileFault) in try source.open(path, .read) }, limit: limit)
+    private func copy(_ source: any DiskFile, to target: DiskPath, limit: UInt64, called name: String) throws(StoreFault) -> Measure {
+        let file = MeasuredFile(source, limit: limit)
         let copy = try errand.inStore { () throws(FileFault) in try store.open(target, .createNew(mode: 0o600)) }
         var piece: [UInt8] = []
         while try reading(name, { () throws(FileFault) in try file.next(&piece) }) {
@@ -260,14 +372,51 @@ struct CutJob {
                 if piece[...].isZero { try copy.skip(UInt64(piece.count)) } else { try copy.write(piece) }
             }
         }
+        try errand.inStore { () throws(FileFault) in try copy.finish() }
         return file.finish()
     }
 
-    private mutating func addToBundle(
-        _ path: DiskPath, of source: any Disk, limit: UInt64, called name: String
-    ) throws(StoreFault) -> Measure {
-        let file = MeasuredFile(try reading(name) { () throws(FileFault) in try source.open(path, .read) }, limit: limit)
-        try errand.inStore { () throws(FileFault) in try bundle?.begin() }
+    /// Takes what the file holds now without copying it.
+    /// - Returns: false: it must be copied; in a bundle its place is begun already.
+    private mutating func share(_ found: WorkspaceListing.Found, _ source: any DiskFile, to target: DiskPath) throws(StoreFault) -> Bool {
+        let size = found.entry.size
+        var place: UInt64?
+        let sharing = try errand.inStore { () throws(FileFault) -> Sharing in
+            if bundle == nil {
+                let copy = try store.open(target, .createNew(mode: 0o600))
+                let sharing = try copy.share(size, of: source)
+                if sharing != .shared { try store.removeFile(target) }
+                return sharing
+            }
+            try bundle?.begin()
+            isBegun = true
+            let done = try bundle?.share(size, of: source)
+            place = done?.at
+            return done?.sharing ?? .never
+        }
+        if sharing == .shared {
+            isBegun = false
+            unread.append(UnreadFile(entry: entries.count, place: place))
+            return true
+        }
+        let hoped = needed
+        if sharing == .never {
+            unshared.insert(found.entry.number?.device ?? 0)
+        } else {
+            refusals += 1
+            if refusals >= Self.fewRefusals { shares = false }
+        }
+        // There was room for less.
+        let free = try errand.inStore { () throws(FileFault) in try store.freeSpace() }
+        let room = isToBeShared(found.entry) ? saturatingSum(hoped.bytes, room(found.entry)) : needed.bytes
+        if ByteCount(room) > free { throw errand.fault(.full(needed: ByteCount(room), free: free)) }
+        return false
+    }
+
+    private mutating func addToBundle(_ source: any DiskFile, limit: UInt64, called name: String) throws(StoreFault) -> Measure {
+        let file = MeasuredFile(source, limit: limit)
+        if !isBegun { try errand.inStore { () throws(FileFault) in try bundle?.begin() } }
+        isBegun = false
         var piece: [UInt8] = []
         while try reading(name, { () throws(FileFault) in try file.next(&piece) }) {
             try errand.inStore { () throws(FileFault) in try bundle?.write(piece) }

@@ -48,6 +48,8 @@ public struct CutRequest: Sendable {
     public var lacksMemory: String?
     /// What of the workspace was seen before; nil: all of it is read.
     public var index: WorkspaceIndex?
+    /// Remembers what pages its images have; nil: nobody does.
+    public var pages: PageMemory?
     /// Inodes of the files that the agent may write into without their times telling: those it maps so that others see what it writes. nil: nobody
     /// knows, and what is seen now proves nothing later.
     public var mappedFiles: Set<UInt64>?
@@ -101,6 +103,10 @@ public struct OpenedCut: Sendable {
     public let directory: DiskPath
     /// Absolute path of the directory for the images of processes, mode 0700.
     public let images: String
+    /// What they may take, where that is less than the disk has; nil: the disk tells.
+    public var room: ByteCount?
+    /// Who has no more, where that is memory.
+    public var bound: MemoryBound?
 }
 
 /// A complete copy that is not a version yet: invisible to `versions`, removed by the next opening of the store unless committed.
@@ -110,14 +116,18 @@ public struct StagedCheckpoint: Sendable {
     public let size: ByteCount
     /// The manifest but for its number and the lists of files.
     let draft: Manifest
-    let entries: [TreeEntry]
+    var entries: [TreeEntry]
     let sizeLimit: ByteCount
     /// Whether the workspace's files were copied into one.
     var isBundled = false
+    /// Files that share their place with the agent's, and that nobody has read yet.
+    var unread: [UnreadFile] = []
     /// What of it is in packs already; nil: nothing, all of it is copied.
     var packed: PackedFiles?
     /// Learns, once it is a version.
     var learning: (index: WorkspaceIndex, identities: [FileIdentity?], wholeAt: WallTime, age: Int)?
+    /// Remembers its pages, once it is a version.
+    var pages: PageMemory?
     /// The images beside it, if they are to be part of the version.
     public var images: MadeImages?
 }
@@ -141,6 +151,14 @@ public struct StoredState: Sendable, Hashable {
 /// Which parts of a version a restore puts back.
 public enum RestoreScope: String, Sendable, Hashable, CaseIterable {
     case everything, workspace, state
+}
+
+/// A file that was taken without being read.
+struct UnreadFile: Sendable {
+    /// In the list.
+    var entry: Int
+    /// In the bundle; nil: it is a file of its own.
+    var place: UInt64?
 }
 
 /// The files of a workspace that were not copied.

@@ -55,7 +55,7 @@ struct Errand: Sendable {
         case .system(5): "it cannot be read (input/output error)"
         case .system(6), .system(21), .system(22), .system(40): "it is not a plain file"  // ENXIO, EISDIR, EINVAL, ELOOP
         case .system(74), .system(117): "it cannot be read (the file system is damaged)"  // EBADMSG, EUCLEAN
-        case .exists, .full, .readOnly, .denied, .notEmpty, .busy, .system: nil
+        case .exists, .full, .readOnly, .denied, .notEmpty, .busy, .privileged, .stopped, .system: nil
         }
     }
 }

@@ -47,6 +47,13 @@ struct BundleWriter {
         position += UInt64(bytes.count)
     }
 
+    /// As `write` of what is in `source`, if the two can share it. Gives where it begins.
+    mutating func share(_ count: UInt64, of source: any DiskFile) throws(FileFault) -> (sharing: Sharing, at: UInt64) {
+        let (start, sharing) = (position, try file.share(count, of: source))
+        if sharing == .shared { position += count }
+        return (sharing, start)
+    }
+
     func finish() throws(FileFault) {
         var table: [UInt8] = []
         table.append(compact: UInt64(runs.count))
@@ -55,6 +62,7 @@ struct BundleWriter {
             table.append(compact: UInt64(run.count))
         }
         try file.write(table + FileBundle.trailer(of: table, at: position))
+        try file.finish()
     }
 }
 
@@ -124,7 +132,7 @@ final class BundleReader {
 }
 
 /// A part of a file as if it were one. Only read.
-private final class FileSection: DiskFile {
+final class FileSection: DiskFile {
     private let whole: any DiskFile
     private let start: UInt64
     private let size: UInt64
@@ -151,4 +159,6 @@ private final class FileSection: DiskFile {
 
     func write(_ bytes: [UInt8]) throws(FileFault) { throw FileFault(.readOnly, doing: "write", what: name) }
     func sync() throws(FileFault) {}
+    /// A version has them in its list of files.
+    func attributes(limit: ByteCount) throws(FileFault) -> [ExtendedAttribute] { [] }
 }

@@ -4,7 +4,7 @@ public import OutsideWorld
 public struct FilesDifference: Hashable, Sendable, Encodable {
     public enum Change: String, Hashable, Sendable, Codable, CaseIterable {
         case added, changed, removed
-        /// The same content; owner or mode differ.
+        /// The same content; owner, mode, extended attributes or other names differ.
         case attributes
     }
     public struct File: Hashable, Sendable, Codable {
@@ -45,7 +45,9 @@ public struct FilesDifference: Hashable, Sendable, Encodable {
         let isSame =
             before.kind == after.kind && before.sha256 == after.sha256 && before.size == after.size && before.target == after.target
         guard isSame else { return .changed }
-        return before.mode == after.mode && before.owner == after.owner ? nil : .attributes
+        return before.mode == after.mode && before.owner == after.owner && before.attributes == after.attributes
+            && before.unkept == after.unkept
+            && before.same == after.same ? nil : .attributes
     }
 }
 

@@ -30,18 +30,21 @@ public final class Housekeeping: Sendable {
 
     private let store: CheckpointStore
     private let agent: AgentName
+    private let pages: PageMemory?
     // `work` is never called by two at once: its jobs are done one after the other.
     nonisolated(unsafe) private var state = State()
 
     private struct State {
-        /// What need not be looked at again: whether they are plain files, too.
+        /// Those that are packed: whether they are plain files, too.
         var settled: [VersionNumber: Bool] = [:]
         var packing: (version: VersionNumber, work: Packing)?
         var checked = CheckedBlocks()
     }
 
-    public init(of agent: AgentName, in store: CheckpointStore) {
+    /// - Parameter pages: as the commits are given them.
+    public init(of agent: AgentName, in store: CheckpointStore, _ pages: PageMemory? = nil) {
         self.agent = agent
+        self.pages = pages
         self.store = store
     }
 
@@ -49,28 +52,20 @@ public final class Housekeeping: Sendable {
     public func work(_ orders: Orders, while isWanted: () -> Bool) -> Outcome {
         forget(allBut: orders)
         var damagedPack: StoreFault?
+        var waiting: VersionNumber?
         for version in orders.versions {
-            let isAtHand = orders.atHand.contains(version)
-            if state.settled[version] == isAtHand { continue }
-            guard isWanted() else { return .stopped }
-            do throws(StoreFault) {
-                guard try settle(version, isAtHand, while: isWanted) else { return .stopped }
-            } catch {
-                state.packing = nil
-                switch error.kind {
-                case .noSuchVersion: continue  // a person was faster
-                case .damagedPack:
-                    state.checked = CheckedBlocks()
-                    damagedPack = error
-                    state.settled[version] = isAtHand
-                case .broken:
-                    guard isBroken(version) else { return .failed(error) }
-                    store.doubtPacks(of: agent, version)
-                    return .broken(version, error)
-                default: return .failed(error)
-                }
+            if state.settled[version] == nil {
+                let step = attempt(version, &damagedPack) { () throws(StoreFault) in try pack(version, while: isWanted) }
+                if case .ended(let outcome) = step { return outcome }
+                if case .passedOver = step { continue }
+                state.settled[version] = true
             }
+            // One is thinned out only when the next one is packed, whose pages are stored as their differences to it.
+            if let outcome = thin(waiting, &damagedPack, while: isWanted) { return outcome }
+            if orders.atHand.contains(version) { state.settled[version] = true }
+            waiting = state.settled[version] == true && !orders.atHand.contains(version) ? version : nil
         }
+        if let outcome = thin(waiting, &damagedPack, while: isWanted) { return outcome }
         if let damagedPack { return .damagedPack(damagedPack) }
         guard orders.collects else { return .done }
         do throws(StoreFault) { return try store.collect(agent, while: isWanted) == nil ? .stopped : .done } catch {
@@ -86,9 +81,7 @@ public final class Housekeeping: Sendable {
 
     /// Looks once more before a version is written off: what a disk does not give now it may give again.
     private func isBroken(_ version: VersionNumber) -> Bool {
-        do throws(StoreFault) { try store.verify(agent, version) } catch {
-            if case .broken = error.kind { return true }
-        }
+        if case .damaged = store.lookAgain(agent, version) { return true }
         return false
     }
 
@@ -101,22 +94,59 @@ public final class Housekeeping: Sendable {
         }
     }
 
-    /// - Returns: whether it came to an end.
-    private func settle(
-        _ version: VersionNumber, _ isAtHand: Bool, while isWanted: () -> Bool
-    ) throws(StoreFault) -> Bool {
+    // MARK: Parts
+
+    private enum Step {
+        case done, passedOver
+        case ended(Outcome)
+    }
+
+    /// - Parameter work: says whether it came to an end.
+    private func attempt(
+        _ version: VersionNumber, _ damagedPack: inout StoreFault?, _ work: () throws(StoreFault) -> Bool
+    ) -> Step {
+        do throws(StoreFault) { return try work() ? .done : .ended(.stopped) } catch {
+            state.packing = nil
+            switch error.kind {
+            case .noSuchVersion: return .passedOver  // a person was faster
+            case .damagedPack:
+                state.checked = CheckedBlocks()
+                damagedPack = error
+                // It stays as it is.
+                state.settled[version] = false
+                return .passedOver
+            case .broken:
+                guard isBroken(version) else { return .ended(.failed(error)) }
+                store.doubtPacks(of: agent, version)
+                return .ended(.broken(version, error))
+            default: return .ended(.failed(error))
+            }
+        }
+    }
+
+    private func pack(_ version: VersionNumber, while isWanted: () -> Bool) throws(StoreFault) -> Bool {
+        guard isWanted() else { return false }
         if state.packing?.version != version {
             state.packing?.work.abandon()
-            state.packing = try store.beginPacking(agent, version).map { (version, $0) }
+            state.packing = try store.beginPacking(agent, version, pages).map { (version, $0) }
         }
         if let packing = state.packing {
             guard try packing.work.work(while: isWanted) else { return false }
             state.packing = nil
         }
-        // Whoever stopped it may be about to read the plain files.
-        guard isWanted() else { return false }
-        if !isAtHand { try store.thin(agent, version, &state.checked) }
-        state.settled[version] = isAtHand
         return true
+    }
+
+    private func thin(_ version: VersionNumber?, _ damagedPack: inout StoreFault?, while isWanted: () -> Bool) -> Outcome? {
+        guard let version else { return nil }
+        let step = attempt(version, &damagedPack) { () throws(StoreFault) in
+            // Whoever stopped it may be about to read the plain files.
+            guard isWanted() else { return false }
+            try store.thin(agent, version, &state.checked)
+            state.settled[version] = false
+            return true
+        }
+        if case .ended(let outcome) = step { return outcome }
+        return nil
     }
 }

@@ -24,6 +24,15 @@ public struct Manifest: Hashable, Sendable, Codable {
         public var contentSize: UInt64
         /// What was left out on demand.
         public var excluded: [String]
+        /// What the list tells beside paths, modes, owners and times: `attributes`, `names`. nil: a version of a time when nothing else was kept.
+        var keeps: [String]?
+
+        static let attributes = "attributes"
+        static let names = "names"
+        /// Where it does not, nobody knows which extended attributes there were.
+        public var keepsAttributes: Bool { keeps?.contains(Self.attributes) ?? false }
+        /// Where it does not, nobody knows which files were one file with several names.
+        public var keepsNames: Bool { keeps?.contains(Self.names) ?? false }
     }
 
     /// Images of the agent's processes, as CRIU made them.
@@ -108,6 +117,12 @@ public struct TreeEntry: Hashable, Sendable, Codable {
     public var xxh3: String?
     /// Of links.
     public var target: String?
+    /// Of files and directories; nil: none, or not kept.
+    public var attributes: [StoredAttribute]?
+    /// `true`: it had some, and more than a version keeps. A restore leaves those it finds.
+    public var unkept: Bool?
+    /// Of a file with several names, in the lines of all but the first: that one. All else is as there, and its bytes are stored once.
+    public var same: DiskPath?
 
     init(path: DiskPath, kind: Kind, mode: UInt32, modified: Int64) {
         self.path = path
@@ -127,6 +142,11 @@ public struct TreeEntry: Hashable, Sendable, Codable {
         guard let user, let group else { return nil }
         return FileOwner(user: user, group: group)
     }
+}
+
+extension Array<TreeEntry> {
+    /// Sum of the sizes of all files, each counted once.
+    var contentSize: UInt64 { reduce(0) { $1.same == nil ? saturatingSum($0, $1.size ?? 0) : $0 } }
 }
 
 /// Sizes come from strangers (a sparse file may claim any), so their sum must not trap.

@@ -110,7 +110,7 @@ private final class VersionReading {
             items.append(
                 Item(part: "process/\(entry.path)", stored: stored, hash: hash) { () throws(FileFault) in try content.image(entry.path) })
         }
-        for entry in known.tree where entry.kind == .file {
+        for entry in known.tree where entry.kind == .file && entry.same == nil {
             let stored = Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "")
             items.append(
                 Item(part: "workspace/\(entry.path)", stored: stored, hash: .sha256) { () throws(FileFault) in

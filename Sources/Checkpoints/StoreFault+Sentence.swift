@@ -16,9 +16,12 @@ extension StoreFault {
         case .agentExists: "E-AGENT-EXISTS"
         case .noSuchVersion: "E-VERSION-MISSING"
         case .broken, .damagedPack: "E-VERSION-BROKEN"
-        case .noSuchPart: "E-VERSION-PART"
+        case .noSuchPart, .noSuchFile: "E-VERSION-PART"
         case .nothing: "E-CHECKPOINT-EMPTY"
         case .refused: "E-CHECKPOINT-REFUSED"
+        case .memory: "E-STORE-MEMORY"
+        case .system where isStop: "E-STOPPED"
+        case .system(let fault) where fault.isPrivileged: "E-STORE-DENIED"
         case .system: "E-STORE-IO"
         }
     }
@@ -44,12 +47,26 @@ extension StoreFault {
         case .damagedPack(let pack, let how):
             "'\(pack)' is damaged: \(how). Its plain files are whole and stay; 'runner verify \(agent) --deep' tells what else is damaged"
         case .noSuchPart(let part): "it holds no \(part). See 'runner show \(what)'"
+        case .noSuchFile(let path, nil):
+            "it holds no file '\(path)'. Paths begin at the agent's workspace; 'runner files \(what)' lists those there are"
+        case .noSuchFile(let path, let kind?):
+            "'\(path)' is a \(kind.rawValue) and no file. 'runner ls \(what):\(path)' lists it"
         case .nothing:
             "there is nothing to keep: the agent handed over no state and has no workspace. "
                 + "Give it a 'workspace', or let it answer 'prepare'"
         case .refused(let why): "\(why). Put that right, or leave it out of the checkpoint; older versions are untouched"
+        case .memory(let needed, let free, let bound):
+            "the store is encrypted, so they lie in memory while they are read, which takes \(needed), and \(bound.leaves(free)). "
+                + "\(bound.remedy); nothing was changed"
+        case .system where isStop: "it was stopped. The same command does it anew"
         case .system(let fault): "could not \(fault.doing) '\(fault.what)': \(Self.words(fault.kind)). Older versions are untouched"
         }
+    }
+
+    /// Whether nothing failed: somebody asked for its end.
+    public var isStop: Bool {
+        guard case .system(let fault) = kind else { return false }
+        return fault.kind == .stopped
     }
 
     /// Of the whole store, named by its path, rather than of an agent.
@@ -79,6 +96,8 @@ extension StoreFault {
         case .tooLarge: "it is too large"
         case .busy: "another holds it"
         case .damaged(let how): how
+        case .privileged(let why): "it needs root or CAP_SYS_ADMIN: \(why). Run as root"
+        case .stopped: "it was stopped"
         case .system(5): "input/output error"
         case .system(let number): "system error \(number)"
         }

@@ -23,10 +23,14 @@ public struct StoreFault: Error, Hashable, Sendable {
         case damagedPack(String, how: String)
         /// The version does not hold the part asked for.
         case noSuchPart(String)
+        /// The version has no file there; `is`: but something else.
+        case noSuchFile(DiskPath, is: TreeEntry.Kind?)
         /// There is nothing to checkpoint: no state and no workspace.
         case nothing
         /// The agent's own fault: state file missing, other size or hash, too large, a workspace over the limit.
         case refused(String)
+        /// What other programs are to read of a store that is encrypted lies in memory for so long.
+        case memory(needed: ByteCount, free: ByteCount, bound: MemoryBound = .host)
         case system(FileFault)
     }
     public var kind: Kind

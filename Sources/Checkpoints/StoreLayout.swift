@@ -7,9 +7,13 @@ enum StoreLayout {
     static let formatText = "runner-store 2\n"
     /// Without packs. Read as it is, and raised by the first pack.
     static let olderFormatText = "runner-store 1\n"
+    /// Sealed: nobody reads it without its key.
+    static let sealedFormatText = "runner-store 3\n"
     static let identity: DiskPath = "id"
     /// What the store may take. Made with the first setting.
     static let limits: DiskPath = "limits"
+    /// With which key all else is sealed. In a store of that format alone.
+    static let encryption: DiskPath = "encryption"
     /// Held by who copies versions elsewhere. Made with the first copy.
     static let copying: DiskPath = "copying"
     static let agents: DiskPath = "agents"
@@ -31,6 +35,7 @@ enum StoreLayout {
     static func numbers(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "numbers" }
     static func lock(_ agent: AgentName) -> DiskPath { Self.agent(agent) / lockName }
     static func scrub(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "scrub" }
+    static func verified(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "verified" }
     static func restoring(_ agent: AgentName) -> DiskPath { Self.agent(agent) / "restoring" }
     static func version(_ agent: AgentName, _ version: VersionNumber) -> DiskPath { versions(agent) / version.description }
     static func linkTarget(_ version: VersionNumber) -> String { "versions/\(version)" }

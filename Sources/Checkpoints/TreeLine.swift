@@ -6,21 +6,25 @@ internal import OutsideWorld
 enum TreeLine {
     static func append(_ entry: TreeEntry, to bytes: inout [UInt8]) {
         guard isPlain(entry.path.text), entry.target.map(isPlain) ?? true, entry.sha256.map(isPlain) ?? true,
-            entry.xxh3.map(isPlain) ?? true
+            entry.same.map({ isPlain($0.text) }) ?? true,
+            entry.attributes?.allSatisfy({ isPlain($0.name) && isPlain($0.value) }) ?? true, entry.xxh3.map(isPlain) ?? true
         else {
             bytes += encoded(entry)
             return
         }
         bytes.append(UInt8(ascii: "{"))
         // In the order of their names, as `encoded` has them.
+        if let attributes = entry.attributes { add(attributes, to: &bytes) }
         if let group = entry.group { add("group", group, to: &bytes) }
         add("kind", entry.kind.rawValue, to: &bytes)
         add("mode", entry.mode, to: &bytes)
         add("modified", entry.modified, to: &bytes)
         add("path", entry.path.text, to: &bytes)
+        if let same = entry.same { add("same", same.text, to: &bytes) }
         if let digest = entry.sha256 { add("sha256", digest, to: &bytes) }
         if let size = entry.size { add("size", size, to: &bytes) }
         if let target = entry.target { add("target", target, to: &bytes) }
+        if let unkept = entry.unkept { add("unkept", unkept, to: &bytes) }
         if let user = entry.user { add("user", user, to: &bytes) }
         if let digest = entry.xxh3 { add("xxh3", digest, to: &bytes) }
         bytes[bytes.count - 1] = UInt8(ascii: "}")
@@ -41,6 +45,20 @@ enum TreeLine {
         text.utf8.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
     }
 
+    private static func add(_ attributes: [StoredAttribute], to bytes: inout [UInt8]) {
+        add("attributes", to: &bytes)
+        bytes.append(UInt8(ascii: "["))
+        for attribute in attributes {
+            bytes.append(UInt8(ascii: "{"))
+            add("name", attribute.name, to: &bytes)
+            add("value", attribute.value, to: &bytes)
+            bytes[bytes.count - 1] = UInt8(ascii: "}")
+            bytes.append(UInt8(ascii: ","))
+        }
+        if !attributes.isEmpty { bytes.removeLast() }
+        bytes += [UInt8(ascii: "]"), UInt8(ascii: ",")]
+    }
+
     private static func add(_ name: StaticString, to bytes: inout [UInt8]) {
         bytes.append(UInt8(ascii: "\""))
         name.withUTF8Buffer { bytes.append(contentsOf: $0) }
@@ -54,6 +72,11 @@ enum TreeLine {
         bytes.append(contentsOf: text.utf8)
         bytes.append(UInt8(ascii: "\""))
         bytes.append(UInt8(ascii: ","))
+    }
+
+    private static func add(_ name: StaticString, _ truth: Bool, to bytes: inout [UInt8]) {
+        add(name, to: &bytes)
+        bytes.append(contentsOf: (truth ? "true," : "false,").utf8)
     }
 
     private static func add(_ name: StaticString, _ number: some BinaryInteger, to bytes: inout [UInt8]) {
@@ -74,19 +97,42 @@ private struct PlainLine {
 
     mutating func entry() -> TreeEntry? {
         guard take("{") else { return nil }
+        let attributes = take("\"attributes\":[") ? self.attributes() : nil
         let group: UInt32? = take("\"group\":") ? number() : nil
         guard take("\"kind\":\""), let kind = kind(), take("\"mode\":"), let mode: UInt32 = number(), take("\"modified\":"),
             let modified: Int64 = number(), take("\"path\":"), let path = text().flatMap({ DiskPath($0) })
         else { return nil }
         var entry = TreeEntry(path: path, kind: kind, mode: mode, modified: modified)
+        entry.attributes = attributes
         entry.group = group
+        if take("\"same\":") {
+            entry.same = text().flatMap { DiskPath($0) }
+            if entry.same == nil { isStrange = true }
+        }
         if take("\"sha256\":") { entry.sha256 = text() }
         if take("\"size\":") { entry.size = number() }
         if take("\"target\":") { entry.target = text() }
+        if take("\"unkept\":true") {
+            entry.unkept = true
+            if !endValue() { isStrange = true }
+        }
         if take("\"user\":") { entry.user = number() }
         if take("\"xxh3\":") { entry.xxh3 = text() }
         guard !isStrange else { return nil }
         return position == bytes.count && bytes[position - 1] == UInt8(ascii: "}") ? entry : nil
+    }
+
+    private mutating func attributes() -> [StoredAttribute]? {
+        var found: [StoredAttribute] = []
+        repeat {
+            guard take("{\"name\":"), let name = bare(), take(",\"value\":"), let value = bare(), take("}") else {
+                isStrange = true
+                return nil
+            }
+            found.append(StoredAttribute(name: name, value: value))
+        } while take(",")
+        if !take("],") { isStrange = true }
+        return found
     }
 
     private mutating func take(_ word: StaticString) -> Bool {
@@ -139,6 +185,12 @@ private struct PlainLine {
     }
 
     private mutating func quoted() -> String? {
+        let text = bare()
+        return endValue() ? text : nil
+    }
+
+    /// What is between quotes, and those.
+    private mutating func bare() -> String? {
         guard take("\"") else { return nil }
         let start = position
         while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
@@ -146,7 +198,6 @@ private struct PlainLine {
             position += 1
         }
         let text = String(validating: bytes[start..<position], as: UTF8.self)
-        guard take("\""), endValue() else { return nil }
-        return text
+        return take("\"") ? text : nil
     }
 }

@@ -43,11 +43,15 @@ struct CutBase {
     /// Where in the map the workspace's first file is.
     let firstPlace: Int
 
-    /// A file of it that need not be read again.
+    /// A file of it that need not be read again, or a directory whose attributes need not.
     struct Known {
-        var sha256: String
+        /// Of a file.
+        var sha256: String?
         /// In the map.
         var places: Range<Int>
+        var attributes: [StoredAttribute]?
+        /// It has more of them than were kept.
+        var hasUnkept = false
     }
 
     /// What of `listing` is as it was, one for each of it.
@@ -68,7 +72,10 @@ struct CutBase {
             }
             let range = place..<(place + places(of: entries[index]))
             known.append(
-                isSame(index, found.entry) && !map.hasAbsent(in: range) ? Known(sha256: entries[index].sha256 ?? "", places: range) : nil)
+                isSame(index, found.entry) && !map.hasAbsent(in: range)
+                    ? Known(
+                        sha256: entries[index].sha256, places: range, attributes: entries[index].attributes,
+                        hasUnkept: entries[index].unkept ?? false) : nil)
         }
         return known
     }
@@ -77,7 +84,12 @@ struct CutBase {
 
     private func isSame(_ index: Int, _ now: DiskEntry) -> Bool {
         let then = entries[index]
-        guard now.kind == .file, then.kind == .file, then.sha256 != nil, let identity = identities[index] else { return false }
+        guard let identity = identities[index] else { return false }
+        switch (now.kind, then.kind) {
+        case (.file, .file): if then.sha256 == nil { return false }
+        case (.directory, .directory): return now.identity == identity
+        default: return false
+        }
         return now.identity == identity && now.size == then.size && now.modifiedAt == then.modifiedAt
     }
 }
@@ -115,7 +127,7 @@ extension Disk {
     /// Puts a file there at once, as far as any reader sees. Nothing is synced.
     func write(_ path: DiskPath, beside temporary: DiskPath, _ bytes: [UInt8]) throws(FileFault) {
         try removeTree(temporary)
-        try open(temporary, .createNew(mode: 0o600)).write(bytes)
+        try create(temporary, with: bytes)
         try rename(temporary, to: path)
     }
 }

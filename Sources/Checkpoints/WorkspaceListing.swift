@@ -16,8 +16,20 @@ struct WorkspaceListing {
     /// Listed in their directory and not there when looked at: removed meanwhile.
     var vanished: [DiskPath] = []
 
-    var contentSize: UInt64 {
-        found.reduce(0) { sum, found in found.entry.kind == .file ? saturatingSum(sum, found.entry.size) : sum }
+    /// Of files with several names among these: by the place of every name but the first, that of the first.
+    func otherNames() -> [Int: Int] {
+        var firsts: [FileNumber: Int] = [:]
+        var others: [Int: Int] = [:]
+        for (index, found) in found.enumerated() where found.entry.kind == .file && found.entry.hasOtherNames {
+            guard let number = found.entry.number else { continue }
+            guard let first = firsts[number] else {
+                firsts[number] = index
+                continue
+            }
+            // It changed while it was listed: nobody knows what either is.
+            if self.found[first].entry == found.entry { others[index] = first }
+        }
+        return others
     }
 
     /// Of a directory that is not there.

@@ -23,10 +23,14 @@ struct WorkspaceRestorer {
         self.entries = Dictionary(uniqueKeysWithValues: planned.wanted.map { ($0.stored.path, $0) })
         self.isRepeated = isRepeated
         self.errand = errand
+        temporaryName = Self.temporaryName(for: planned)
+    }
+
+    static func temporaryName(for planned: PlannedRestore) -> String {
         let taken = Set((planned.wanted.map(\.stored.path) + planned.plan.leftAlone).map { Array($0.name.utf8) })
         var name = ".runner-restore"
         while taken.contains(Array(name.utf8)) { name += "+" }
-        temporaryName = name
+        return name
     }
 
     mutating func execute(_ plan: WorkspaceRestorePlan) throws(StoreFault) {
@@ -97,21 +101,25 @@ struct WorkspaceRestorer {
         guard let wanted = entries[step.path] else { preconditionFailure("'\(step.path)' is in the plan and not in the version") }
         let entry = wanted.stored
         switch step.change {
-        case .added, .changed:
+        case .added, .changed, .names:
             touched.insert(entry.path.parent)
             let temporary = entry.path.parent.map { $0 / temporaryName } ?? DiskPath(stringLiteral: temporaryName)
             try errand.outside { () throws(FileFault) in
                 try openUp(entry.path.parent)
                 try workspace.removeTree(temporary)
             }
-            if entry.kind == .file { try copy(wanted, to: temporary) } else { try link(wanted, at: temporary) }
+            switch entry.kind {
+            case .file: if try !makeName(wanted, at: temporary) { try copy(wanted, to: temporary) }
+            case .directory, .link: try link(wanted, at: temporary)
+            }
             try errand.outside { () throws(FileFault) in try workspace.rename(temporary, to: entry.path) }
         case .owner where entry.kind == .link:
             touched.insert(entry.path.parent)
             try errand.outside { () throws(FileFault) in try giveOwner(wanted, at: entry.path) }
-        case .owner, .mode, .time:
+        case .owner, .attributes, .mode, .time:
             try errand.outside { () throws(FileFault) in
-                try workspace.setMode(entry.path, entry.mode & 0o1777 | 0o400)
+                // Attributes are given only to what may be written.
+                try workspace.setMode(entry.path, entry.mode & 0o1777 | 0o600)
                 let file = try workspace.open(entry.path, .read)
                 try dress(wanted, at: entry.path)
                 try file.sync()
@@ -124,12 +132,20 @@ struct WorkspaceRestorer {
     private func copy(_ wanted: WantedEntry, to temporary: DiskPath) throws(StoreFault) {
         let entry = wanted.stored
         let part = "workspace/\(entry.path)"
-        let opened = try errand.reading(part) { () throws(FileFault) in try content.file(entry.path) }
-        let source = MeasuredFile(opened, limit: entry.size ?? 0)
+        let opened = try errand.reading(part) { () throws(FileFault) in try content.file(wanted.content) }
         let target = try errand.outside { () throws(FileFault) in try workspace.open(temporary, .createNew(mode: 0o600)) }
+        let source: MeasuredFile
         var piece: [UInt8] = []
-        while try errand.reading(part, { () throws(FileFault) in try source.next(&piece) }) {
-            try errand.outside { () throws(FileFault) in try target.write(piece) }
+        if try share(opened, entry.size ?? 0, with: target) {
+            // What takes the place is what is measured.
+            source = MeasuredFile(FileSection(of: target, from: 0, size: .max, named: part), limit: entry.size ?? 0)
+            while try errand.outside({ () throws(FileFault) in try source.next(&piece) }) {}
+        } else {
+            if wanted.linked != nil || mayShare(entry) { try requireRoom(entry) }
+            source = MeasuredFile(opened, limit: entry.size ?? 0)
+            while try errand.reading(part, { () throws(FileFault) in try source.next(&piece) }) {
+                try errand.outside { () throws(FileFault) in try target.write(piece) }
+            }
         }
         guard source.finish() == Measure(size: entry.size ?? 0, digest: entry.sha256 ?? "") else {
             try? workspace.removeFile(temporary)  // the next restore would
@@ -138,6 +154,31 @@ struct WorkspaceRestorer {
         try errand.outside { () throws(FileFault) in
             try dress(wanted, at: temporary)
             try target.sync()
+        }
+    }
+
+    private func mayShare(_ entry: TreeEntry) -> Bool { content.mayShare(entry.size ?? 0, with: workspace) }
+
+    /// It was hoped that it would take none.
+    private func requireRoom(_ entry: TreeEntry) throws(StoreFault) {
+        let free = try errand.outside { () throws(FileFault) in try workspace.freeSpace() }
+        let needed = ByteCount(entry.size ?? 0)
+        guard needed <= free else { throw errand.fault(.full(needed: needed, free: free)) }
+    }
+
+    /// Whether the target holds now what the stored file holds, in the same place on the disk.
+    private func share(_ stored: any DiskFile, _ size: UInt64, with target: any DiskFile) throws(StoreFault) -> Bool {
+        guard content.mayShare(size, with: workspace) else { return false }
+        return try errand.outside { () throws(FileFault) in try target.share(size, of: stored) } == .shared
+    }
+
+    /// Another name of a file that is already as it shall be.
+    /// - Returns: false: it is none, or there can be none here.
+    private func makeName(_ wanted: WantedEntry, at temporary: DiskPath) throws(StoreFault) -> Bool {
+        guard let head = wanted.linked else { return false }
+        return try errand.outside { () throws(FileFault) in
+            try openUp(head.parent)
+            return try workspace.makeLinkIfPossible(temporary, to: head)
         }
     }
 
@@ -151,6 +192,8 @@ struct WorkspaceRestorer {
     /// The owner first: giving a file away takes its set-user bit.
     private func dress(_ wanted: WantedEntry, at path: DiskPath) throws(FileFault) {
         try giveOwner(wanted, at: path)
+        // Before the bits: an access list has those of the group in it. What is made in a directory with one of its own got one.
+        try giveAttributes(wanted, at: path)
         try workspace.setMode(path, wanted.mode)
         try workspace.setModified(path, wanted.stored.modifiedAt)
     }
@@ -159,6 +202,11 @@ struct WorkspaceRestorer {
     private func giveOwner(_ wanted: WantedEntry, at path: DiskPath) throws(FileFault) {
         guard let owner = wanted.owner, try workspace.entry(at: path)?.owner != owner else { return }
         try workspace.setOwner(path, owner)
+    }
+
+    private func giveAttributes(_ wanted: WantedEntry, at path: DiskPath) throws(FileFault) {
+        guard let attributes = wanted.attributes else { return }
+        try workspace.giveAttributes(attributes, to: path)
     }
 
     /// A directory of the agent's may forbid its own owner to write; it gets its bits back at the end.
@@ -171,13 +219,61 @@ struct WorkspaceRestorer {
         let entry = wanted.stored
         let there = try errand.outside { () throws(FileFault) in try workspace.entry(at: entry.path) }
         let hasOwner = wanted.owner == nil || there?.owner == wanted.owner
-        if hasOwner, there?.mode == wanted.mode, there?.modifiedAt == entry.modifiedAt { return }
+        let differs = try errand.outside { () throws(FileFault) in
+            guard let attributes = wanted.attributes else { return false }
+            return try !workspace.attributeChanges(of: entry.path, to: attributes).isEmpty
+        }
+        if hasOwner, !differs, there?.mode == wanted.mode, there?.modifiedAt == entry.modifiedAt { return }
         // Before its bits may forbid to open it; what follows in it are only those bits.
         try errand.outside { () throws(FileFault) in
             try giveOwner(wanted, at: entry.path)
+            if differs { try openUp(entry.path) }
+            try giveAttributes(wanted, at: entry.path)
             try workspace.setModified(entry.path, entry.modifiedAt)
             try workspace.setMode(entry.path, wanted.mode)
         }
         touched.insert(entry.path)
+    }
+}
+
+extension Disk {
+    /// - Returns: false: the file system knows no second names, or this file has as many as it may, or the two lie on different ones.
+    func makeLinkIfPossible(_ path: DiskPath, to existing: DiskPath) throws(FileFault) -> Bool {
+        for isLast in [false, true] {
+            do throws(FileFault) {
+                try makeLink(path, to: existing)
+                return true
+            } catch {
+                switch error.kind {
+                case .system(18), .system(31), .system(95): return false  // EXDEV, EMLINK, EOPNOTSUPP
+                // EPERM of a file system that knows none, too: it says it whenever it is asked.
+                case .denied: if isLast { return false }
+                default: throw error
+                }
+            }
+        }
+        return false
+    }
+
+    /// Makes these the extended attributes of a file or directory.
+    func giveAttributes(_ wanted: [ExtendedAttribute], to path: DiskPath) throws(FileFault) {
+        // An access list may forbid its own owner to write, and so to give the others: those come first.
+        let changes = try attributeChanges(of: path, to: wanted)
+        for (name, value) in changes.filter({ $0.name.utf8.starts(with: "user.".utf8) })
+            + changes.filter({ !$0.name.utf8.starts(with: "user.".utf8) })
+        {
+            do throws(FileFault) { try setAttribute(name, of: path, to: value) } catch {
+                // Another file system is mounted within, and takes none: without them the file is better than none. EOPNOTSUPP
+                guard error.kind == .system(95) else { throw error }
+            }
+        }
+    }
+
+    /// None for what has more than can be looked at: only a directory is left with those.
+    func attributeChanges(of path: DiskPath, to wanted: [ExtendedAttribute]) throws(FileFault) -> [(name: String, value: [UInt8]?)] {
+        do throws(FileFault) { return changes(try attributes(at: path, limit: StoredAttribute.limit), to: wanted) } catch {
+            guard error.kind == .tooLarge else { throw error }
+            return []
+        }
     }
 }

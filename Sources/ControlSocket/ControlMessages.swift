@@ -7,7 +7,8 @@ public enum ControlRequest: Hashable, Sendable, Codable {
     case status
     /// `wait` false: answered when the checkpoint has begun, else when it is stored or failed. `mode` nil: as the spec says. `stop`: no
     /// instruction of the agent runs after the cut where its processes are part of it; it is then stopped. `force`: a version is made even where there is nothing new.
-    case checkpoint(wait: Bool, mode: CheckpointMode? = nil, stop: Bool = false, force: Bool = false)
+    /// `sparing`: retention does not take that one away for it, since somebody is about to go back to it.
+    case checkpoint(wait: Bool, mode: CheckpointMode? = nil, stop: Bool = false, force: Bool = false, sparing: VersionNumber? = nil)
     /// Checkpoint, stop the agent, end the supervisor. Answered when the agent is gone.
     case stop(checkpoint: Bool)
     /// Stop what runs and start it again. Answered when the new incarnation runs (or could not be started).
@@ -34,9 +35,9 @@ extension ControlRequest {
     public var words: String {
         switch self {
         case .status: "tell the status"
-        case .checkpoint(let wait, let mode, let stop, let force):
+        case .checkpoint(let wait, let mode, let stop, let force, let spared):
             "checkpoint" + (mode.map { " (\($0.rawValue))" } ?? "") + (stop ? " and stop" : "") + (force ? ", whatever there is" : "")
-                + (wait ? ", and wait for it" : "")
+                + (spared.map { ", to go back to version \($0)" } ?? "") + (wait ? ", and wait for it" : "")
         case .stop(let checkpoint): checkpoint ? "stop, after a checkpoint" : "stop without a checkpoint"
         case .restart(nil): "restart"
         case .restart(.clean): "restart from a clean state"

@@ -68,6 +68,8 @@ public struct DumpRequest: Hashable, Sendable {
     public var timeLimit: Duration
     /// The most the images may take.
     public var room: ByteCount
+    /// Who has no more memory for them; nil: they go to a disk.
+    public var inMemory: MemoryBound?
     /// Files that are kept with the images. One that is written elsewhere keeps the tree from being dumped.
     public var kept: KeptFiles
     public init(

@@ -9,7 +9,7 @@ public struct CriuFault: Error, Hashable, Sendable {
         /// Seen before CRIU was asked.
         case blocked([Blocker])
         /// Its memory would not fit where the images go.
-        case noRoom(needed: ByteCount, free: ByteCount)
+        case noRoom(needed: ByteCount, free: ByteCount, inMemory: MemoryBound? = nil)
         /// CRIU said no, and why; nil: it did not say.
         case refused(CriuCause?)
         /// The caller did not want to go on.
@@ -40,7 +40,11 @@ public struct CriuFault: Error, Hashable, Sendable {
     public var because: String {
         switch kind {
         case .blocked(let blockers): blockers.map(\.sentence).joined(separator: "; ")
-        case .noRoom(let needed, let free):
+        case .noRoom(let needed, let free, inMemory: let bound?):
+            "its memory of \(needed) does not fit beside itself into the \(free) that \(bound.limit.map { "\($0)," } ?? "the host's memory") and "
+                + "'checkpoint.size_limit' leave, which it must for a moment where the store is encrypted. "
+                + (bound.limit == nil ? "Free memory or raise the limit" : "Raise them")
+        case .noRoom(let needed, let free, inMemory: nil):
             "its memory of \(needed) does not fit into the \(free) that the disk and 'checkpoint.size_limit' leave. Free space or raise the limit"
         case .refused(let cause?): cause.sentence
         case .refused(nil): "CRIU refused and did not say why"

@@ -58,7 +58,9 @@ public final class DumpJob {
         guard blockers.isEmpty else { throw CriuFault(.dump, .blocked(blockers)) }
         guard root.state != "Z" else { throw CriuFault(.dump, .refused(.deadRoot)) }
         let memory = ByteCount(sight.processes.reduce(0) { $0 + $1.memoryBytes })
-        guard memory <= request.room else { throw CriuFault(.dump, .noRoom(needed: memory, free: request.room)) }
+        guard memory <= request.room else {
+            throw CriuFault(.dump, .noRoom(needed: memory, free: request.room, inMemory: request.inMemory))
+        }
         tree = DumpedTree(sight, root: root.pid, tcp: request.tcp, criu: program.version)
 
         began = world.now()
@@ -151,7 +153,8 @@ public final class DumpJob {
             let (shared, images) = (try SharedMemory(memory), try world.disk(at: request.images))
             let needed = try images.sizeOfRoot().bytes.addingReportingOverflow(shared.size.bytes)
             guard !needed.overflow, needed.partialValue <= request.room.bytes else {
-                calledOff = .noRoom(needed: ByteCount(needed.overflow ? .max : needed.partialValue), free: request.room)
+                calledOff = .noRoom(
+                    needed: ByteCount(needed.overflow ? .max : needed.partialValue), free: request.room, inMemory: request.inMemory)
                 return false
             }
             try shared.save(beside: images)

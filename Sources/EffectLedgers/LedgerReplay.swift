@@ -34,7 +34,7 @@ extension EffectLedger {
                 ledger.apply(record)
                 damaged.append(number)
                 (start, validLength) = (next, next)
-            } else if end + 1 < bytes.count {
+            } else if end + 1 < bytes.count || bytes[start..<end].elementsEqual(toldDamage) {
                 damaged.append(number)
                 (start, validLength) = (end + 1, end + 1)
             } else {
@@ -54,6 +54,9 @@ extension EffectLedger {
         }
         return LedgerReplay(ledger: ledger, validLength: validLength, notices: notices)
     }
+
+    /// A disk that checks what it reads puts this line where it found damage. At the end of the file, too, it is no torn line: effects may be lost.
+    private static let toldDamage = Array("(damaged)".utf8)
 
     /// Two lines look like one when the newline between them is damaged. Taken for one torn last line, they would cost a record that was
     /// answered for.

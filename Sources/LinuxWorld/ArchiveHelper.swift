@@ -7,13 +7,15 @@ internal import OutsideWorld
 /// one stream in its hands. What it is told and what it says stands in its sources.
 struct ArchiveHelper {
     let path: String
+    /// Asked while it works; nil: signals end this process as they end any.
+    var requests: EndRequests?
 
     static func found() -> String { findHelper("runner-archive") }
 
     // MARK: Packing
 
     func pack(
-        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression
+        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression, tick: () -> Void = {}
     ) throws(ArchiveFault) {
         let orders = Descriptor(try Self.orders(members))
         let directory = try Self.directory(source)
@@ -24,7 +26,7 @@ struct ArchiveHelper {
         let file = Descriptor(raw)
         do throws(ArchiveFault) {
             fchmod(file.raw, 0o600)  // whatever the umask took away
-            try run(["pack", compression.rawValue], input: orders.raw, output: file.raw, directory: directory.raw)
+            try run(["pack", compression.rawValue], input: orders.raw, output: file.raw, directory: directory.raw, tick)
             let result = uninterrupted { fsync(file.raw) }
             if result < 0 { throw ArchiveFault(errno: -result, member: output) }
         } catch {
@@ -59,7 +61,9 @@ struct ArchiveHelper {
 
     // MARK: Unpacking
 
-    func unpack(_ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits) throws(ArchiveFault) {
+    func unpack(
+        _ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits, tick: () -> Void = {}
+    ) throws(ArchiveFault) {
         let raw = FileNames.withBytes(of: archive) { name in uninterrupted { open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK) } }
         if raw < 0 { throw ArchiveFault(errno: -raw, member: archive) }
         let file = Descriptor(raw)
@@ -71,7 +75,7 @@ struct ArchiveHelper {
         let nowhere = Descriptor(uninterrupted { open("/dev/null", O_WRONLY | O_CLOEXEC) })
         try run(
             ["unpack", "\(limits.bytes.bytes)", "\(limits.members)", "\(limits.room.bytes)"] + wanted, input: file.raw,
-            output: nowhere.raw, directory: target.raw)
+            output: nowhere.raw, directory: target.raw, tick)
     }
 
     private static func directory(_ path: String) throws(ArchiveFault) -> Descriptor {
@@ -87,7 +91,7 @@ struct ArchiveHelper {
     /// An hour of its own time ends it; beside that it waits for disks.
     private static var timeLimit: Int64 { 2 * 3600 * 1_000_000_000 }
 
-    private func run(_ arguments: [String], input: Int32, output: Int32, directory: Int32) throws(ArchiveFault) {
+    private func run(_ arguments: [String], input: Int32, output: Int32, directory: Int32, _ tick: () -> Void) throws(ArchiveFault) {
         guard let pipe = try? makePipe() else { throw ArchiveFault(.helper, detail: "there is no pipe for its answer") }
         let answer = Descriptor(pipe.readEnd)
         let pid: pid_t
@@ -99,26 +103,43 @@ struct ArchiveHelper {
             throw ArchiveFault(
                 .helper, detail: "cannot execute '\(path)': \(sentence(errno: error.errno)). Install 'runner-archive' beside 'runner'")
         }
-        let isOver = wait(for: pid)
+        let end = wait(for: pid, tick)
         var status: Int32 = 0
         guard uninterrupted({ waitpid(pid, &status, 0) }) == pid else { throw ArchiveFault(.helper, detail: "nobody knows how it ended") }
-        guard isOver else { throw ArchiveFault(.timedOut) }
+        switch end {
+        case .itself: break
+        case .time: throw ArchiveFault(.timedOut)
+        case .request: throw ArchiveFault(.stopped)
+        }
         // It says less than a pipe holds, so nothing is lost by reading last.
         guard case .success(let bytes) = readSome(answer.raw, Self.longestReport) else { throw ArchiveFault(.helper) }
         if let fault = ArchiveFault(report: bytes, end: ProcessEnd(waitStatus: status)) { throw fault }
     }
 
-    /// - Returns: whether it ended by itself. It is over in any case.
-    private func wait(for pid: pid_t) -> Bool {
+    /// What it ended by.
+    private enum End { case itself, time, request }
+    /// Milliseconds between two looks at it.
+    private static var moment: Int32 { 200 }
+
+    /// It is over in any case.
+    private func wait(for pid: pid_t, _ tick: () -> Void) -> End {
         let handle = pidfd_open(pid, 0)
-        guard handle >= 0 else { return true }  // waitpid then waits without a limit; the helper's own stays
-        let watched = HeldDescriptor(handle)
+        guard handle >= 0 else { return .itself }  // waitpid then waits without a limit; the helper's own stays
+        let held = HeldDescriptor(handle)
         let deadline = shim_boottime_ns() + Self.timeLimit
         while shim_boottime_ns() < deadline {
-            if ProcessLook.hasEnded(handle: watched.number, within: 60_000) { return true }
+            var watched = [pollfd(fd: held.number, events: Int16(POLLIN), revents: 0)]
+            if let requests { watched.append(pollfd(fd: requests.watched, events: Int16(POLLIN), revents: 0)) }
+            poll(&watched, nfds_t(watched.count), Self.moment)
+            if watched[0].revents != 0 { return .itself }
+            if let requests, requests.wereMade {
+                kill(pid, SIGKILL)
+                return .request
+            }
+            tick()
         }
         kill(pid, SIGKILL)
-        return false
+        return .time
     }
 }
 

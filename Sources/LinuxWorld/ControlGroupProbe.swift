@@ -55,6 +55,8 @@ struct ControlGroupMount: Equatable {
     var path: String
     /// Version 1 only: its options, the controllers among them.
     var controllers: [String]
+    /// The group that is seen at its path: in a container it may be one below the real root.
+    var root = "/"
 
     /// From /proc/self/mountinfo: `36 35 0:30 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory`.
     static func all(in mountinfo: String) -> [ControlGroupMount] {
@@ -64,11 +66,32 @@ struct ControlGroupMount: Equatable {
             switch words[dash + 1] {
             case "cgroup":
                 return ControlGroupMount(
-                    version: .one, path: String(words[4]), controllers: words[dash + 3].split(separator: ",").map(String.init))
-            case "cgroup2": return ControlGroupMount(version: .two, path: String(words[4]), controllers: [])
+                    version: .one, path: String(words[4]), controllers: words[dash + 3].split(separator: ",").map(String.init),
+                    root: String(words[3]))
+            case "cgroup2": return ControlGroupMount(version: .two, path: String(words[4]), controllers: [], root: String(words[3]))
             default: return nil
             }
         }
+    }
+
+    /// The directory of our own group, then those above it as far as they can be seen. `own`: /proc/self/cgroup, lines of "4:memory:/path".
+    func groups(own: String, controller: String) -> [String] {
+        let ours = own.split(separator: "\n").lazy.map { $0.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false) }.first {
+            guard $0.count == 3 else { return false }
+            return version == .two ? $0[0] == "0" && $0[1].isEmpty : $0[1].split(separator: ",").contains { $0 == controller }
+        }
+        guard var below = ours?[2] else { return [] }
+        // What is not below what is seen is another's view of it: at least that group is above ours.
+        if root != "/" {
+            guard below == root || below.hasPrefix(root + "/") else { return [path] }
+            below = below.dropFirst(root.count)
+        }
+        var groups = [path]
+        for component in below.split(separator: "/") {
+            if component == ".." { return [path] }
+            groups.append((groups.last ?? path) + "/" + component)
+        }
+        return groups.reversed()
     }
 
     /// Version 2: the directories in which a group might be ours to make, highest first: the mount itself, then from the top down to our

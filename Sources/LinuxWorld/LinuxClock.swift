@@ -32,9 +32,8 @@ final class LinuxClock: Clock {
     private func keep(_ text: String, at path: DiskPath, on disk: any Disk) {
         guard let temporary = DiskPath(path.text + ".new") else { return }
         try? disk.removeTree(temporary)
-        guard let file = try? disk.open(temporary, .createNew(mode: 0o600)) else { return }
         do throws(FileFault) {
-            try file.write(Array(text.utf8))
+            try disk.create(temporary, with: Array(text.utf8))
             try disk.rename(temporary, to: path)
         } catch { try? disk.removeFile(temporary) }
     }

@@ -12,6 +12,8 @@ public final class LinuxDisk: Disk {
     /// The device below the root whose files show every change in their ctime, those through mapped memory, too; nil: none is known to. Not so
     /// tmpfs, and of file systems of a network or in user space nobody knows. See statfs(2) for the numbers.
     private let deviceThatTells: UInt64?
+    /// Its kind, see statfs(2).
+    let fileSystem: UInt64
 
     /// Opens the tree below `path`, links on the way followed as far as they can be trusted: see `TrustedPath`. `create`: made with mode 0700 when missing, with what is missing above it.
     public convenience init(at path: String, create: Bool) throws(FileFault) {
@@ -35,15 +37,15 @@ public final class LinuxDisk: Disk {
         self.rootName = rootName
         self.root = root
         self.resolution = resolution ?? .best(at: root)
-        deviceThatTells = Self.deviceThatTells(root)
+        fileSystem = UInt64(truncatingIfNeeded: shim_file_system("/proc/self/fd/\(root)"))
+        deviceThatTells = Self.deviceThatTells(root, fileSystem)
     }
 
     /// ext2 to ext4, XFS, Btrfs, F2FS.
     private static let fileSystemsThatTell: Set<UInt64> = [0xEF53, 0x5846_5342, 0x9123_683E, 0xF2F5_2010]
 
-    private static func deviceThatTells(_ root: Int32) -> UInt64? {
+    private static func deviceThatTells(_ root: Int32, _ system: UInt64) -> UInt64? {
         var status = stat()
-        let system = UInt64(truncatingIfNeeded: shim_file_system("/proc/self/fd/\(root)"))
         guard fileSystemsThatTell.contains(system), fstat(root, &status) == 0 else { return nil }
         return UInt64(status.st_dev)
     }
@@ -252,7 +254,7 @@ public final class LinuxDisk: Disk {
 
     /// Something held by an O_PATH descriptor: it needs no right to read it, and from here on nobody can put another thing in its place. What
     /// has other names is refused: an agent may have made one of a file that is not its own. See EMLINK.
-    private func handle(_ path: DiskPath, doing: String) throws(FileFault) -> Int32 {
+    func handle(_ path: DiskPath, doing: String) throws(FileFault) -> Int32 {
         let handle = Descriptor(try call(doing, path) { directory, name in openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) })
         var status = stat()
         let result = uninterrupted { fstat(handle.raw, &status) }
@@ -285,14 +287,14 @@ public final class LinuxDisk: Disk {
     }
 
     /// The directory that holds `path`; to be given to `letGo`.
-    private func directory(of path: DiskPath, doing: String) throws(FileFault) -> Int32 {
+    func directory(of path: DiskPath, doing: String) throws(FileFault) -> Int32 {
         guard let parent = path.parent else { return root }
         let raw = resolution.open(parent, below: root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         if raw < 0 { throw FileFault(errno: -raw, doing: doing, what: full(path)) }
         return raw
     }
 
-    private func letGo(_ directory: Int32) {
+    func letGo(_ directory: Int32) {
         if directory != root { close(directory) }
     }
 
@@ -316,13 +318,14 @@ extension DiskEntry {
             default: .other
             }
         let modified = WallTime(status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+        let number = FileNumber(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         let identity = FileIdentity(
-            device: UInt64(status.st_dev), inode: UInt64(status.st_ino),
+            device: number.device, inode: number.inode,
             changedAt: WallTime(status.st_ctim.tv_sec, status.st_ctim.tv_nsec))
         self.init(
             kind: kind, size: UInt64(clamping: status.st_size), mode: status.st_mode & 0o7777, modifiedAt: modified,
-            owner: FileOwner(user: status.st_uid, group: status.st_gid), hasOtherNames: countsOtherNames(status), identity: identity,
-            allocated: UInt64(clamping: status.st_blocks) * 512)
+            owner: FileOwner(user: status.st_uid, group: status.st_gid), hasOtherNames: countsOtherNames(status), number: number,
+            identity: identity, allocated: UInt64(clamping: status.st_blocks) * 512)
     }
 }
 

@@ -1,3 +1,4 @@
+internal import AgentModel
 internal import CLinuxShims
 internal import Glibc
 internal import OutsideWorld
@@ -61,6 +62,27 @@ final class LinuxFile: DiskFile {
         if end < 0 || ftruncate(descriptor, end) != 0 { throw fault(errno, "write") }
     }
 
+    func share(_ count: UInt64, of source: any DiskFile) throws(FileFault) -> Sharing {
+        // A length of 0 would mean all there is.
+        guard let source = source as? LinuxFile, count > 0, let length = Int(exactly: count) else { return .never }
+        let start = lseek(descriptor, 0, SEEK_CUR)
+        if start < 0 { throw fault(errno, "write") }
+        let result = uninterrupted { () -> Int32 in
+            let result = shim_share(descriptor, UInt64(start), source.descriptor, count)
+            if result < 0 { errno = -result }
+            return result < 0 ? -1 : 0
+        }
+        switch -result {
+        case 0: break
+        case EXDEV, EOPNOTSUPP, ENOTTY, ENOSYS: return .never
+        // Not to a block's beginning or from a block's middle, swap, one of two that must not be compressed or copied on write.
+        case EINVAL, EPERM, ETXTBSY: return .notThisFile
+        default: throw fault(-result, "write")
+        }
+        if lseek(descriptor, length, SEEK_CUR) < 0 { throw fault(errno, "write") }
+        return .shared
+    }
+
     func sync() throws(FileFault) {
         let result = uninterrupted { fsync(descriptor) }
         if result < 0 { throw fault(-result, "sync") }
@@ -81,6 +103,10 @@ final class LinuxFile: DiskFile {
 
     /// Bytes that a device's queue takes at once.
     private static let muchToSync = 8 << 20
+
+    func attributes(limit: ByteCount) throws(FileFault) -> [ExtendedAttribute] {
+        try HeldAttributes(open: descriptor, name: name).all(limit: limit)
+    }
 
     // MARK: For LinuxDisk
 

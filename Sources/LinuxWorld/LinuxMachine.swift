@@ -21,6 +21,8 @@ public final class LinuxMachine: Machine {
     private let changes = ChangeWatches()
     /// Made for commands that go on working for long: from then on nothing else ends them politely.
     private lazy var endRequests = EndRequests()
+    /// Whether they are read, and no more obeyed.
+    private var takesSignals = false
     /// What `startDetached` executes: this very file, even when its name means a newer one by now.
     private let program: String
 
@@ -97,7 +99,7 @@ public final class LinuxMachine: Machine {
     }
 
     public func disk(at absolutePath: String, create: Bool) throws(FileFault) -> any Disk {
-        try LinuxDisk(at: absolutePath, create: create)
+        return try LinuxDisk(at: absolutePath, create: create)
     }
 
     /// `name`, `number`, or either with `:group` behind it. A number needs no entry; without one its group has the same number.
@@ -126,7 +128,11 @@ public final class LinuxMachine: Machine {
     // MARK: Tools
 
     public func find(_ program: String) -> String? { findProgram(program, in: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin") }
-    public var isAskedToEnd: Bool { endRequests.wereMade }
+    public var isAskedToEnd: Bool {
+        takesSignals = true
+        return endRequests.wereMade
+    }
+    public var endSignal: Int32? { takesSignals && endRequests.wereMade ? endRequests.signal : nil }
     public func run(_ tool: Tool, eachLine: (String) -> Void) -> ToolEnd {
         ToolRun(tool: tool, environment: environment.map { "\($0.key)=\($0.value)" }, requests: endRequests).run(eachLine: eachLine)
     }
@@ -134,13 +140,19 @@ public final class LinuxMachine: Machine {
     // MARK: Archives
 
     public func pack(
-        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression
+        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression, tick: () -> Void
     ) throws(ArchiveFault) {
-        try ArchiveHelper(path: archiveHelper).pack(members, below: source, to: output, compression)
+        try helper.pack(members, below: source, to: output, compression, tick: tick)
     }
 
-    public func unpack(_ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits) throws(ArchiveFault) {
-        try ArchiveHelper(path: archiveHelper).unpack(archive, into: directory, wanted: wanted, limits: limits)
+    public func unpack(
+        _ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits, tick: () -> Void
+    ) throws(ArchiveFault) {
+        try helper.unpack(archive, into: directory, wanted: wanted, limits: limits, tick: tick)
+    }
+
+    private var helper: ArchiveHelper {
+        ArchiveHelper(path: archiveHelper, requests: takesSignals ? endRequests : nil)
     }
 
     // MARK: Supervisors
@@ -149,12 +161,14 @@ public final class LinuxMachine: Machine {
         try ControlClient(socket, within: within).ask(line, each: each)
     }
 
-    public func world(for place: SupervisorPlace) throws(FileFault) -> any World {
+    public func makeRoom(upTo size: ByteCount) throws(FileFault) -> any MemoryRoom { try LinuxMemoryRoom(upTo: size) }
+
+    public func world(for place: SupervisorPlace, over store: (any Disk) -> any Disk) throws(FileFault) -> any World {
         mallopt(M_ARENA_MAX, 1)  // the worker's thread shares our heap: a second arena would cost more than it gains
         // A state of a megabyte is held for a moment. Set by hand, this stays: glibc would raise it with the first large piece that is freed,
         // take the next ones from the heap and keep them.
         mallopt(M_MMAP_THRESHOLD, 128 << 10)
-        return try LinuxWorld(place, streams: streams, makeSandboxes: makeSandboxes)
+        return try LinuxWorld(place, over: store, streams: streams, makeSandboxes: makeSandboxes)
     }
 
     public func hasRemains(of place: SupervisorPlace) -> Bool { SandboxRemains.all(of: place).contains { $0.isThere() } }

@@ -23,8 +23,10 @@ final class LinuxWorld: World {
     private var latest: SandboxID?
 
     /// Takes the signals over for the whole process: see `LinuxSignals`.
-    init(_ place: SupervisorPlace, streams: StandardStreams, makeSandboxes: SandboxMaker) throws(FileFault) {
-        let store = try LinuxDisk(at: place.store, create: false)
+    init(_ place: SupervisorPlace, over storeDisk: (any Disk) -> any Disk, streams: StandardStreams, makeSandboxes: SandboxMaker)
+        throws(FileFault)
+    {
+        let store = storeDisk(try LinuxDisk(at: place.store, create: false))
         self.store = store
         self.place = place
         self.streams = streams

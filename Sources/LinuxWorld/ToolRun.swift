@@ -6,7 +6,8 @@ internal import OutsideWorld
 /// Signals that ask a command to end, read instead of obeyed, so that it can end what works for it and say where it stands.
 final class EndRequests {
     private let descriptor: Int32
-    private var isAsked = false
+    /// The first that came.
+    private(set) var signal: Int32?
 
     /// Takes the signals over for the whole process, which has one thread.
     init() {
@@ -26,8 +27,8 @@ final class EndRequests {
     var wereMade: Bool {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
-        while read(descriptor, &info, size) == size { isAsked = true }
-        return isAsked
+        while read(descriptor, &info, size) == size { signal = signal ?? Int32(bitPattern: info.ssi_signo) }
+        return signal != nil
     }
 }
 

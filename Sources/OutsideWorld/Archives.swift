@@ -74,6 +74,8 @@ public struct ArchiveFault: Error, Hashable, Sendable {
         /// The helper could not be started, ended by itself, or does not understand us.
         case helper
         case timedOut
+        /// Somebody asked this command to end, and it was ended.
+        case stopped
     }
     public var kind: Kind
     /// The member it is about; nil: the archive.

@@ -31,6 +31,13 @@ extension Disk {
         try syncDirectory(path.parent)
     }
 
+    /// Makes a whole file where none is. Nothing is synced.
+    public func create(_ path: DiskPath, with bytes: [UInt8], mode: UInt32 = 0o600) throws(FileFault) {
+        let file = try open(path, .createNew(mode: mode))
+        try file.write(bytes)
+        try file.finish()
+    }
+
     /// Makes `path` and what is missing above it.
     public func makeDirectories(_ path: DiskPath, mode: UInt32 = 0o700) throws(FileFault) {
         if let parent = path.parent { try makeDirectories(parent, mode: mode) }

@@ -107,6 +107,16 @@ public struct FileIdentity: Hashable, Sendable {
     }
 }
 
+/// Which file it is, on this machine and until it is removed: the same for all of its names.
+public struct FileNumber: Hashable, Sendable {
+    public var device: UInt64
+    public var inode: UInt64
+    public init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
+}
+
 /// What lies at a path. Symbolic links are never followed.
 public struct DiskEntry: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
@@ -124,6 +134,8 @@ public struct DiskEntry: Hashable, Sendable {
     /// Whether the same file has other names, here or anywhere on its file system: what is done to it is done to those too. Never of a
     /// directory.
     public var hasOtherNames: Bool
+    /// nil: not known.
+    public var number: FileNumber?
     /// nil where the file system is not known to tell of every change.
     public var identity: FileIdentity?
     /// Bytes it takes on the disk: fewer than its size where it has holes.
@@ -131,7 +143,7 @@ public struct DiskEntry: Hashable, Sendable {
     /// - Parameter allocated: nil: as many as its size.
     public init(
         kind: Kind, size: UInt64, mode: UInt32, modifiedAt: WallTime, owner: FileOwner = .root, hasOtherNames: Bool = false,
-        identity: FileIdentity? = nil, allocated: UInt64? = nil
+        number: FileNumber? = nil, identity: FileIdentity? = nil, allocated: UInt64? = nil
     ) {
         self.kind = kind
         self.size = size
@@ -139,6 +151,7 @@ public struct DiskEntry: Hashable, Sendable {
         self.modifiedAt = modifiedAt
         self.owner = owner
         self.hasOtherNames = hasOtherNames
+        self.number = number
         self.identity = identity
         self.allocated = allocated ?? size
     }
@@ -150,6 +163,10 @@ public struct FileFault: Error, Hashable, Sendable {
         case missing, exists, full, readOnly, denied, notDirectory, notEmpty, tooLarge, busy
         /// What is read is not what was written: how, as in "it ends too early".
         case damaged(String)
+        /// Only root or who has CAP_SYS_ADMIN may: why it is needed at all.
+        case privileged(String)
+        /// Whoever asked for it asked for its end: nothing failed.
+        case stopped
         /// Anything else, by errno.
         case system(Int32)
     }
@@ -165,6 +182,15 @@ public struct FileFault: Error, Hashable, Sendable {
     }
 }
 
+/// What came of the wish that two files share their place on the disk.
+public enum Sharing: Hashable, Sendable {
+    case shared
+    /// Not with what it is now, or where it is to go; another may.
+    case notThisFile
+    /// The two file systems are not one, or it knows no such thing.
+    case never
+}
+
 /// An open file, closed when the last reference goes.
 public protocol DiskFile: AnyObject {
     /// Reads on from where the last read or write ended, at most `count` bytes; empty at the end of the file.
@@ -177,11 +203,19 @@ public protocol DiskFile: AnyObject {
     func write(_ bytes: [UInt8]) throws(FileFault)
     /// As `write` of so many zeros at the end of the file; where the file system can, they take no space.
     func skip(_ count: UInt64) throws(FileFault)
+    /// As `write` of the first `count` bytes of `source`, but nothing is copied: both have the same place on the disk until one of them is written.
+    /// Unless it is `shared`, nothing was done.
+    func share(_ count: UInt64, of source: any DiskFile) throws(FileFault) -> Sharing
     /// On return the content is on stable storage. See fsync(2).
     func sync() throws(FileFault)
     /// Sets the content on its way and does not wait: `sync` of many files, one after the other, then waits for all of them together.
     /// Nothing is durable by it, and what goes wrong is told by `sync`.
     func beginSync()
+    /// Of a file that was made: nothing is written to it any more. A fault of a write that was put off is told now; `sync` does this, too.
+    func finish() throws(FileFault)
+    /// Those of the file that is open, whatever has its name by now: see `Disk.attributes`. Everyone answers for himself: who watches a file and forgot
+    /// to ask it would lose them, and nothing would tell.
+    func attributes(limit: ByteCount) throws(FileFault) -> [ExtendedAttribute]
 }
 
 extension DiskFile {
@@ -194,8 +228,11 @@ extension DiskFile {
             left -= piece
         }
     }
+    public func share(_ count: UInt64, of source: any DiskFile) throws(FileFault) -> Sharing { .never }
     /// Nothing: `sync` does it all.
     public func beginSync() {}
+    /// Nothing: no write is put off.
+    public func finish() throws(FileFault) {}
 }
 
 public enum OpenMode: Hashable, Sendable {
@@ -262,6 +299,16 @@ public protocol Disk: AnyObject, Sendable {
     /// Whether what is made here may be given this owner: any when we are root; else our own number with one of our groups.
     func mayGive(_ owner: FileOwner) -> Bool
     func setModified(_ path: DiskPath, _ time: WallTime) throws(FileFault)
+    /// The extended attributes of a file or directory that can be kept, sorted by name. `tooLarge` when names and values take more than `limit`.
+    func attributes(at path: DiskPath, limit: ByteCount) throws(FileFault) -> [ExtendedAttribute]
+    /// Of a file or directory; nil: removes it. Refuses a file that has other names, as `setMode`, and a name that is not kept (`denied`).
+    func setAttribute(_ name: String, of path: DiskPath, to value: [UInt8]?) throws(FileFault)
+    /// Whether what is made here may be given an attribute of this name, and taken it again.
+    func mayGive(attribute name: String) -> Bool
+    /// Makes `path` another name of the file `existing`.
+    func makeLink(_ path: DiskPath, to existing: DiskPath) throws(FileFault)
+    /// Whether files of `other` may well share their place with files here. Only trying tells.
+    func mayShare(with other: any Disk) -> Bool
     /// On return the names in the directory (nil: the root) are on stable storage.
     func syncDirectory(_ path: DiskPath?) throws(FileFault)
     /// Bytes that may still be written.
@@ -276,6 +323,17 @@ public protocol Disk: AnyObject, Sendable {
 
 extension Disk {
     public var totalSpace: ByteCount? { nil }
+
+    // A disk that knows no extended attributes and no second names says so.
+    public func attributes(at path: DiskPath, limit: ByteCount) throws(FileFault) -> [ExtendedAttribute] { [] }
+    public func setAttribute(_ name: String, of path: DiskPath, to value: [UInt8]?) throws(FileFault) {
+        throw FileFault(.system(95), doing: "set an attribute of", what: "\(rootName)/\(path)")  // EOPNOTSUPP
+    }
+    public func mayGive(attribute name: String) -> Bool { false }
+    public func mayShare(with other: any Disk) -> Bool { false }
+    public func makeLink(_ path: DiskPath, to existing: DiskPath) throws(FileFault) {
+        throw FileFault(.system(95), doing: "make another name of", what: "\(rootName)/\(existing)")  // EOPNOTSUPP
+    }
 
     public func entries(_ names: [String], in directory: DiskPath?) throws(FileFault) -> [DiskEntry?] {
         var found: [DiskEntry?] = []

@@ -2,6 +2,9 @@ extension FileFault {
     /// What could not be done, to what, why, what to do next.
     public var sentence: String { "could not \(doing) '\(what)': \(because)" }
 
+    /// Only root or who has CAP_SYS_ADMIN may.
+    public var isPrivileged: Bool { if case .privileged = kind { true } else { false } }
+
     /// Why, and what to do, without what was tried.
     public var because: String { "\(why). \(remedy)" }
 
@@ -18,6 +21,8 @@ extension FileFault {
         case .tooLarge: "the file is larger than what is read at once"
         case .busy: "somebody else uses it"
         case .damaged(let how): how
+        case .privileged(let why): "it needs root or CAP_SYS_ADMIN: \(why)"
+        case .stopped: "it was stopped"
         case .system(let number): Self.words(number)
         }
     }
@@ -43,10 +48,12 @@ extension FileFault {
         case .exists: "Move it away, or take another name"
         case .full: "Free space and try again"
         case .readOnly: "Mount it writable, or use another place"
+        case .privileged: "Run as root"
         case .denied: "Do it as its owner, or as root"
         case .notEmpty: "Empty it, or take another"
         case .tooLarge: "Check that it is the file you meant"
         case .busy: "Try again when it is free"
+        case .stopped: "The same command does it anew"
         case .damaged: "Look at 'dmesg' and at the disk, and take it from another copy where there is one"
         case .system(9): "Do not close it, or send it to /dev/null"
         case .system: "Look at 'dmesg' and at the disk"

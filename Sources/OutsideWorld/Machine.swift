@@ -119,13 +119,17 @@ public protocol Machine: Clock, Randomness {
 
     /// Writes an archive as the new file `output`, mode 0600, which is then on stable storage. Files of the members lie below `source`. Both are
     /// absolute paths.
+    /// - Parameter tick: called now and then, for whoever shows how far it is.
+    /// - Throws: `ArchiveFault`; the file is gone then.
     func pack(
-        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression
+        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression, tick: () -> Void
     ) throws(ArchiveFault)
     /// Takes an archive apart into an existing directory: absolute paths both. Files get mode 0600, directories 0700. Nothing is synced.
     /// - Parameter wanted: names of members, or of directories with '/' behind them; all others are passed over.
     /// - Throws: `ArchiveFault`; some members may be there then.
-    func unpack(_ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits) throws(ArchiveFault)
+    func unpack(
+        _ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits, tick: () -> Void
+    ) throws(ArchiveFault)
 
     /// Absolute path of an executable file of this name, in the directories of PATH that nobody but root and this user may change; nil: there is none.
     func find(_ program: String) -> String?
@@ -134,11 +138,17 @@ public protocol Machine: Clock, Randomness {
     func run(_ tool: Tool, eachLine: (String) -> Void) -> ToolEnd
     /// Whether somebody asked this command to end (SIGINT, SIGTERM, SIGHUP). Once this was asked, such a signal ends nothing by itself.
     var isAskedToEnd: Bool { get }
+    /// The first of these signals, by its number. nil: none came, or nobody asked for them yet.
+    var endSignal: Int32? { get }
 
     /// Connects to a control socket, sends one line, gives every line that comes back to `each` until it returns false or the peer closes.
     func ask(_ socket: String, _ line: [UInt8], within: Duration, each: ([UInt8]) -> Bool) throws(AskFault)
+    /// An empty directory in memory.
+    /// - Parameter size: what is written into it at most.
+    func makeRoom(upTo size: ByteCount) throws(FileFault) -> any MemoryRoom
     /// The world a supervisor of this agent lives in. Takes the standard signals over.
-    func world(for place: SupervisorPlace) throws(FileFault) -> any World
+    /// - Parameter store: gives the disk that the store lies on for the one on which its files do: another where it is encrypted.
+    func world(for place: SupervisorPlace, over store: (any Disk) -> any Disk) throws(FileFault) -> any World
     /// Whether processes of a sandbox of this place, or of its former one, live: with an init or without.
     func hasRemains(of place: SupervisorPlace) -> Bool
     /// Ends them; for whoever holds the agent's lock. - Returns: whether nothing of them is left.

@@ -12,6 +12,14 @@ public protocol Clock: AnyObject {
 /// Numbers nobody can guess; from a seed in the simulation.
 public protocol Randomness: AnyObject {
     func randomNumber() -> UInt64
+    /// So many bytes that nobody can guess. In the simulation always the same, so that no story takes another course by them.
+    func secret(_ count: Int) -> [UInt8]
+}
+
+extension Randomness {
+    public func secret(_ count: Int) -> [UInt8] {
+        (0..<(count + 7) / 8).flatMap { _ in withUnsafeBytes(of: randomNumber()) { Array($0) } }.prefix(count) + []
+    }
 }
 
 // MARK: Sandboxes

@@ -11,7 +11,7 @@ func allCommands() -> [any Command.Type] {
         CheckpointCommand.self, VersionsCommand.self, ShowCommand.self, DiffCommand.self, FilesCommand.self, CatCommand.self,
         RestoreCommand.self, RollbackCommand.self, VerifyCommand.self,
         PinCommand.self, UnpinCommand.self, PruneCommand.self, RmCommand.self, UndeleteCommand.self, ExportCommand.self, ImportCommand.self,
-        StoreSyncCommand.self, StorePullCommand.self, StoreCheckCommand.self,
+        StoreSyncCommand.self, StorePullCommand.self, StoreCheckCommand.self, StoreKeyCommand.self,
         WhyCommand.self, PlanCommand.self, ReplayCommand.self, SettleCommand.self, ConfigCommand.self, DoctorCommand.self,
         ImageShowCommand.self, ImageCheckCommand.self, ImageDiffCommand.self, ImageDecodeCommand.self, ImageEncodeCommand.self,
         ImagePagesCommand.self, ImageStringsCommand.self, ImageCatCommand.self,
@@ -34,7 +34,7 @@ func main(_ machine: any Machine, supervise: @escaping Supervise) -> Int32 {
         if wantsJSON(machine.arguments), let text = try? json(ErrorDocument(error), pretty: true) {
             machine.write(text, to: .standardOutput)
         }
-        return error.status.rawValue
+        return (error.status == .interrupted ? .stopped(by: machine.endSignal) : error.status).rawValue
     }
 }
 

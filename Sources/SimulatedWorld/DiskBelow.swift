@@ -33,6 +33,14 @@ final class DiskBelow: Disk {
     func setOwner(_ path: DiskPath?, _ owner: FileOwner) throws(FileFault) { try disk.setOwner(path.map(full) ?? base, owner) }
     func mayGive(_ owner: FileOwner) -> Bool { disk.mayGive(owner) }
     func setModified(_ path: DiskPath, _ time: WallTime) throws(FileFault) { try disk.setModified(full(path), time) }
+    func attributes(at path: DiskPath, limit: ByteCount) throws(FileFault) -> [ExtendedAttribute] {
+        try disk.attributes(at: full(path), limit: limit)
+    }
+    func setAttribute(_ name: String, of path: DiskPath, to value: [UInt8]?) throws(FileFault) {
+        try disk.setAttribute(name, of: full(path), to: value)
+    }
+    func mayGive(attribute name: String) -> Bool { disk.mayGive(attribute: name) }
+    func makeLink(_ path: DiskPath, to existing: DiskPath) throws(FileFault) { try disk.makeLink(full(path), to: full(existing)) }
     func syncDirectory(_ path: DiskPath?) throws(FileFault) { try disk.syncDirectory(path.map(full) ?? base) }
     func freeSpace() throws(FileFault) -> ByteCount { try disk.freeSpace() }
     var totalSpace: ByteCount? { disk.totalSpace }

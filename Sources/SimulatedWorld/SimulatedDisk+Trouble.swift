@@ -80,6 +80,8 @@ extension SimulatedDisk {
                 state.isReadOnly = original.isReadOnly
                 state.isDown = original.isDown
                 state.user = original.user
+                (state.hasAttributes, state.hasLinks) = (original.hasAttributes, original.hasLinks)
+                state.sharing = original.sharing
             }
         }
         return copy
@@ -96,15 +98,18 @@ extension SimulatedDisk {
     public func contents() -> [DiskPath: SimulatedContent] {
         state.withLock { state in
             var found: [DiskPath: SimulatedContent] = [:]
+            var names: [Int: [DiskPath]] = [:]
             var waiting: [(DiskPath?, Int)] = [(nil, SimulatedTree.root)]
             while let (path, number) = waiting.popLast() {
                 for (name, child) in state.tree.nodes[number]?.entries ?? [:] {
                     guard let node = state.tree.nodes[child] else { continue }
                     let childPath = path.map { $0 / name.text } ?? name
                     found[childPath] = SimulatedContent(node)
+                    if node.names > 1 { names[child, default: []].append(childPath) }
                     waiting.append((childPath, child))
                 }
             }
+            for paths in names.values { for path in paths { found[path]?.firstName = paths.min() } }
             return found
         }
     }
@@ -196,9 +201,13 @@ public struct SimulatedContent: Hashable, Sendable {
     public var mode: UInt32
     public var modifiedAt: WallTime
     public var owner: FileOwner
+    public var attributes: [String: [UInt8]]
+    /// Of a file with more than one name: the first of them.
+    public var firstName: DiskPath?
 
     init(_ node: SimulatedNode) {
         owner = node.now.owner
+        attributes = node.now.attributes
         mode = node.now.mode
         modifiedAt = node.now.modifiedAt
         kind =

@@ -33,6 +33,11 @@ public final class SimulatedDisk: Disk {
         var isDown = false
         /// Who we are: what we make is ours.
         var user = FileOwner.root
+        /// Whether files may have extended attributes here, and second names.
+        var hasAttributes = true
+        var hasLinks = true
+        /// nil: nobody would even try.
+        var sharing: Sharing?
         /// Counts lives: handles and locks of an earlier one are dead.
         var life = 0
         var locks: [DiskPath: (holder: String, token: Int)] = [:]
@@ -158,6 +163,7 @@ public final class SimulatedDisk: Disk {
             }
         return DiskEntry(
             kind: kind, size: UInt64(node.content.count), mode: node.now.mode, modifiedAt: node.now.modifiedAt, owner: node.now.owner,
+            hasOtherNames: node.kind != .directory && node.names > 1, number: FileNumber(device: 1, inode: UInt64(number)),
             identity: FileIdentity(device: 1, inode: UInt64(number), changedAt: node.changedAt))
     }
 
@@ -207,6 +213,7 @@ public final class SimulatedDisk: Disk {
         try perform("chmod", path) { state throws(Refusal) in
             guard let node = try state.tree.find(path) else { throw .missing }
             if case .link = state.tree.nodes[node]?.kind { throw .system(95) }  // EOPNOTSUPP
+            try state.refuseOtherNames(node)
             state.tree.nodes[node]?.now.mode = mode & 0o7777
             state.tree.nodes[node]?.changedAt = state.time
         }
@@ -217,9 +224,13 @@ public final class SimulatedDisk: Disk {
             var node: Int? = SimulatedTree.root
             if let path { node = try state.tree.find(path) }
             guard let node else { throw .missing }
+            try state.refuseOtherNames(node)
             guard state.mayGive(owner) else { throw .denied }
             state.tree.nodes[node]?.now.owner = owner
-            if state.tree.nodes[node]?.kind == .file { state.tree.nodes[node]?.now.mode &= 0o1777 }
+            if state.tree.nodes[node]?.kind == .file {
+                state.tree.nodes[node]?.now.mode &= 0o1777
+                state.tree.nodes[node]?.now.attributes[ExtendedAttribute.capability] = nil
+            }
             state.tree.nodes[node]?.changedAt = state.time
         }
     }
@@ -256,6 +267,11 @@ extension SimulatedDisk.State {
     var free: UInt64 {
         guard let capacity else { return 1 << 40 }
         return capacity > tree.used ? capacity - tree.used : 0
+    }
+
+    /// EMLINK
+    func refuseOtherNames(_ node: Int) throws(Refusal) {
+        if let found = tree.nodes[node], found.kind != .directory, found.names > 1 { throw .system(31) }
     }
 
     func mayGive(_ owner: FileOwner) -> Bool { user == .root || owner == user }

@@ -1,3 +1,4 @@
+internal import AgentModel
 public import OutsideWorld
 internal import Synchronization
 
@@ -55,6 +56,34 @@ final class SimulatedFile: DiskFile {
                 return state.tree.nodes[node]?.content.count ?? 0
             })
         position = end
+    }
+
+    func share(_ count: UInt64, of source: any DiskFile) throws(FileFault) -> Sharing {
+        guard let source = source as? SimulatedFile, let sharing = disk.state.withLock({ $0.sharing }) else { return .never }
+        let all = source.disk.state.withLock { $0.tree.nodes[source.node]?.content ?? [] }
+        let (life, node, bytes) = (life, node, all.prefix(Int(clamping: count)))
+        let result = try disk.perform("share", path) { state throws(Refusal) -> Sharing in
+            guard state.life == life else { throw .system(5) }
+            let size = state.tree.nodes[node]?.content.count ?? 0
+            // To a block's beginning, and to one's end, or that of the file.
+            guard size % 4096 == 0, UInt64(bytes.count) == count, count % 4096 == 0 || bytes.count == all.count else { return .notThisFile }
+            if sharing == .shared {
+                state.tree.append(bytes[...], to: node, at: state.time)
+                // It takes no room beside what it shares.
+                state.capacity = state.capacity.map { $0 + UInt64(bytes.count) }
+            }
+            return sharing
+        }
+        if result == .shared { position += bytes.count }
+        return result
+    }
+
+    func attributes(limit: ByteCount) throws(FileFault) -> [ExtendedAttribute] {
+        let (life, node) = (life, node)
+        return try disk.attributes("flistxattr", path, limit: limit) { state throws(Refusal) in
+            guard state.life == life else { throw .system(5) }
+            return node
+        }
     }
 
     func sync() throws(FileFault) {

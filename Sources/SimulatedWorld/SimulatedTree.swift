@@ -12,6 +12,7 @@ struct SimulatedNode: Sendable {
         var mode: UInt32
         var modifiedAt: WallTime
         var owner: FileOwner
+        var attributes: [String: [UInt8]] = [:]
     }
     let kind: Kind
     /// Its ctime.
@@ -27,6 +28,8 @@ struct SimulatedNode: Sendable {
     var entries: [DiskPath: Int] = [:]
     var safeEntries: [DiskPath: Int] = [:]
     var openHandles = 0
+    /// How many names it has.
+    var names = 0
 
     init(_ kind: Kind, mode: UInt32, at time: WallTime, owner: FileOwner) {
         self.kind = kind
@@ -142,7 +145,6 @@ struct SimulatedTree: Sendable {
         case (.file, false), (.link, false), (.other, false): break
         }
         if wantsDirectory { found = [:] }
-        used -= UInt64(node.content.count)
         change([NameEdit(directory: try directory(path.parent), name: Self.component(path), node: nil)], at: time)
     }
 
@@ -158,7 +160,6 @@ struct SimulatedTree: Sendable {
             case (false, true): throw .system(21)  // EISDIR
             case (false, false): break
             }
-            used -= UInt64(old.content.count)
         }
         let edits = [
             NameEdit(directory: try directory(source.parent), name: Self.component(source), node: nil),
@@ -168,21 +169,39 @@ struct SimulatedTree: Sendable {
         change(edits, at: time)
     }
 
+    /// Another name of a file.
+    mutating func link(_ path: DiskPath, to existing: DiskPath, at time: WallTime) throws(Refusal) {
+        guard let number = try find(existing) else { throw .missing }
+        if nodes[number]?.kind == .directory { throw .denied }  // EPERM
+        let parent = try directory(path.parent)
+        let name = Self.component(path)
+        guard nodes[parent]?.entries[name] == nil else { throw .exists }
+        change([NameEdit(directory: parent, name: name, node: number)], at: time)
+    }
+
     mutating func append(_ bytes: ArraySlice<UInt8>, to number: Int, at time: WallTime) {
         nodes[number]?.append(bytes)
+        // Who may write it does not become who may do what it could.
+        nodes[number]?.now.attributes[ExtendedAttribute.capability] = nil
         nodes[number]?.now.modifiedAt = time
         nodes[number]?.changedAt = time
-        used += UInt64(bytes.count)
+        if nodes[number]?.names != 0 { used += UInt64(bytes.count) }
     }
 
     mutating func replaceContent(of number: Int, with bytes: [UInt8]) {
-        used -= UInt64(nodes[number]?.content.count ?? 0)
+        let hasName = nodes[number]?.names != 0
+        if hasName { used -= UInt64(nodes[number]?.content.count ?? 0) }
         nodes[number]?.replaceContent(with: bytes)
-        used += UInt64(bytes.count)
+        if hasName { used += UInt64(bytes.count) }
     }
 
     private mutating func change(_ edits: NameChange, at time: WallTime) {
         for edit in edits {
+            if let old = nodes[edit.directory]?.entries[edit.name] {
+                count(old, -1)
+                nodes[old]?.changedAt = time
+            }
+            if let new = edit.node { count(new, 1) }
             nodes[edit.directory]?.entries[edit.name] = edit.node
             nodes[edit.directory]?.now.modifiedAt = time
             nodes[edit.directory]?.changedAt = time
@@ -190,6 +209,14 @@ struct SimulatedTree: Sendable {
         }
         pending.append(edits)
         if nodes.count > collectAt { collect() }
+    }
+
+    /// One name more or less: what has none takes no room.
+    private mutating func count(_ number: Int, _ change: Int) {
+        guard let (size, names) = nodes[number].map({ (UInt64($0.content.count), $0.names) }) else { return }
+        if names == 0 { used += size }
+        if names + change == 0 { used -= size }
+        nodes[number]?.names = names + change
     }
 
     // MARK: Making safe
@@ -250,8 +277,10 @@ struct SimulatedTree: Sendable {
     }
 
     mutating func recount() {
-        let named = Set(nodes.values.flatMap(\.entries.values))
-        used = named.reduce(0) { $0 + UInt64(nodes[$1]?.content.count ?? 0) }
+        var names: [Int: Int] = [:]
+        for node in nodes.values { for child in node.entries.values { names[child, default: 0] += 1 } }
+        for number in nodes.keys { nodes[number]?.names = names[number] ?? 0 }
+        used = names.keys.reduce(0) { $0 + UInt64(nodes[$1]?.content.count ?? 0) }
     }
 
     /// What is safe survives; of the bytes written since then none, all, some, or some followed by zeros.
@@ -261,6 +290,7 @@ struct SimulatedTree: Sendable {
         if random.coin() { facts.mode = node.now.mode }
         if random.coin() { facts.modifiedAt = node.now.modifiedAt }
         if node.now.owner != node.safe.owner, random.coin() { facts.owner = node.now.owner }
+        if node.now.attributes != node.safe.attributes, random.coin() { facts.attributes = node.now.attributes }
         let (old, new) = (node.safeContent.count, node.content.count)
         let arrived = min(new, old + random.number(below: max(0, new - old) + 1))
         switch random.number(below: 4) {

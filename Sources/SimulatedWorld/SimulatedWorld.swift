@@ -40,6 +40,7 @@ public final class SimulatedWorld: World {
     public func now() -> Moment { Moment(nanoseconds: machine.now + clockOffset) }
     public func wallTime() -> WallTime { WallTime(nanoseconds: machine.now) + machine.calendarOffset }
     public func randomNumber() -> UInt64 { machine.random.next() }
+    public func secret(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 157 &+ 11) } }
 
     // MARK: Waiting
 

@@ -78,6 +78,19 @@ final class SupervisedDisk: Disk, @unchecked Sendable {
         try check("set the time of", path)
         try disk.setModified(path, time)
     }
+    func attributes(at path: DiskPath, limit: ByteCount) throws(FileFault) -> [ExtendedAttribute] {
+        try check("list the attributes of", path)
+        return try disk.attributes(at: path, limit: limit)
+    }
+    func setAttribute(_ name: String, of path: DiskPath, to value: [UInt8]?) throws(FileFault) {
+        try check("set an attribute of", path)
+        try disk.setAttribute(name, of: path, to: value)
+    }
+    func mayGive(attribute name: String) -> Bool { disk.mayGive(attribute: name) }
+    func makeLink(_ path: DiskPath, to existing: DiskPath) throws(FileFault) {
+        try check("make another name of", existing)
+        try disk.makeLink(path, to: existing)
+    }
     func syncDirectory(_ path: DiskPath?) throws(FileFault) {
         try check("sync the directory", path)
         try disk.syncDirectory(path)
@@ -120,5 +133,9 @@ private final class SupervisedFile: DiskFile {
     func sync() throws(FileFault) {
         try check("sync")
         try file.sync()
+    }
+    func attributes(limit: ByteCount) throws(FileFault) -> [ExtendedAttribute] {
+        try check("list the attributes of")
+        return try file.attributes(limit: limit)
     }
 }

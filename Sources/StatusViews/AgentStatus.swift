@@ -43,6 +43,8 @@ public struct AgentStatus: Hashable, Sendable, Codable {
     public var pid: Int32?
     public var incarnation: UInt64
     public var origin: Origin?
+    /// It has nothing of the memory of the version it came from, nor what it handed over there: it began anew on files. nil: it is not so.
+    public var beganAnew: Bool?
     /// Start of this incarnation.
     public var startedAt: WallTime?
     /// Incarnations after the first that no operator asked for.
@@ -81,6 +83,9 @@ public struct AgentStatus: Hashable, Sendable, Codable {
     public var command: [String]
     public var store: String
     public var updatedAt: WallTime
+
+    /// Behind the version it came from.
+    public static let anewWords = ", files only: started anew"
 
     public init(
         agent: AgentName, state: State, wantedRunning: Bool, supervisorPID: Int32, reason: String, command: [String], store: String,

@@ -1,4 +1,4 @@
-internal import AgentModel
+public import AgentModel
 internal import Recovery
 
 /// Everything `runner status` tells of one agent: its state, why, what comes next and when, and the last lines of its log.
@@ -6,8 +6,11 @@ public struct StatusPage: Sendable {
     public var status: AgentStatus
     /// As they stand in the log, oldest first.
     public var lastLogLines: [String]
-    public init(_ status: AgentStatus, lastLogLines: [String] = []) {
+    /// What the store's disk has of the agent, and whether it may share some of that, so that it is less; nil: not known.
+    public var disk: (space: ByteCount, isShared: Bool)?
+    public init(_ status: AgentStatus, lastLogLines: [String] = [], disk: (space: ByteCount, isShared: Bool)? = nil) {
         self.status = status
+        self.disk = disk
         self.lastLogLines = lastLogLines
     }
 
@@ -36,6 +39,7 @@ public struct StatusPage: Sendable {
         guard status.incarnation > 0 else { return text }
         text += " (incarnation \(status.incarnation)"
         if let origin = status.origin { text += origin == .clean ? ", started clean" : ", from \(origin.words)" }
+        if status.beganAnew == true { text += AgentStatus.anewWords }
         return text + ")"
     }
 
@@ -54,7 +58,7 @@ public struct StatusPage: Sendable {
         if let incident = status.incident { lines.append(("incident", "'\(incident)' is open")) }
         lines += status.warnings.map { ("warning", $0) }
         if !status.command.isEmpty { lines.append(("command", status.command.joined(separator: " "))) }
-        lines.append(("store", status.store))
+        lines.append(("store", status.store + (disk.map { ", which has \($0.isShared ? "up to " : "")\($0.space) of it on disk" } ?? "")))
         lines.append(("as of", status.updatedAt.distance(from: now)))
         return lines
     }

@@ -55,7 +55,7 @@ extension VersionRow: Listable {
     public func row(at now: WallTime) -> [Cell] {
         [
             Cell("\(summary.version)"),
-            Cell(summary.kind == .aside ? "aside" : summary.standing.rawValue, summary.standing.tint),
+            Cell(standing, summary.standing.tint),
             Cell((now - summary.takenAt).brief),
             summary.step.map { Cell(String($0)) } ?? .nothing,
             Cell(summary.size.brief),
@@ -76,10 +76,16 @@ extension VersionRow: Listable {
         "nothing new since \(quietValue) when last looked at, \(lookedAt.distance(from: now))"
     }
 
+    /// An aside earns nothing, but it may break.
+    private var standing: String {
+        guard summary.kind == .aside else { return summary.standing.rawValue }
+        return summary.standing == .broken ? "broken aside" : "aside"
+    }
+
     private var links: String {
         let marks = [
             isSuspended ? "suspended" : nil, isLatest ? "latest" : nil, isKnownGood ? "known-good" : nil, summary.pinned ? "pinned" : nil,
-            summary.forced ? "forced" : nil, summary.lacksMemory == nil ? nil : "without memory",
+            summary.forced && summary.kind == .checkpoint ? "forced" : nil, summary.lacksMemory == nil ? nil : "without memory",
         ]
         return marks.compactMap(\.self).joined(separator: ",")
     }

@@ -16,6 +16,7 @@ public struct WhyText: Sendable {
         let state = paper.colour ? paint(status.state.rawValue, status.state.tint) : status.state.rawValue
         var text = wrapped("\(status.agent) is \(state): \(printable(status.reasonBesideState)).", width: paper.width, indent: 0) + "\n"
         if let next = status.next { text += "next: \(next.what) \(next.at.distance(from: paper.now)).\n" }
+        if status.beganAnew == true, let origin = status.origin { text += "from \(origin.words)\(AgentStatus.anewWords).\n" }
         let told = story.suffix(limit)
         guard !told.isEmpty else { return text }
         text += "\nhow it came to this (times are UTC)\n"

@@ -38,6 +38,8 @@ struct RehearsalPreparation: Sendable {
     struct Prepared: Sendable {
         let scratch: Scratch
         let images: MadeImages
+        /// Absolute path of the directory with the images.
+        let imagesPath: String
         let shape: SetShape
         /// Of the images: as much memory is taken, at most.
         let size: ByteCount
@@ -50,7 +52,8 @@ struct RehearsalPreparation: Sendable {
     let store: CheckpointStore
     let agent: AgentName
     let version: CheckpointSummary
-    let images: any Disk
+    /// nil: nobody but the store can read them where they lie.
+    let images: (any Disk)?
     /// Where the processes know the workspace; nil: they have none.
     let workspace: String?
     /// Permission bits of the workspace itself: CRIU compares them, and no version holds them.
@@ -65,7 +68,8 @@ struct RehearsalPreparation: Sendable {
         do throws(StoreFault) {
             guard let process = try store.manifest(agent, version.version).process else { return .impossible("it has no images") }
             let directory: ImageDirectory
-            do throws(FileFault) { directory = try ImageDirectory(on: images) } catch { return .impossible(error.sentence) }
+            let stored = if let images { images } else { try store.imagesDisk(agent, version.version) }
+            do throws(FileFault) { directory = try ImageDirectory(on: stored) } catch { return .impossible(error.sentence) }
             let damage = Check.check(directory).first { $0.severity == .error }
             let shape = SetShape(of: directory)
             if let file = shape.unreadable.first { return .impossible("'\(file)' cannot be read") }
@@ -89,13 +93,19 @@ struct RehearsalPreparation: Sendable {
             }
             if let missing = try notInTheCopy(shape) { return .impossible(missing) }
             if let obstacle = try obstacle() { return .impossible(obstacle) }
-            let scratch = try store.openScratch(agent, stagingID: stagingID)
+            // What is laid out, and as much again as the images for the processes themselves.
+            let room = store.isSealed ? try store.sizeInRoom(agent, version.version) : ByteCount(0)
+            let needed = ByteCount(room.bytes + (store.isSealed ? min(process.contentSize, 1 << 50) : 0))
+            let scratch = try store.openScratch(agent, stagingID: stagingID, room: ByteCount(needed.bytes + (64 << 20)))
             do throws(StoreFault) {
+                try store.require(needed, in: scratch, for: "rehearse versions of")
+                let imagesPath = try store.layOutImages(agent, version.version, in: scratch)
                 let copy = try layOut(in: scratch)
                 guard wish.isWanted else { throw StoreFault(.refused("it is not wanted any more"), doing: "rehearse", what: agent.text) }
                 return .ready(
                     Prepared(
-                        scratch: scratch, images: process.made, shape: shape, size: ByteCount(process.contentSize), copy: copy,
+                        scratch: scratch, images: process.made, imagesPath: imagesPath, shape: shape, size: ByteCount(process.contentSize),
+                        copy: copy,
                         covered: covered))
             } catch {
                 store.discard(scratch)
@@ -130,7 +140,8 @@ struct RehearsalPreparation: Sendable {
         guard size <= Self.workspaceLimit else {
             return "its workspace of \(size) is more than the \(Self.workspaceLimit) that are copied for it"
         }
-        guard let free = try? store.disk.freeSpace() else { return nil }
+        // In memory, which is looked at before it runs.
+        guard !store.isSealed, let free = try? store.disk.freeSpace() else { return nil }
         // As much again stays free for the next version.
         guard size.bytes.multipliedReportingOverflow(by: 2).partialValue <= free.bytes else {
             return "a copy of its workspace takes \(size), and the disk has \(free) left"

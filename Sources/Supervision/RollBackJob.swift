@@ -10,6 +10,8 @@ struct RollBackJob: Sendable {
         case ready(StoredState?, MadeImages?, aside: VersionNumber?)
         /// The version is not what was stored. Nothing was changed.
         case broken(String)
+        /// The disk did not give the version, or not as it was, and nobody knows whether it is damaged. Nothing is written down of it.
+        case unreadable(String)
         /// A whole sentence. The workspace may be rolled back in part; the next restore finishes it.
         case failed(String)
     }
@@ -25,6 +27,16 @@ struct RollBackJob: Sendable {
     var readsImages = false
     /// The plain files are known to be damaged.
     var isFromPacks = false
+    /// It was read wrong once, and was whole when it was looked at again.
+    private var isSecondTry = false
+
+    init(
+        store: CheckpointStore, agent: AgentName, version: CheckpointSummary, workspace: (any Disk)?, excluded: [String],
+        aside: CutRequest?, asideID: String, readsState: Bool
+    ) {
+        (self.store, self.agent, self.version, self.workspace) = (store, agent, version, workspace)
+        (self.excluded, self.aside, self.asideID, self.readsState) = (excluded, aside, asideID, readsState)
+    }
 
     /// Why the present could not be set aside, as far as that can be known before. nil: it seems that it can be, or need not be.
     func obstacle() -> StoreFault? {
@@ -65,8 +77,21 @@ struct RollBackJob: Sendable {
             let images = readsImages && version.parts.process ? try store.manifest(agent, version.version).process?.made : nil
             return .ready(state, images, aside: asideVersion)
         } catch {
-            if case .broken(let part, let how) = error.kind { return .broken("\(part): \(how)") }
-            return .failed(error.sentence)
+            guard case .broken(let part, let how) = error.kind else { return .failed(error.sentence) }
+            return lookAgain("\(part): \(how)")
+        }
+    }
+
+    /// What is said of the version stays: that it is broken is said of what was damaged, and not of what could not be read once.
+    private func lookAgain(_ what: String) -> Outcome {
+        switch store.lookAgain(agent, version.version) {
+        case .damaged: return .broken(what)
+        case .unreadable: return .unreadable(what)
+        case .whole:
+            guard !isSecondTry else { return .unreadable(what) }
+            var again = self
+            again.isSecondTry = true
+            return again.run()
         }
     }
 

@@ -190,6 +190,7 @@ extension Supervisor {
             sizeLimit: spec.checkpoint.sizeLimit)
         request.notes = notes
         request.index = workspaceIndex
+        request.pages = pageMemory
         return request
     }
 
@@ -294,6 +295,8 @@ extension Supervisor {
     func endRun(_ run: CheckpointRun, _ missed: MissedVersion?) {
         checkpointRun = nil
         statusChanged = true
+        // Whoever had it spared has the answer by now, and wished for nothing: gone, perhaps.
+        if let spared = versionSpared, !run.waiting.contains(spared.by), controls[spared.by] == nil { versionSpared = nil }
         armSchedule()
         for completion in run.completion { completion(missed) }
         if run.kind.suspends { letGoOnUnlessOnDisk(stoodSince: run.begun) }
@@ -334,7 +337,7 @@ extension Supervisor {
     var heldVersions: Set<VersionNumber> {
         let coming = [recovery.phase.coming, launchRun?.origin, restoreScope?.origin].map { $0?.version }
         let used = [recovery.phase.origin?.version, rehearsal?.version.version, imageRestore?.version.version, versionAskedFor]
-        return Set(recovery.tried + (coming + used).compactMap(\.self))
+        return Set(recovery.tried + (coming + used + [versionSpared?.version]).compactMap(\.self))
     }
 
     func remove(_ plan: RetentionPlan) {

@@ -5,6 +5,7 @@ internal import ControlSocket
 internal import LaunchPlans
 internal import OutsideWorld
 internal import Recovery
+internal import StatusViews
 
 /// What an operator still waits for.
 enum OwedReply: Equatable {
@@ -88,7 +89,8 @@ extension Supervisor {
         }
         switch wish {
         case .status: reply(.status(statusText()), to: id)
-        case .checkpoint(let wait, let mode, let stop, let force):
+        case .checkpoint(let wait, let mode, let stop, let force, let spared):
+            if let spared { versionSpared = (spared, id) }  // who asks is about to wish for that
             operatorCheckpoint(id, wait: wait, CutKind(mode: mode ?? spec.checkpoint.mode, stops: stop, isNewAnyway: force))
         case .suspend(let until): operatorSuspend(id, until: until)
         case .resume: operatorResume(id)
@@ -180,7 +182,7 @@ extension Supervisor {
 
     /// It was started from there: some may have wished for something else, and were overruled.
     func answerOwedLaunch(by origin: Origin) {
-        let runs = "runs (incarnation \(incarnations), \(origin.words))"
+        let runs = "runs (incarnation \(incarnations), \(origin.words)\(beganAnew ? AgentStatus.anewWords : ""))"
         for (id, owed) in repliesOwed where owed.isMet(by: origin) { reply(.done("'\(agent)' \(runs)"), to: id) }
         failOwedLaunch("something else was asked of it meanwhile, and it \(runs)", next: "Ask again, if that still holds")
     }

@@ -33,7 +33,7 @@ extension Supervisor {
         let opened: OpenedCut
         do {
             _ = try cutRequest(point, forced: forced, notes: [])  // what it handed over is looked at before it stands still for it
-            opened = try store.openCut(agent, stagingID: stagingID())
+            opened = try store.openCut(agent, stagingID: stagingID(), room: spec.checkpoint.sizeLimit)
         } catch {
             checkpointFailed(error)
             return true
@@ -41,7 +41,8 @@ extension Supervisor {
         do throws(CriuFault) {
             var request = DumpRequest(sandbox: life.sandbox, agent: pid, images: opened.images, leavesRunning: !run.kind.stops)
             request.tcp = spec.checkpoint.tcp == .keep ? .keep : .close
-            request.room = min(spec.checkpoint.sizeLimit, (try? world.store.freeSpace()) ?? ByteCount(.max))
+            request.room = min(spec.checkpoint.sizeLimit, (try? world.store.freeSpace()) ?? ByteCount(.max), opened.room ?? ByteCount(.max))
+            request.inMemory = opened.bound
             request.kept = keptFiles
             let job = try driver.dump(request)
             checkpointRun?.dump = Dumping(job: job, opened: opened, point: point, forced: forced, began: began)

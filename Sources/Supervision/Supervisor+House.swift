@@ -7,6 +7,7 @@ internal import Recovery
 extension Supervisor {
     /// After every step: begins when there is something to do and nothing in its way, stops when something is.
     func keepHouse() {
+        closeImagesLeft()
         guard isCalm else {
             houseWish?.withdraw()
             scrubWish?.withdraw()
@@ -46,6 +47,13 @@ extension Supervisor {
             }
         }
         houseWish = wish
+    }
+
+    /// Whatever became of a restore, memory is not kept for it when it is over.
+    private func closeImagesLeft() {
+        guard let version = versionLaidOut, launchRun == nil, imageRestore == nil else { return }
+        versionLaidOut = nil
+        store.closeImages(agent, version)
     }
 
     /// Where the disk refuses everything, the next checkpoint tells. Where it takes checkpoints and no packs, nobody else would.

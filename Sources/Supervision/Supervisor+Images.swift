@@ -78,6 +78,7 @@ extension Supervisor {
             }
         }
         guard obstacle != nil else { return restore(run, images, of: version) }
+        store.closeImages(agent, version.version)
         var plain = run
         plain.isWithoutImages = true
         launchRun = plain
@@ -161,6 +162,7 @@ extension Supervisor {
 
     private func restoreSucceeded(_ restore: ImageRestore, _ pid: Int32) {
         restoreEnded(restore)
+        store.closeImages(agent, restore.version.version)
         clearWarning("images")
         started(pid)
     }
@@ -189,6 +191,9 @@ extension Supervisor {
     private func restoreFailed(_ restore: ImageRestore, _ fault: CriuFault) {
         dropPeers()
         life = nil
+        // A try that ran nothing is made again at once, from where they are.
+        var isTriedAgain = false
+        defer { if !isTriedAgain { store.closeImages(agent, restore.version.version) } }
         guard !restore.isCalledOff else { return inbox.append(.ended(.unknown, done: false)) }
         if let damage = restore.damage {
             guard restore.isPacked, !restore.run.isFromPacks, case .broken(let part, let how) = damage.kind else {
@@ -208,7 +213,10 @@ extension Supervisor {
         var again = restore.run
         again.tries += 1
         again.closesConnections = true  // what was to be kept may be what was in the way
-        guard restore.job.hasRun else { return self.restore(again, restore.images, of: restore.version) }
+        guard restore.job.hasRun else {
+            isTriedAgain = true
+            return self.restore(again, restore.images, of: restore.version)
+        }
         // It ran: what it changed is put back with all else, and all memory comes first.
         again.isEager = true
         launchRun = again

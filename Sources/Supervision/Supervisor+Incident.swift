@@ -99,13 +99,21 @@ extension Supervisor {
     }
 
     private func tell(_ moment: IncidentNotice.Moment, _ value: Incident) {
-        let path = "\(request.place.store)/\(folder(value.id))/report.md"
+        let path = placeOfReport(value)
         switch moment {
         case .opened: break  // the decision's own sentence was just said
         case .escalated: say("calling for help: \(value.title). The report is \(path)")
         case .closed: say("the trouble is over (\(value.closedBecause ?? "it runs again")). The report is \(path)")
         }
         runHook("on-incident", IncidentNotice(moment, value, reportPath: path).environment) {}
+    }
+
+    /// Where a person and a hook read it: of a store that is encrypted in memory, for as long as this supervisor lives.
+    private func placeOfReport(_ value: Incident) -> String {
+        guard store.isSealed else { return "\(request.place.store)/\(folder(value.id))/report.md" }
+        reportRoom = (try? store.makeRoom(upTo: .mebibytes(4))) ?? nil
+        try? reportRoom?.disk.create("report.md", with: Array(value.report().utf8))
+        return reportRoom.map { "\($0.path)/report.md" } ?? "not to be read: there is no memory left for it"
     }
 
     /// A trouble outlives its supervisor: goes on with the report the last one left.

@@ -14,6 +14,7 @@ extension Supervisor {
     func keepFirst(_ id: ConnectionID, _ origin: Origin?, workspace: Bool = true, then proceed: @escaping () -> Void) {
         let wish = wishesTaken
         versionAskedFor = origin?.version
+        versionSpared = nil
         let proceed = { [self] in
             versionAskedFor = nil
             proceed()

@@ -20,6 +20,7 @@ extension Supervisor {
         let run = LaunchRun(number: nextNumber(), origin: origin, scope: wished ?? RestoreScope(origin: origin))
         restoreScope = nil
         versionAskedFor = nil
+        versionSpared = nil
         timesAskedToStop = 0
         skipCheckpointOnStop = false
         lastVersionMissed = nil
@@ -82,6 +83,10 @@ extension Supervisor {
             excluded: spec.checkpoint.exclude, aside: asideRequest(), asideID: stagingID(),
             readsState: scope.state && !(needsImages && criuMissing == nil))
         job.readsImages = needsImages
+        if needsImages {
+            if let other = versionLaidOut, other != version { store.closeImages(agent, other) }
+            versionLaidOut = version
+        }
         job.isFromPacks = run.isFromPacks
         let fixedJob = job
         aside(in: .patient) {
@@ -89,7 +94,11 @@ extension Supervisor {
         } then: { [self] outcome in
             // Only a version that was set aside, or a fault, changed what is there: reading every manifest again would be for nothing.
             if case .ready(_, _, aside: nil) = outcome { statusChanged = true } else { refreshVersions() }
-            guard isCurrent(run) else { return }
+            guard isCurrent(run) else {
+                // It may have laid them out after they were put away.
+                if needsImages, versionLaidOut == nil { versionLaidOut = version }
+                return
+            }
             switch outcome {
             case .ready(let state, let images, let setAside):
                 clearWarning("restore")
@@ -103,6 +112,12 @@ extension Supervisor {
                 failOwedRestore(of: version, "it is broken (\(how))", code: "E-VERSION-BROKEN")
                 mark(version, .broken, because: how)
                 inbox.append(.launchFailed(.couldNotStart("version \(version) is broken: \(how)"), version: version))
+            case .unreadable(let how):
+                giveUp()
+                let why = "version \(version) cannot be read now (\(how))"
+                warn("restore", "\(why). Look at 'dmesg' and at the disk")
+                failOwedRestore(of: version, why)
+                inbox.append(.launchFailed(.couldNotStart(why), version: version))
             case .failed(let sentence):
                 giveUp()
                 warn("restore", sentence)
@@ -114,8 +129,9 @@ extension Supervisor {
 
     private func launch(_ run: LaunchRun, restored: StoredState?) {
         livingIsFromImages = false
-        beginLineage()
+        beginLineage(hasState: restored != nil)
         guard let plan = planLaunch(run) else { return }
+        if restored == nil { tellStartAnew(run) }
         start(plan, restored: restored)
     }
 
@@ -185,7 +201,7 @@ extension Supervisor {
         guard let workspace = openWorkspace(of: spec) else { return nil }
         var request = CutRequest(
             agent: agent, kind: .aside, reason: .aside, takenAt: world.wallTime(), workspace: workspace,
-            excluded: spec.checkpoint.exclude, incarnation: incarnations, parent: recovery.phase.origin?.version,
+            excluded: spec.checkpoint.exclude, incarnation: incarnations, parent: (life?.origin ?? lastOrigin).version,
             effectPosition: UInt64(ledger.position), specDigest: specDigest, sizeLimit: spec.checkpoint.sizeLimit)
         request.index = workspaceIndex
         return request

@@ -10,12 +10,38 @@ struct Lineage: Hashable, Codable {
     var incarnation: UInt64
     /// When it began; nil: not known.
     var began: WallTime?
+    /// It began with what an older life had handed over at a cut; nil: not known.
+    var hasState: Bool?
 }
 
 /// A cut without images of an agent that hands nothing over holds its files and nothing of its work in memory. Documentation: docs/recovery.md#which-version
 extension Supervisor {
-    /// The next incarnation begins anew.
-    func beginLineage() { lineage = Lineage(incarnation: incarnations + 1, began: world.wallTime()) }
+    /// The next incarnation begins anew, or from what was handed over.
+    func beginLineage(hasState: Bool) {
+        lineage = Lineage(incarnation: incarnations + 1, began: world.wallTime(), hasState: hasState)
+    }
+
+    /// The living agent came from a version and has neither its memory nor what was handed over: it began its work anew, on files.
+    var beganAnew: Bool {
+        guard let life, case .version = life.origin, !life.isFromImages, let lineage else { return false }
+        return lineage.incarnation == life.incarnation && lineage.hasState == false
+    }
+
+    /// Nobody is to take a start on files for one that goes on.
+    func tellStartAnew(_ run: LaunchRun) {
+        guard case .version(let version) = run.origin else { return }
+        var told = "started anew, on \(run.scope.workspace ? "the files of version \(version)" : "its workspace as it is")"
+        if let summary = versions.first(where: { $0.version == version }), summary.parts.process {
+            told += ": memory of version \(version) is not used"
+            if let why = summary.imagesUnusable {
+                told += ", since it cannot be restored: \(why)"
+            } else if !run.scope.workspace, criuMissing == nil {
+                told += "; 'runner restore \(agent)@\(version)' brings both back"
+            }
+        }
+        note("start", "the agent is \(told)")
+        say("'\(agent)' is \(told)")
+    }
 
     /// The next incarnation is restored from images of `version`.
     func resumeLineage(of version: CheckpointSummary) {

@@ -44,7 +44,14 @@ extension Supervisor {
             do throws(StoreFault) {
                 try store.verifyPages(agent, version)
                 return Comparison()
-            } catch { return Comparison(fault: error, isPacked: (try? store.isPacked(agent, version)) ?? false) }
+            } catch {
+                let isPacked = (try? store.isPacked(agent, version)) ?? false
+                guard case .broken(let part, let how) = error.kind else { return Comparison(fault: error, isPacked: isPacked) }
+                if case .damaged = store.lookAgain(agent, version) { return Comparison(fault: error, isPacked: isPacked) }
+                // It may have come to memory as wrong as it came to us: it must not run, and the version is none the worse for it.
+                let cause = FileFault(.damaged("\(how); read again, it may be whole"), doing: "read", what: part)
+                return Comparison(fault: StoreFault(.system(cause), doing: error.doing, what: error.what), isPacked: isPacked)
+            }
         } then: { [self] comparison in
             if uncheckedPages == version {
                 uncheckedPages = nil

@@ -39,7 +39,8 @@ extension Supervisor {
     }
 
     private func beginRehearsal(of version: CheckpointSummary, attempt: Int) {
-        guard let images = try? world.disk(at: store.imagesDirectory(agent, version.version)) else { return }
+        let images = store.isSealed ? nil : try? world.disk(at: store.imagesDirectory(agent, version.version))
+        guard images != nil || store.isSealed else { return }
         let run = RehearsalRun(version: version, wish: StandingWish(), began: world.now(), attempt: attempt)
         let work = RehearsalPreparation(
             store: store, agent: agent, version: version, images: images, workspace: agentsSpec.workspaceInside,
@@ -68,7 +69,7 @@ extension Supervisor {
         do {
             var request = RehearsalRequest(
                 restore: RestoreRequest(
-                    plan: try rehearsalPlan(run.version, prepared), images: store.imagesDirectory(agent, run.version.version),
+                    plan: try rehearsalPlan(run.version, prepared), images: prepared.imagesPath,
                     scratch: prepared.scratch.path, tree: prepared.images.tree.withoutConnections),
                 shape: prepared.shape)
             request.restore.timeLimit = .seconds(30) + .seconds(Int64(clamping: prepared.size.bytes >> 28))

@@ -20,8 +20,9 @@ extension StoreFault.Kind {
     /// The disk's own trouble, which may pass; not the request's.
     var isDiskTrouble: Bool {
         switch self {
-        case .full, .readOnly, .denied, .system: true
-        case .format, .unsafe, .held, .noSuchAgent, .agentExists, .noSuchVersion, .broken, .damagedPack, .noSuchPart, .nothing, .refused:
+        case .full, .readOnly, .denied, .memory, .system: true
+        case .format, .unsafe, .held, .noSuchAgent, .agentExists, .noSuchVersion, .broken, .damagedPack, .noSuchPart, .noSuchFile, .nothing,
+            .refused:
             false
         }
     }
@@ -60,8 +61,7 @@ extension Supervisor {
         let temporary = home / "status.json.new"
         do throws(FileFault) {
             if try world.store.entry(at: temporary) != nil { try world.store.removeFile(temporary) }
-            let file = try world.store.open(temporary, .createNew(mode: 0o600))
-            try file.write(Array(statusText().utf8))
+            try world.store.create(temporary, with: Array(statusText().utf8))
             try world.store.rename(temporary, to: path)
         } catch { diskRefused("the status file") }
     }
@@ -88,6 +88,7 @@ extension Supervisor {
             status.pid = life.pid
             status.startedAt = life.startedAt
             status.lastBeat = life.lastBeat?.time
+            status.beganAnew = beganAnew ? true : nil
             status.step = life.beat.step
             status.progress = life.beat.progress
             status.note = life.beat.note

@@ -63,6 +63,8 @@ public final class Supervisor {
     /// Of cuts that were the last: answered when the supervisor ends, as for a stop.
     var repliesAtEnd: [(ConnectionID, ControlReply)] = []
     var imageRestore: ImageRestore?
+    /// Its images may lie in memory, where the store is encrypted.
+    var versionLaidOut: VersionNumber?
     var rehearsal: RehearsalRun?
     /// Of rehearsals that are over.
     var scratchesLeft: [Scratch] = []
@@ -103,6 +105,8 @@ public final class Supervisor {
     var lastVersionMissed: String?
     /// An operator wished to go back to it, and it is looked at whether that can be done.
     var versionAskedFor: VersionNumber?
+    /// The same of an operator who waits for the checkpoint before. Held until the wish comes, or another run ends without one.
+    var versionSpared: (version: VersionNumber, by: ConnectionID)?
     /// Counts what operators wish of the ladder: the last word holds.
     var wishesTaken: UInt64 = 0
     /// An operator's `restore --only`, until the next launch. nil: all parts.
@@ -144,6 +148,8 @@ public final class Supervisor {
 
     // What is told.
     var incident: IncidentDesk?
+    /// The last report, where others cannot read it in the store.
+    var reportRoom: (any MemoryRoom)?
     var warnings: [String: String] = [:]
     /// The store refused the spec, or the counters; it is given them again when it takes writes.
     var owesSpec = false
@@ -171,6 +177,8 @@ public final class Supervisor {
     let housekeeping: Housekeeping
     /// What the last version saw of the workspace.
     let workspaceIndex = WorkspaceIndex()
+    /// What the last versions had in their pages.
+    let pageMemory: PageMemory
     /// While it works; withdrawn when something else needs the worker.
     var houseWish: StandingWish?
     var houseIsDue = true
@@ -206,7 +214,8 @@ public final class Supervisor {
             try store.addAgent(agent)
             lock = try store.lock(agent, holder: "runner (pid \(request.processID)) since \(startedAt)")
             try Self.checkPlace(request.place, in: store)
-            housekeeping = Housekeeping(of: agent, in: store)
+            pageMemory = PageMemory(secret: world.secret(PageMemory.secretSize))
+            housekeeping = Housekeeping(of: agent, in: store, pageMemory)
         } catch { throw SupervisionFault(agent: agent, cause: .store(error)) }
         let home = store.directory(of: agent)
         var last: JournalEntry?

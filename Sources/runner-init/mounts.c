@@ -103,13 +103,15 @@ static void make_shared_memory(const struct plan *plan) {
 struct fault view_make(const struct plan *plan) {
     // 1. What is mounted here stays here, and what the host mounts later does not come in.
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return FAULT(SANDBOX_STEP_PRIVATE, 0);
-    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return FAULT(SANDBOX_STEP_PROC, 0);
-    make_terminals();
 
-    // 2. The doors, and what is bound, are taken hold of before the directories that may hold them are hidden.
+    // 2. What is bound, and the doors, are taken hold of before the directories that may hold them are hidden; and the former before the host's /proc is
+    //    covered, for it may lie in memory and be reached through a descriptor of the runner's alone.
     int trees[SANDBOX_BIND_LIMIT];
     struct fault fault = take_binds(plan, trees);
     if (fault.step) return fault;
+    if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) != 0) return FAULT(SANDBOX_STEP_PROC, 0);
+    make_terminals();
+
     int doors = open_tree(AT_FDCWD, plan->doors, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (doors < 0 || make_directories(plan->doors_inside) != 0) return FAULT(SANDBOX_STEP_DOORS, 0);
 

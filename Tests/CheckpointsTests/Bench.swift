@@ -70,7 +70,23 @@ final class Bench {
         try workspace.make(DiskPath(stringLiteral: "notes/deep/step-\(step)"), "note \(step)", mode: 0o640)
         try workspace.make("notes/same", "always the same", mode: 0o755)
         try workspace.makeSymbolicLink("notes/newest", to: "deep/step-\(step)")
+        try workspace.setAttribute("user.step", of: "result", to: [UInt8(truncatingIfNeeded: step)])
+        try workspace.setAttribute(ExtendedAttribute.capability, of: "notes/same", to: [1, 2, 3])
+        if step % 2 == 0 { try workspace.setAttribute(ExtendedAttribute.defaultList, of: "notes/deep", to: bytes("list")) }
         try workspace.setMode("notes/deep", 0o550)
+        workspace.syncAll()
+    }
+
+    /// Files that are one file at some steps, and two with the same content at others.
+    func pair(_ step: UInt64) throws {
+        for (name, isOne) in [("pair", step % 4 >= 2), ("notes/other", step % 4 < 2)] {
+            let (a, b) = (DiskPath(stringLiteral: name + "-a"), DiskPath(stringLiteral: name + "-b"))
+            for path in [a, b] { try workspace.removeTree(path) }
+            try workspace.make(a, "the same at every step")
+            try workspace.setAttribute("user.pair", of: a, to: bytes(name))
+            if isOne { try workspace.makeLink(b, to: a) } else { try workspace.make(b, "the same at every step") }
+            try workspace.setModified(a, WallTime(seconds: 1))
+        }
         workspace.syncAll()
     }
 
@@ -84,9 +100,9 @@ final class Bench {
     func state(_ step: UInt64) -> [UInt8] { bytes("{\"step\":\(step)}") }
 
     @discardableResult
-    func take(_ step: UInt64) throws -> VersionNumber {
+    func take(_ step: UInt64, limit: ByteCount = .mebibytes(1)) throws -> VersionNumber {
         let store = try open()
-        let summary = try store.commit(try store.cut(request(step), stagingID: "s\(storeDisk.operationCount)"))
+        let summary = try store.commit(try store.cut(request(step, limit: limit), stagingID: "s\(storeDisk.operationCount)"))
         record(summary.version, step)
         return summary.version
     }
@@ -153,8 +169,10 @@ final class Bench {
         let base = DiskPath(stringLiteral: "agents/agent-7/versions/\(version)")
         guard raw[base / "state"]?.kind == .file(content.state) else { return false }
         let stored = raw.filter { $0.key.isBelow(base / "workspace") }
-        guard stored.count == content.workspace.count else { return false }
-        return content.workspace.allSatisfy { path, wanted in
+        // A file with several names is stored once.
+        let wanted = content.workspace.filter { $0.value.firstName == nil || $0.value.firstName == $0.key }
+        guard stored.count == wanted.count else { return false }
+        return wanted.allSatisfy { path, wanted in
             raw[DiskPath(stringLiteral: "\(base)/workspace/\(path)")]?.kind == wanted.kind
         }
     }
@@ -173,12 +191,13 @@ final class Bench {
     }
 }
 
-/// Links have no mode and no time that a restore could give back.
+/// Links have no mode and no time that a restore could give back, and no second names.
 func comparable(_ contents: [DiskPath: SimulatedContent]) -> [DiskPath: SimulatedContent] {
     contents.mapValues { content in
         guard case .link = content.kind else { return content }
         var link = content
         link.mode = 0
+        link.firstName = nil
         link.modifiedAt = WallTime(nanoseconds: 0)
         return link
     }
@@ -201,9 +220,11 @@ struct Deed: Sendable, CustomTestStringConvertible {
         let bench = try Bench(seed: 42)
         for step in UInt64(1)...3 {
             try bench.work(step)
+            try bench.pair(step)
             try bench.take(step)
         }
         try bench.work(4)
+        try bench.pair(4)
         bench.storeDisk.syncAll()
         return bench
     }

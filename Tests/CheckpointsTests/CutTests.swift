@@ -18,7 +18,7 @@ import Testing
     @Test func aVersionHoldsAllThatWasThere() throws {
         let bench = try Bench(seed: 1)
         try bench.work(3)
-        let large = (0..<700_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
+        let large = bytes(700_000) { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
         try bench.workspace.open("large", .createNew(mode: 0o4755)).write(large)
         try bench.workspace.make("\u{301}accent", "a combining mark begins this name")
         try bench.workspace.make("e\u{301}", "decomposed")

@@ -47,6 +47,67 @@ import Testing
         try store.verifyPacked(agent, fourth)
     }
 
+    /// A pack of deltas is whole as far as it goes.
+    @Test func damageIsToldOfThePackThatHasIt() throws {
+        let bench = try Incremental()
+        var random = SeededRandom(seed: 11)
+        var model = (0..<65_536).map { _ in UInt8.random(in: 0...255, using: &random) }
+        try bench.write("model", model)
+        try bench.take()
+        let first = try #require(bench.disk.peekNames(packs).first)
+        for place in stride(from: 100, to: model.count, by: 16_384) { model[place] ^= 1 }
+        bench.clock.pass(.seconds(10))
+        try bench.write("model", model)
+        try bench.take()
+        for version in bench.held.keys.sorted() { try bench.store().thin(agent, version) }
+        let second = try #require(bench.disk.peekNames(packs).first { $0 != first })
+        let blocks = try #require(bench.disk.peek(packs / first)).count
+        bench.disk.damage(packs / first, offset: blocks / 2, bit: 3)
+        let found = try bench.store().verifyPacks(agent)
+        #expect(
+            found.map(\.damage) == [
+                PackDamage(how: "its bytes are not what was stored"),
+                PackDamage(how: "its bytes are not what was stored", base: first),
+            ])
+        #expect(found.last?.damage?.words.contains("it rests on pack '\(first)', which is damaged") == true)
+        #expect(bench.disk.peekNames(packs).filter { $0.hasSuffix(".damaged") } == [first + ".damaged"])
+        // Its own damage goes before another's.
+        bench.disk.damage(packs / second, offset: 40, bit: 3)
+        #expect(try bench.store().verifyPacks(agent).map { $0.damage?.base } == [nil, nil])
+    }
+
+    /// What was read whole is so until somebody finds that it is not.
+    @Test func whatWasReadWholeIsReadAgainOnceItIsInDoubt() throws {
+        let bench = try bench()
+        let store = try bench.store()
+        let first = VersionNumber(1)
+        let name = try #require(store.verifiedName(agent, first))
+        let names = Set(bench.disk.peekNames(packs))
+        let now = bench.clock.now
+        let record = VerifiedRecord(at: now, versions: [name], packs: names)
+        #expect(store.keepVerified(agent, record) && store.verified(agent, at: now) == record)
+        var passed: Set<String> = []
+        #expect(try store.verifyPacks(agent, passing: names, passed: { passed.insert($0) }).isEmpty && passed == names)
+        // Somebody else finds it.
+        #expect(try store.verifyPacks(agent).contains { $0.damage != nil })
+        #expect(store.verified(agent, at: now) == nil && store.verifiedName(agent, first) == nil)
+        #expect(try store.verifyPacks(agent, passing: names).contains { $0.damage != nil })
+        // One that rests on other packs is still what it was.
+        let second = try bench.take()
+        try store.thin(agent, second)
+        #expect(store.verifiedName(agent, second) != nil)
+        #expect(store.keepVerified(agent, record))
+        try store.mark(agent, second, .broken, because: "its disk says so")
+        #expect(store.verified(agent, at: now) == nil && store.verifiedName(agent, second) == nil)
+    }
+
+    @Test func muchIsRemembered() throws {
+        let bench = try Incremental()
+        let store = try bench.store()
+        let record = VerifiedRecord(at: bench.clock.now, versions: Set((1...20_000).map { "\($0) 0123456789abcdef +----" }))
+        #expect(store.keepVerified(agent, record) && store.verified(agent, at: bench.clock.now) == record)
+    }
+
     /// The mark goes with the damage, or with the pack.
     @Test func aMarkIsTakenAway() throws {
         let bench = try bench()

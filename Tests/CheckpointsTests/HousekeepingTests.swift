@@ -9,7 +9,7 @@ import Testing
     @Test func whatIsGivenUpIsNotLeftBehind() throws {
         let bench = try Bench(seed: 1)
         let store = try bench.open()
-        bench.workspace.plant("large", (0..<900_000).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) })
+        bench.workspace.plant("large", bytes(900_000) { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) })
         try bench.work(1)
         let version = try store.commit(store.cut(bench.request(1), stagingID: "made")).version
         let housekeeping = Housekeeping(of: agent, in: store)

@@ -357,7 +357,7 @@ final class Incremental {
             switch Int.random(in: 0..<12, using: &random) {
             case 0...3:
                 let path = "src/deep/f\(Int.random(in: 0..<7, using: &random))"
-                let content = (0..<Int.random(in: 0...40_000, using: &random)).map { UInt8(truncatingIfNeeded: $0 &* Int(seed)) }
+                let content = bytes(Int.random(in: 0...40_000, using: &random)) { UInt8(truncatingIfNeeded: $0 &* Int(seed)) }
                 // A new file, or the same one written in place.
                 if Bool.random(using: &random) {
                     try bench.write(path, content)

@@ -53,7 +53,8 @@ import Testing
         let refusal = try fault { _ = try restore(["result", "notes/deep/step-4"], 2, bench) }
         #expect(
             refusal?.sentence
-                == "could not restore files of 'agent-7@2': it holds no file 'notes/deep/step-4'. See 'runner show agent-7@2'")
+                == "could not restore files of 'agent-7@2': it holds no file 'notes/deep/step-4'. Paths begin at the agent's workspace; "
+                + "'runner files agent-7@2' lists those there are")
         #expect(bench.workspace.contents() == before)
     }
 

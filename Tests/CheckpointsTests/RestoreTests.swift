@@ -24,7 +24,7 @@ import Testing
         let told = plan.steps.map { "\($0.change) \($0.path)" }
         #expect(
             told == [
-                "changed empty", "time notes", "time notes/deep", "added notes/deep/step-1", "removed notes/deep/step-2",
+                "changed empty", "time notes", "attributes notes/deep", "added notes/deep/step-1", "removed notes/deep/step-2",
                 "changed notes/newest",
                 "mode notes/same", "changed result",
             ])
@@ -54,6 +54,14 @@ import Testing
         }
     }
 
+    static func attributes(_ disk: SimulatedDisk, _ path: DiskPath, _ random: inout SeededRandom) {
+        for _ in 0..<random.number(below: 3) {
+            let name = ["user.a", "user.b", ExtendedAttribute.accessList, ExtendedAttribute.capability][random.number(below: 4)]
+            // Links have none.
+            try? disk.setAttribute(name, of: path, to: [UInt8](repeating: 1, count: random.number(below: 4)))
+        }
+    }
+
     private func grow(_ disk: SimulatedDisk, _ random: inout SeededRandom) throws {
         let names = ["a", "b", "c", ".runner-restore"]
         for _ in 0..<12 {
@@ -64,9 +72,13 @@ import Testing
             switch random.number(below: 4) {
             case 0: try? disk.makeDirectory(path, mode: [0o700, 0o500, 0o755][random.number(below: 3)])
             case 1: try? disk.makeSymbolicLink(path, to: ["x", "/etc", "../.."][random.number(below: 3)])
+            case 2 where random.coin():
+                guard let other = DiskPath(names[random.number(below: 4)]) else { continue }
+                try? disk.makeLink(path, to: other)
             default:
                 try? disk.make(path, String(repeating: "y", count: random.number(below: 9)), mode: [0o600, 0o444][random.number(below: 2)])
             }
+            Self.attributes(disk, path, &random)
         }
     }
 
@@ -270,11 +282,17 @@ import Testing
 extension Bench {
     /// Puts another list into a version and seals it, as only somebody could who may write into the store.
     func reseal(_ base: DiskPath, tree: [UInt8]) throws {
-        var manifest = try JSONText.decode(Manifest.self, from: try storeDisk.read(base / "manifest.json", limit: .mebibytes(1)))
-        manifest.workspace?.size = UInt64(tree.count)
-        manifest.workspace?.sha256 = hexadecimal(SHA256.digest(of: tree))
-        let json = try JSONText.encode(manifest)
         storeDisk.plant(base / "tree", tree)
+        try reseal(base) { manifest in
+            manifest.workspace?.size = UInt64(tree.count)
+            manifest.workspace?.sha256 = hexadecimal(SHA256.digest(of: tree))
+        }
+    }
+
+    func reseal(_ base: DiskPath, _ change: (inout Manifest) -> Void) throws {
+        var manifest = try JSONText.decode(Manifest.self, from: try storeDisk.read(base / "manifest.json", limit: .mebibytes(1)))
+        change(&manifest)
+        let json = try JSONText.encode(manifest)
         storeDisk.plant(base / "manifest.json", json)
         storeDisk.plant(base / "seal", bytes(hexadecimal(SHA256.digest(of: json)) + "\n"))
     }

@@ -1,8 +1,18 @@
 import AgentModel
 import Checkpoints
 import OutsideWorld
+import Sealing
 import SimulatedWorld
+import Synchronization
+
 import Testing
+
+/// Names and nonces, from any thread.
+final class Draws: Sendable {
+    private let dice: Mutex<Dice>
+    init(seed: UInt64) { dice = Mutex(Dice(seed: seed &+ 12345)) }
+    func next() -> UInt64 { dice.withLock { $0.next() } }
+}
 
 /// Random numbers that a seed decides.
 struct Dice: RandomNumberGenerator {
@@ -18,7 +28,7 @@ struct Dice: RandomNumberGenerator {
     mutating func says(_ percent: Int) -> Bool { number(below: 100) < percent }
     mutating func bytes(_ count: Int) -> [UInt8] {
         // Half of it compresses, as memory does.
-        (0..<count).map { $0 % 2 == 0 ? UInt8(truncatingIfNeeded: next()) : UInt8($0 / 512 % 7) }
+        CheckpointsTests.bytes(count) { $0 % 2 == 0 ? UInt8(truncatingIfNeeded: next()) : UInt8($0 / 512 % 7) }
     }
 }
 
@@ -34,6 +44,8 @@ class Story {
     }
     var now = Content(state: [], files: [:], images: nil)
     var pages: [[UInt8]] = []
+    /// What whoever cuts remembers of them.
+    var memory = PageMemory(secret: bytes(PageMemory.secretSize) { UInt8($0) })
     var record = Record()
     var step: UInt64 = 0
 
@@ -55,14 +67,31 @@ class Story {
     }
     var crashes = 0
 
-    init(seed: UInt64) throws {
+    /// nil: what lies in the store is not encrypted.
+    private let key: SecretKey?
+    private let draws: Draws
+
+    init(seed: UInt64, sealed: Bool = false) throws {
         dice = Dice(seed: seed)
+        var bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: seed), count: SecretKey.length)
+        key = sealed ? SecretKey(wiping: &bytes) : nil
+        draws = Draws(seed: seed)
         disk = SimulatedDisk(seed: seed, rootName: "/store")
         pages = (0..<24).map { _ in dice.bytes(4096) }
         try store().addAgent(agent)
     }
 
-    func store() throws -> CheckpointStore { try CheckpointStore.open(disk, create: true) { "0123456789abcdef" } }
+    /// Each is another process: what the last one had in memory is gone.
+    func store() throws -> CheckpointStore {
+        let draws = draws
+        let opened: any Disk =
+            if let key {
+                SealedDisk(disk, key: key, draw: { draws.next() }) { size throws(FileFault) in
+                    SimulatedRoom(SimulatedDisk(seed: draws.next(), rootName: "/room"), size: size)
+                }
+            } else { disk }
+        return try CheckpointStore.open(opened, create: true) { "0123456789abcdef" }
+    }
 
     // MARK: The agent works
 
@@ -94,7 +123,7 @@ class Story {
         // Memory comes and goes in the middle.
         if dice.says(20) { pages.insert(dice.bytes(4096), at: dice.number(below: pages.count)) }
         if dice.says(20), pages.count > 8 { pages.remove(at: dice.number(below: pages.count)) }
-        now.images = dice.says(70) ? ["pages-1.img": Array(pages.joined()), "core-1000.img": bytes("core \(step)")] : nil
+        now.images = dice.says(70) ? ["pages-1.img": pages.joined(), "core-1000.img": bytes("core \(step)")] : nil
     }
 
     // MARK: What happens to the store
@@ -110,10 +139,17 @@ class Story {
             if let parent = path.parent { try workspace.makeDirectories(parent) }
             try workspace.open(path, .createNew(mode: 0o600)).write(content)
         }
-        let request = CutRequest(
+        // At every other step a file has a second name.
+        var now = now
+        if step % 2 == 0, now.files["twin"] == nil, let first = now.files.keys.min() {
+            try workspace.makeLink("twin", to: first)
+            now.files["twin"] = now.files[first]
+        }
+        var request = CutRequest(
             agent: agent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: 1_795_000_000 + Int64(step)), forced: false,
             step: step, cooperative: CooperativePart(state: .bytes(now.state), schema: nil), workspace: workspace, incarnation: 1,
             sizeLimit: .mebibytes(64))
+        request.pages = memory
         let store = try store()
         record.maybes.append(now)
         guard let images = now.images else {
@@ -121,10 +157,10 @@ class Story {
             record.maybes.removeLast()
             return
         }
-        let opened = try store.openCut(agent, stagingID: "s\(step)")
+        let opened = try store.openCut(agent, stagingID: "s\(step)", room: .mebibytes(8))
         for (path, content) in images.sorted(by: { $0.key < $1.key }) {
             let file = opened.directory / "process" / path.text
-            try disk.open(file, .createNew(mode: 0o600)).write(content)
+            try store.disk.create(file, with: content)
         }
         var staged = try store.copy(request, into: opened, images: true)
         staged.images = .example
@@ -147,7 +183,7 @@ class Story {
         let some = someVersion
         switch dice.number(below: 10) {
         case 0, 1, 2: try commit()
-        case 3, 4: if let some { try store().pack(agent, some) }
+        case 3, 4: if let some { try store().pack(agent, some, memory) }
         case 5: if let some { try store().thin(agent, some) }
         case 6: try store().collect(agent)
         case 7: if let some, versions[some]?.images != nil { try store().layOutImages(agent, some, stagingID: "l\(step)") }

@@ -26,6 +26,20 @@ import Testing
                 }
                 if kind == .link { entry.target = "../" + name }
                 entries.append(entry)
+                entry.attributes = [
+                    StoredAttribute(name: ExtendedAttribute.capability, value: "AQAAAg=="),
+                    StoredAttribute(name: "user." + name, value: ""),
+                ]
+                entries.append(entry)
+                entry.unkept = kind == .file
+                entries.append(entry)
+                entry.unkept = nil
+                entry.attributes?.removeLast()
+                entries.append(entry)
+                entry.same = DiskPath(stringLiteral: "0" + name)
+                entries.append(entry)
+                entry.same = nil
+                entry.attributes = []
                 entry.sha256 = nil
                 entry.xxh3 = "0f"
                 entries.append(entry)

@@ -16,7 +16,8 @@ struct DiskPromise: Sendable, CustomTestStringConvertible {
 
 /// What both twins keep. Where they differ, the simulated one is wrong.
 let diskPromises: [DiskPromise] =
-    filePromises + wholeFilePromises + directoryPromises + linkPromises + renamePromises + attributePromises + ownerPromises + lockPromises
+    filePromises + wholeFilePromises + directoryPromises + linkPromises + renamePromises + attributePromises + extendedAttributePromises
+    + secondNamePromises + sharingPromises + ownerPromises + lockPromises
 
 // MARK: Tools of the suite
 
@@ -372,6 +373,158 @@ private let attributePromises: [DiskPromise] = [
         #expect(Set(try disk.names(in: nil)) == Set(names))
         for name in names { #expect(try disk.text(try #require(DiskPath(name))) == name) }
     },
+]
+
+// MARK: Extended attributes
+
+private let extendedAttributePromises: [DiskPromise] = [
+    DiskPromise("an attribute is what was set, until it is taken away") { disk in
+        try disk.make("file", "x")
+        try disk.makeDirectory("d", mode: 0o700)
+        guard disk.mayGive(attribute: "user.note") else {
+            try #expect(fault { try disk.setAttribute("user.note", of: "file", to: []) } == .system(95))
+            return
+        }
+        let long = [UInt8](repeating: 0xA5, count: 1500)
+        for path: DiskPath in ["file", "d"] {
+            #expect(try disk.attributes(at: path, limit: .mebibytes(1)) == [])
+            try disk.setAttribute("user.note", of: path, to: bytes("old"))
+            try disk.setAttribute("user.note", of: path, to: long)
+            try disk.setAttribute("user.empty", of: path, to: [])
+            try disk.setAttribute("user.\u{e9}\u{10FE80}", of: path, to: [0])
+            #expect(
+                try disk.attributes(at: path, limit: .mebibytes(1)) == [
+                    ExtendedAttribute("user.empty", []), ExtendedAttribute("user.note", long),
+                    ExtendedAttribute("user.\u{e9}\u{10FE80}", [0]),
+                ])
+            try #expect(fault { _ = try disk.attributes(at: path, limit: ByteCount(1500)) } == .tooLarge)
+            for name in ["user.note", "user.note", "user.empty", "user.\u{e9}\u{10FE80}"] {
+                try disk.setAttribute(name, of: path, to: nil)
+            }
+            #expect(try disk.attributes(at: path, limit: ByteCount(0)) == [])
+        }
+        try #expect(fault { _ = try disk.attributes(at: "none", limit: ByteCount(9)) } == .missing)
+        try #expect(fault { try disk.setAttribute("user.note", of: "none", to: []) } == .missing)
+    },
+    DiskPromise("only what a version keeps is given, and no link followed for it") { disk in
+        try disk.make("file", "x")
+        try disk.makeDirectory("d", mode: 0o700)
+        try disk.make("d/file", "x")
+        for name in ["trusted.note", "security.selinux", "user.", "note", ""] {
+            #expect(!disk.mayGive(attribute: name))
+            try #expect(fault { try disk.setAttribute(name, of: "file", to: [1]) } == .denied)
+        }
+        try disk.makeSymbolicLink("link", to: "file")
+        try disk.makeSymbolicLink("way", to: "d")
+        try #expect(fault { try disk.setAttribute("user.note", of: "link", to: [1]) } == .denied)
+        try #expect(fault { try disk.setAttribute("user.note", of: "way/file", to: [1]) } == .notDirectory)
+        try #expect(fault { _ = try disk.attributes(at: "way/file", limit: ByteCount(9)) } == .notDirectory)
+        #expect(try disk.attributes(at: "link", limit: ByteCount(9)) == [] && disk.attributes(at: "file", limit: ByteCount(9)) == [])
+    },
+    DiskPromise("an open file tells its own attributes, whatever has its name by now") { disk in
+        try disk.make("file", "x")
+        guard disk.mayGive(attribute: "user.note") else {
+            #expect(try disk.open("file", .read).attributes(limit: ByteCount(64)) == [])
+            return
+        }
+        let long = [UInt8](repeating: 0xA5, count: 1500)
+        try disk.setAttribute("user.note", of: "file", to: long)
+        let opened = try disk.open("file", .read)
+        let empty = try disk.open("new", .createNew(mode: 0o600))
+        #expect(try empty.attributes(limit: ByteCount(0)) == [])
+        #expect(try opened.attributes(limit: .mebibytes(1)) == [ExtendedAttribute("user.note", long)])
+        try #expect(fault { _ = try opened.attributes(limit: ByteCount(1500)) } == .tooLarge)
+        try disk.rename("new", to: "file")
+        #expect(try opened.attributes(limit: .mebibytes(1)) == [ExtendedAttribute("user.note", long)])
+        #expect(try disk.attributes(at: "file", limit: .mebibytes(1)) == [])
+    },
+    DiskPromise("capabilities go when the file is given away") { disk in
+        try disk.make("file", "x")
+        let owner = try #require(try disk.entry(at: "file")).owner
+        // Version 2, effective, one permitted. See capabilities(7).
+        let value: [UInt8] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        guard disk.mayGive(attribute: ExtendedAttribute.capability) else { return }
+        try disk.setAttribute(ExtendedAttribute.capability, of: "file", to: value)
+        #expect(try disk.attributes(at: "file", limit: ByteCount(64)) == [ExtendedAttribute(ExtendedAttribute.capability, value)])
+        try disk.setOwner("file", owner)
+        #expect(try disk.attributes(at: "file", limit: ByteCount(64)) == [])
+    },
+]
+
+// MARK: Second names
+
+private let secondNamePromises: [DiskPromise] = [
+    DiskPromise("a file with two names is one file, until one of them is gone or means another") { disk in
+        try disk.make("a", "one")
+        try disk.makeDirectory("d", mode: 0o700)
+        try disk.makeLink("d/b", to: "a")
+        let (first, second) = (try #require(try disk.entry(at: "a")), try #require(try disk.entry(at: "d/b")))
+        #expect(first == second && first.hasOtherNames && first.number != nil)
+        let file = try disk.open("d/b", .append(mode: 0o600))
+        try file.write(bytes(" two"))
+        #expect(try disk.text("a") == "one two")
+        for (path, deed) in [
+            ("a", { try disk.setMode("a", 0o644) }), ("d/b", { try disk.setAttribute("user.note", of: "d/b", to: [1]) }),
+            ("a", { try disk.setOwner("a", first.owner) }),
+        ] as [(String, () throws -> Void)] {
+            try #expect(fault(deed) == .system(31), "\(path)")
+        }
+        try disk.make("new", "other")
+        try disk.rename("new", to: "a")
+        #expect(try disk.text("d/b") == "one two" && disk.text("a") == "other")
+        let alone = try #require(try disk.entry(at: "d/b"))
+        #expect(!alone.hasOtherNames && alone.number == first.number)
+        try disk.setMode("d/b", 0o644)
+    },
+    DiskPromise("a second name takes nobody's place, and a rename to one of its own does nothing") { disk in
+        try disk.make("a", "x")
+        try disk.make("taken", "y")
+        try disk.makeDirectory("d", mode: 0o700)
+        try disk.makeSymbolicLink("link", to: "a")
+        try disk.makeSymbolicLink("way", to: "d")
+        try #expect(fault { try disk.makeLink("taken", to: "a") } == .exists)
+        try #expect(fault { try disk.makeLink("b", to: "none") } == .missing)
+        try #expect(fault { try disk.makeLink("none/b", to: "a") } == .missing)
+        try #expect(fault { try disk.makeLink("way/b", to: "a") } == .notDirectory)
+        try #expect(fault { try disk.makeLink("b", to: "d") } == .denied)
+        // Of a link, not of what it leads to.
+        try disk.makeLink("second", to: "link")
+        #expect(try disk.entry(at: "second")?.kind == .symbolicLink(target: "a"))
+        #expect(try disk.entry(at: "a")?.hasOtherNames == false)
+        try disk.makeLink("b", to: "a")
+        try disk.rename("b", to: "a")
+        #expect(Set(try disk.names(in: nil)) == ["a", "b", "d", "link", "second", "taken", "way"])
+    },
+]
+
+// MARK: Sharing
+
+private let sharingPromises: [DiskPromise] = [
+    DiskPromise("what is shared is as if it were copied, and what is not was not begun") { disk in
+        let content = (0..<300_001).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        try disk.open("a", .createNew(mode: 0o600)).write(content)
+        let copy = try disk.open("b", .createNew(mode: 0o600))
+        try copy.write([UInt8](repeating: 1, count: 8192))
+        let sharing = try copy.share(300_001, of: try disk.open("a", .read))
+        if sharing == .shared {
+            // To a block's beginning only; and not from a block's middle.
+            try copy.skip(3)
+            #expect(try copy.share(300_001, of: try disk.open("a", .read)) == .notThisFile)
+            try copy.skip(4093 - (8192 + 300_001) % 4096)
+            #expect(try copy.share(300_000, of: try disk.open("a", .read)) == .notThisFile)
+            try copy.write([2])
+            try copy.sync()
+            let all = try disk.read("b", limit: .mebibytes(4))
+            #expect(all.starts(with: [UInt8](repeating: 1, count: 8192) + content + [0, 0, 0]) && all.last == 2)
+            #expect(all[(8192 + 300_001)..<(all.count - 1)].allSatisfy { $0 == 0 })
+            // Each is its own from here on.
+            try disk.open("a", .append(mode: 0o600)).write([9])
+            #expect(try disk.read("b", limit: .mebibytes(4)) == all)
+        } else {
+            try copy.write([2])
+            #expect(try disk.entry(at: "b")?.size == 8193)
+        }
+    }
 ]
 
 // MARK: Owners

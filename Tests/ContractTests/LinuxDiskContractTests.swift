@@ -48,6 +48,21 @@ import Testing
         #expect(try disk.entry(at: "new")?.hasOtherNames == false)
     }
 
+    /// The kernel lists no more than 64 KiB of names, wherever it keeps them.
+    @Test func moreNamesThanTheKernelListsAreTooMuch() throws {
+        let path = "/dev/shm/runner-test-\(getpid())"
+        guard let disk = try? LinuxDisk(at: path, create: true) else { return }
+        defer { _ = try? disk.removeTree("file"); rmdir(path) }
+        try disk.make("file", "x")
+        for number in 100..<500 {
+            do { try disk.setAttribute("user.\(number)" + String(repeating: "n", count: 240), of: "file", to: []) } catch {
+                // A kernel of before 6.6, or a limit of this machine.
+                return
+            }
+        }
+        try #expect(fault { _ = try disk.attributes(at: "file", limit: .mebibytes(1)) } == .tooLarge)
+    }
+
     @Test func aRootBelowAnotherFollowsNoLink() throws {
         let place = try TemporaryDirectory()
         let disk = try LinuxDisk(at: place.path, create: false)
@@ -184,6 +199,7 @@ import Testing
         let owner = try #require(try disk.entry(at: "ours")).owner
         try #expect(fault { try disk.setOwner("ours", owner) } == .system(EMLINK))
         try #expect(fault { try disk.setMode("ours", 0o666) } == .system(EMLINK))
+        try #expect(fault { try disk.setAttribute("user.note", of: "ours", to: [1]) } == .system(EMLINK))
         #expect(try disk.entry(at: "theirs")?.mode == 0o600)
         try disk.removeFile("theirs")
         try disk.setMode("ours", 0o666)

@@ -15,6 +15,12 @@ import Testing
         try promise.check(disk)
     }
 
+    @Test(arguments: diskPromises) func theSimulationKeepsWhereFilesShareTheirPlace(_ promise: DiskPromise) throws {
+        let disk = SimulatedDisk(seed: 1)
+        disk.setSharing(.shared)
+        try promise.check(disk)
+    }
+
     @Test func whatWasSyncedSurvivesEveryPowerCut() throws {
         for seed in UInt64(1)...200 {
             let disk = SimulatedDisk(seed: seed)

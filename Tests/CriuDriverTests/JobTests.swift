@@ -342,6 +342,25 @@ func aRehearsalFindsWhatCannotBeRestored(trouble: (SimulatedCriuTrouble, Rehears
     )
 }
 
+/// Whose memory it is that there is no more of decides what one can do.
+@Test(arguments: [
+    (
+        MemoryBound.host,
+        "the host's memory and 'checkpoint.size_limit' leave, which it must for a moment where the store is encrypted. Free memory or raise the limit"
+    ),
+    (
+        .controlGroup("/cg/a"),
+        "the memory limit of the control group '/cg/a', in which the runner is, and 'checkpoint.size_limit' leave, which it must for a moment where the store is encrypted. Raise them"
+    ),
+    (
+        .groupAbove("/cg/a"),
+        "the memory limit of a control group above '/cg/a', in which the runner is, and 'checkpoint.size_limit' leave, which it must for a moment where the store is encrypted. Raise them"
+    ),
+]) func whoHasNoMoreMemoryForImagesIsNamed(bound: MemoryBound, rest: String) {
+    let fault = CriuFault(.dump, .noRoom(needed: .mebibytes(300), free: .mebibytes(20), inMemory: bound))
+    #expect(fault.because == "its memory of 314.5 MB does not fit beside itself into the 20.9 MB that \(rest)")
+}
+
 /// /dev/shm is looked at when the images are there: both together have the room that there is.
 @Test(arguments: [(ByteCount.mebibytes(40), false), (.mebibytes(60), true)] as [(ByteCount, Bool)])
 func sharedMemoryTakesRoomAsWell(room: ByteCount, fits: Bool) throws {
@@ -355,7 +374,7 @@ func sharedMemoryTakesRoomAsWell(room: ByteCount, fits: Bool) throws {
     do { _ = try scene.dump(agent, room: room) } catch { told = error }
     if fits {
         #expect(told == nil)
-    } else if case .noRoom(let needed, room)? = told?.kind {
+    } else if case .noRoom(let needed, room, _)? = told?.kind {
         #expect(needed > .mebibytes(50))
     } else {
         Issue.record("\(String(describing: told))")

@@ -188,6 +188,18 @@ struct LedgerReplayTests {
         }
     }
 
+    /// A disk that checks what it reads says so, and what it says is no torn line, not at the end either.
+    @Test func damageThatWasToldIsNoTornLine() throws {
+        let told = Array("(damaged)\n".utf8)
+        for file in [told, try written().file + told] {
+            let replay = EffectLedger.replay(file)
+            #expect(replay.ledger.damagedLines == 1)
+            #expect(replay.validLength == file.count)
+            var damaged = Kept(ledger: replay.ledger)
+            #expect(damaged.begin("another", incarnation: 2) == .unknown)
+        }
+    }
+
     @Test func aFlippedByteAnywhereNeverMakesAnEffectHappenTwice() throws {
         let kept = try written()
         let last = kept.file.dropLast().lastIndex(of: 10).map { $0 + 1 } ?? 0

@@ -313,12 +313,25 @@ class Version:
     def images(self):
         return self._list("images", "process")
 
+    @functools.cached_property
+    def first_names(self):
+        """By every name but the first of a file that has several, the first."""
+        entries = {entry["path"]: entry for entry in self.tree}
+        found = {path: entry["same"] for path, entry in entries.items() if "same" in entry}
+        for path, first in found.items():
+            told = {key: value for key, value in entries[path].items() if key not in ("path", "same")}
+            expect(first < path and told == {key: value for key, value in entries[first].items() if key != "path"}, f"'{path}' is not '{first}'")
+        return found
+
     def _list(self, name, part):
         # Split at line feeds alone: names may hold what else Python takes for the end of a line.
         return [json.loads(line) for line in self.read(name).split(b"\n") if line] if self.manifest.get(part) else []
 
     def read(self, name):
         """'state', 'tree', 'images', 'workspace/PATH' or 'process/PATH', as bytes."""
+        if name.startswith("workspace/") and (first := self.first_names.get(name.removeprefix("workspace/"))):
+            expect(not (self.folder / name).exists(), f"'{name}' is another name of '{first}' and has a file of its own")
+            name = f"workspace/{first}"
         try:
             return (self.folder / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):

@@ -363,10 +363,19 @@ class Stage:
         wait_until(lambda: not self.processes(), f"nothing lives on the stage: {self.processes()}", within)
 
     def groups(self):
-        """Control groups that bear this store's name."""
-        parent = f"/runner/{self.identity()}"
+        """Control groups of this store's agents."""
+        return [str(agent) for store in self.store_groups() for agent in store.glob("*") if agent.is_dir()]
+
+    def store_groups(self):
+        """Control groups that bear this store's name, one for each controller."""
+        found = []
         # Others make and remove groups meanwhile: os.walk passes over what goes away.
-        return [f"{path}/{name}" for path, names, _ in os.walk("/sys/fs/cgroup") if path.endswith(parent) for name in names]
+        for path, names, _ in os.walk("/sys/fs/cgroup"):
+            if path.endswith("/runner"):
+                # Of other stores there may be thousands.
+                names[:] = [name for name in names if name == self.identity()]
+                found += [pathlib.Path(path, name) for name in names]
+        return found
 
     # MARK: the end
 
@@ -389,8 +398,8 @@ class Stage:
                 running.kill()
         self.kill_what_is_left()
         if self.identity():
-            for group in sorted(self.groups(), reverse=True):
-                remove_group(pathlib.Path(group).parent)
+            for group in self.store_groups():
+                remove_group(group)
             shutil.rmtree(self.runtime(), ignore_errors=True)
 
 

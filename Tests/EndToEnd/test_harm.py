@@ -35,8 +35,8 @@ EIO, ENOSPC = 5, 28
 class Agent:
     """Images of processes and a workspace that change a little from version to version, as a seed says."""
 
-    def __init__(self, folder, seed=1):
-        self.folder, self.chance = folder, random.Random(seed)
+    def __init__(self, folder, seed=1, large=0):
+        self.folder, self.chance, self.large = folder, random.Random(seed), large
         self.workspace, self.images = folder / "workspace", folder / "images"
         for path in (self.workspace / "deep", self.images):
             path.mkdir(parents=True)
@@ -50,6 +50,13 @@ class Agent:
         (self.images / "pages-1.img").write_bytes(b"".join(self.pages))
         (self.images / "core-1.img").write_bytes(b"core %d" % self.step)
         (self.workspace / "deep" / f"note-{self.step % 4}").write_bytes(self.chance.randbytes(20_000))
+        if self.large:
+            # In place, as a database does: what a version shares with it must stay what it was.
+            with open(self.workspace / "large", "r+b" if self.step > 1 else "wb") as file:
+                file.seek(self.chance.randrange(self.large) if self.step > 1 else 0)
+                file.write(self.chance.randbytes(self.large if self.step == 1 else 5000))
+            if self.step == 1:
+                os.link(self.workspace / "large", self.workspace / "deep" / "large-too")
         with open(self.workspace / "log", "a") as file:
             file.write(f"step {self.step}\n")
 
@@ -313,7 +320,7 @@ def file_system(kind, place):
 def test_the_life_of_a_store_on_another_file_system(place, kind):
     with file_system(kind, place) as disk:
         store = disk / "store"
-        agent = Agent(disk / "agent")
+        agent = Agent(disk / "agent", large=700_000)
         known = store_with_versions(store, agent)
         # Killed in the middle, again and again.
         chance = random.Random()

@@ -21,7 +21,8 @@ mapped.write_bytes(bytes(8192))
 with mapped.open("r+b") as file:
     memory = mmap.mmap(file.fileno(), 8192)
 print("ready", flush=True)
-for line in iter(lambda: orders.open().readline(), ""):
+# Open for writing, too, so that there is no end of it between two orders.
+for line in os.fdopen(os.open(orders, os.O_RDWR)):
     # Into memory that is dirty already: no time of the file tells of it.
     memory[:8] = line.strip().rjust(8).encode()
     changed = workspace / "part-7" / "file-7"
@@ -36,8 +37,6 @@ for line in iter(lambda: orders.open().readline(), ""):
 def tell(stage, orders, word):
     orders.write_text(word + "\n")
     wait_until(lambda: (stage.workspace / "said").exists() and (stage.workspace / "said").read_text().strip() == word, f"the agent heard '{word}'")
-    orders.unlink()
-    os.mkfifo(orders)
 
 
 def checkpoint(stage):

@@ -66,7 +66,7 @@ def test_nothing_of_the_tree_outlives_the_agent(stages, anyone):
     stage.write_spec(["/bin/sh", "-c", f"{daemons}; echo begun; sleep 1; exit 5"], workspace=None, recovery={"restart": "never"})
     runner = stage.run()
     stage.wait_for_log("out begun")
-    wait_until(lambda: len([process for process in stage.processes() if process.command[0] == "sleep"]) >= 6, "the daemons are there")
+    wait_until(lambda: len([process for process in stage.processes() if process.command[:1] == ("sleep",)]) >= 6, "the daemons are there")
     assert runner.wait() == 5
     assert stage.processes() == []
     assert stage.groups() == []

@@ -70,7 +70,7 @@ def leave_children(stage):
     version = stage.checkpoint_after_more_steps()
     stage.order("child", f"while :; do date >> {stage.workspace}/child.txt; sleep 0.05; done")
     wait_until(lambda: (stage.workspace / "child.txt").exists(), "the child writes")
-    inits = [process for process in stage.processes() if "runner-init" in process.command[0]]
+    inits = [process for process in stage.processes() if process.command and "runner-init" in process.command[0]]
     runner.kill()
     for process in inits:
         os.kill(process.pid, signal.SIGKILL)

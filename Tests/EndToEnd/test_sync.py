@@ -213,7 +213,7 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_no_rclone(worked):
         silent.accept()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=40)
-        assert process.returncode == 75 and "the same command goes on from there" in errors
+        assert process.returncode == 130 and "the same command goes on from there" in errors
     wait_until(lambda: not rclones(place), "no rclone is left")
 
 

@@ -13,7 +13,8 @@ private let layers: [String: Layer] = [
     "CheckpointArchives": .pure, "CriuImages": .pure, "CriuRequests": .pure, "CriuDriver": .effect,
     "AgentProtocol": .pure, "EffectLedgers": .pure, "Incidents": .pure, "StatusViews": .pure, "ControlSocket": .effect,
     "OutsideWorld": .seam,
-    "SimulatedWorld": .twin, "LinuxWorld": .twin, "Checkpoints": .effect, "Supervision": .conductor, "RunnerCommands": .front,
+    "SimulatedWorld": .twin, "LinuxWorld": .twin, "Checkpoints": .effect, "Sealing": .effect, "Supervision": .conductor,
+    "RunnerCommands": .front,
     "runner": .executable,
     "protocol-fuzzer": .executable, "image-fuzzer": .executable,
 ]
@@ -26,7 +27,8 @@ private let standalone = ["AgentKit"]
 
 /// C that only computes; allowed in pure modules.
 private let computing = [
-    "CYAML", "CGcrypt", "CXxhash", "CZstd", "CProtobufC", "CAgentMessages", "CCriuMessages", "CCriuRequests", "FoundationEssentials",
+    "CYAML", "CGcrypt", "CXxhash", "CZstd", "CSodium", "CProtobufC", "CAgentMessages", "CCriuMessages", "CCriuRequests",
+    "FoundationEssentials",
     "Synchronization",
 ]
 

@@ -222,7 +222,7 @@ import Testing
         let name = try #require(AgentName("agent-7"))
         let place = SupervisorPlace(agent: name, store: scratch.path, runtime: runtime, noEarlierThan: nil)
         try onOwnThread {
-            let world = try self.machine().world(for: place)
+            let world = try self.machine().world(for: place) { $0 }
             raise(SIGUSR1)
             #expect(world.next(until: world.now() + .seconds(10)) == .signal(SIGUSR1))
             #expect(world.next(until: world.now()) == nil)

@@ -72,7 +72,7 @@ import Testing
 
     private func world(_ fixture: SandboxFixture) throws -> LinuxWorld {
         #expect(KernelFiles.makeDirectories(fixture.place.store) == 0)
-        return try LinuxWorld(fixture.place, streams: StandardStreams()) { loop, place in
+        return try LinuxWorld(fixture.place, over: { $0 }, streams: StandardStreams()) { loop, place in
             LinuxSandboxes(loop: loop, place: place, initPath: SandboxFixture.initPath)
         }
     }

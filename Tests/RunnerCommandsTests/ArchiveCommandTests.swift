@@ -131,6 +131,42 @@ import Testing
         }
     }
 
+    /// It has its name, and only whether that lasts is not known: that is told, and not that nothing is there.
+    @Test(arguments: ["criu", "archive"]) func aStopBehindTheRenameSaysNothingElse(format: String) throws {
+        let line = ["export", "agent-7@1", "-f", format, "-o", "/out/dump"]
+        func export(failingAt operation: Int?) throws -> (Stage, SimulatedDisk) {
+            let stage = try Stage(line)
+            try stage.storeProcesses()
+            stage.makeOutside()
+            let disk = try #require(stage.machine.disks["/out"])
+            if let operation { disk.fail(at: operation, with: .io) }
+            stage.machine.endsWhen = { disk.contents()["dump"] != nil }
+            return (stage, disk)
+        }
+        let (whole, disk) = try export(failingAt: nil)
+        #expect(whole.run() == 0, "\(whole.machine.errors)")
+        let (stage, other) = try export(failingAt: disk.operationCount)
+        #expect(stage.run() == 74)
+        #expect(try other.names(in: nil) == ["dump"])
+        #expect(stage.machine.errors == "runner: could not syncdir '/out': input/output error. Look at 'dmesg' and at the disk\n")
+    }
+
+    /// What a stopped export cannot take away again it names.
+    @Test func whatAStoppedExportLeavesIsTold() throws {
+        let stage = try Stage(["export", "agent-7@1", "-f", "criu", "-o", "/out/dump"])
+        try stage.storeProcesses()
+        stage.makeOutside()
+        let disk = try #require(stage.machine.disks["/out"])
+        stage.machine.endsWhen = { disk.operationCount >= 2 }
+        disk.fail(at: 3, with: .io)
+        #expect(stage.run() == 130)
+        let left = try #require(try disk.names(in: nil).first)
+        #expect(
+            stage.machine.errors
+                == "runner: could not export 'agent-7@1' to '/out/dump': it was stopped. '/out/\(left)' could not be removed; the same command begins anew\n"
+        )
+    }
+
     /// What no import would take is refused at once, and not after all that comes before it was packed.
     @Test func aNameTooDeepIsToldAtOnce() throws {
         for (directories, status) in [(126, 0), (127, 73)] as [(Int, Int32)] {
@@ -268,6 +304,15 @@ import Testing
         #expect(summary.standing == .suspect && !summary.isKnownGood)
         #expect(summary.note?.contains("namespaces of their own (net, ipc, uts)") == true)
         #expect(stage.machine.errors.contains("the processes of 'web@1' cannot be restored here"))
+    }
+
+    /// It is there: whoever stops it now comes too late, also for what must be said of it.
+    @Test func aStopBehindTheCommitChangesNothing() throws {
+        let stage = try Stage(["import", "/out/podman.tar"])
+        try stage.plantArchive("namespaces")
+        stage.machine.endsWhen = { stage.disk.peekNames("agents/web/versions").contains("1") }
+        #expect(stage.run() == 0, "\(stage.machine.errors)")
+        #expect(try stage.store.versions(of: named("web")).map(\.standing) == [.suspect])
     }
 
     /// A refused import leaves the store as it was: no agent, no version, nothing in staging.

@@ -139,6 +139,31 @@ private func append(_ text: String, in stage: Stage) throws {
     #expect(try stage.store.versions(of: stage.agent).map(\.standing) == [.broken, .stored])
 }
 
+/// One line for each version, one for the agent, and nothing said twice.
+@Test func aVerificationEndsWithWhatToDoNext() throws {
+    let stage = try Stage(["verify", "agent-7"], versions: 6)
+    for version in [1, 2, 4] { #expect(stage.disk.damage(stage.directory / "versions" / "\(version)" / "state", offset: 0, bit: 0)) }
+    #expect(stage.run() == 65)
+    #expect(stage.machine.output.split(separator: "\n").count == 7)
+    #expect(
+        stage.machine.errors == """
+            runner: 'agent-7': 3 of 6 versions are broken; whole: 3, 5-6. 'runner verify agent-7 --from STORE' puts back what a copy of the store has whole
+
+            """)
+    // Nor when they are known already.
+    #expect(stage.run() == 65)
+    #expect(stage.machine.errors.split(separator: "\n").count == 2)
+    stage.machine.arguments = ["verify", "agent-7@3"]
+    #expect(stage.run() == 0)
+    #expect(stage.machine.errors.hasSuffix("runner: 'agent-7': 1 version is whole\n"))
+}
+
+@Test func whatIsWholeIsToldInRuns() {
+    for (numbers, runs) in [([], []), ([7], ["7"]), ([1, 2, 3, 7, 9, 10], ["1-3", "7", "9-10"])] as [([UInt64], [String])] {
+        #expect(VerificationSummary.runs(numbers) == runs)
+    }
+}
+
 // MARK: Acting
 
 @Test(arguments: [["checkpoint", "agent-7"], ["checkpoint", "agent-7", "--wait"]])
@@ -181,7 +206,10 @@ func checkpointPrintsTheVersionsName(_ words: [String]) throws {
 @Test func restoreIsPlannedFirst() throws {
     let stage = try Stage(["restore", "agent-7@1", "--dry-run"], versions: 2)
     #expect(stage.run() == 0)
-    #expect(stage.machine.output.hasPrefix("restoring 'agent-7@1' would start it from version 1\nworkspace: 0 added, 1 changed, 0 removed"))
+    #expect(
+        stage.machine.output.hasPrefix(
+            "restoring 'agent-7@1' (stored, 60 min ago) would start it from version 1\n"
+                + "kept first: the workspace as it is now, as an aside\nworkspace: 1 changed (~), 0 unchanged\n  ~ count\n"))
     #expect(try stage.store.versions(of: stage.agent).count == 2)
 }
 
@@ -190,7 +218,7 @@ func aPlanMakesNothing(_ options: [String]) throws {
     let stage = try Stage(["restore", "agent-7@1"] + options, versions: 2)
     stage.machine.disks["/work"] = nil
     #expect(stage.run() == 0)
-    #expect(stage.machine.output.contains("\nworkspace: 1 added, 0 changed, 0 removed"))
+    #expect(stage.machine.output.contains("\nworkspace: 1 added (+), 0 unchanged\n  + count\n"))
     #expect(stage.machine.disks["/work"] == nil)
 }
 
@@ -203,7 +231,7 @@ func aPlanMakesNothing(_ options: [String]) throws {
     #expect(try stage.store.versions(of: stage.agent).last?.kind == .aside)
     #expect(
         stage.machine.errors
-            == "runner: no supervisor of 'agent-7' runs: its workspace is restored, and the workspace as it was is 'agent-7@3'; the next 'runner run' starts it from version 1\n"
+            == "runner: no supervisor of 'agent-7' runs: its workspace is restored, and the workspace as it was is 'agent-7@3'; the next 'runner run' starts it from version 1\nrunner: 'runner restore agent-7@2' undoes this\n"
     )
 }
 
@@ -221,7 +249,43 @@ func aPlanMakesNothing(_ options: [String]) throws {
     let stage = try Stage(["prune", "agent-7", "--keep", "1"], versions: 3)
     #expect(stage.run() == 0)
     #expect(try stage.store.versions(of: stage.agent).map(\.version) == [VersionNumber(3)])
-    #expect(stage.machine.errors.hasPrefix("runner: removed 2 versions of 'agent-7' that held "))
+    #expect(stage.machine.errors.hasPrefix("runner: 'agent-7': 2 of 3 versions are gone; that freed "))
+}
+
+@Test func pruningBesideASupervisorNamesItsRules() throws {
+    let stage = try Stage(["prune", "agent-7", "--keep", "1"], versions: 2)
+    stage.machine.supervisor = { _ in .success(.done("it runs")) }
+    #expect(stage.run() == 75)
+    #expect(
+        stage.machine.errors == """
+            runner: could not prune 'agent-7': its supervisor runs, and prunes by 'checkpoint.keep' of its spec after every version. 'runner stop agent-7' first, and 'runner run --keep COUNT' for another rule that stays
+
+            """)
+}
+
+/// What is foretold is what is freed, within what the list of files itself grows or shrinks by.
+@Test func aDryRunForetellsWhatADiskGetsBack() throws {
+    func freed(_ words: String...) throws -> (said: String, space: UInt64) {
+        let stage = try Stage(["prune", "agent-7", "--keep", "1"] + words, versions: 4)
+        for number in UInt64(1)...4 {
+            _ = try #require(try stage.store.beginPacking(stage.agent, VersionNumber(number))).work { true }
+            if number < 3 { try stage.store.thin(stage.agent, VersionNumber(number)) }
+        }
+        let before = try stage.store.space(of: stage.agent)
+        #expect(stage.run() == 0)
+        return (stage.machine.errors, before.bytes - (try stage.store.space(of: stage.agent)).bytes)
+    }
+    let (foretold, nothing) = try freed("--dry-run")
+    let (done, space) = try freed()
+    #expect(nothing == 0 && space > 0)
+    #expect(foretold.hasPrefix("runner: 'agent-7': 3 of 4 versions would go; that frees about "))
+    #expect(done == "runner: 'agent-7': 3 of 4 versions are gone; that freed \(ByteCount(space)) of disk\n")
+    let stage = try Stage([], versions: 4)
+    let removed = (UInt64(1)...3).map { VersionNumber($0) }
+    let forecast = try stage.store.spaceFreed(byRemoving: removed, of: stage.agent)
+    let before = try stage.store.space(of: stage.agent)
+    try stage.store.remove(stage.agent, removed)
+    #expect(ByteCount(before.bytes - (try stage.store.space(of: stage.agent)).bytes) == forecast)
 }
 
 @Test func aDryRunShowsEveryReasonAndTouchesNothing() throws {
@@ -238,7 +302,7 @@ func aPlanMakesNothing(_ options: [String]) throws {
             "agent-7@3 stays within 1h30m",
             "agent-7@4 stays newest, newest known-good, last 1, within 1h30m, daily \(day)",
         ])
-    #expect(stage.machine.errors == "runner: 1 of 4 versions would go\n")
+    #expect(stage.machine.errors.hasPrefix("runner: 'agent-7': 1 of 4 versions would go; that frees about "))
     #expect(try stage.store.versions(of: stage.agent).count == 4)
 }
 
@@ -264,7 +328,7 @@ func aPlanMakesNothing(_ options: [String]) throws {
     }
     #expect(try stage.store.planCollection(stage.agent).isEmpty)
     #expect(stage.run() == 0)
-    #expect(stage.machine.errors.contains("collected the packs of 'agent-7': "))
+    #expect(stage.machine.errors.contains("'agent-7': 2 of 3 versions are gone; that freed "))
     #expect(try stage.store.planCollection(stage.agent).isEmpty)
     try stage.store.verify(stage.agent, VersionNumber(3))
 }

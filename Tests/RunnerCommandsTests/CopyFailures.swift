@@ -47,7 +47,7 @@ private let syncFailures: [Failure] = [
         "could not sync to 'backup:x': rclone ended with 1 and did not say why. Look at the place and at its settings; what is there stays, and the same command goes on",
         rclone(.ended(.exited(1), output: []))),
     Failure(
-        "store sync backup:x", 75, "E-COPY-STOPPED",
+        "store sync backup:x", 130, "E-COPY-STOPPED",
         "could not sync to 'backup:x': it was stopped. What is there already stays, and the same command goes on from there",
         rclone(.stopped)),
     Failure(
@@ -117,7 +117,7 @@ private let checkFailures: [Failure] = [
         "could not check 'backup:x': it does not tell how long 'x' is. Look at the place and at its settings; what is there stays, and the same command goes on",
         rclone(.ended(.exited(0), output: Array(#"[{"Path":"x","Size":-1}]"#.utf8)))),
     Failure(
-        "store check backup:x", 75, "E-COPY-STOPPED",
+        "store check backup:x", 130, "E-COPY-STOPPED",
         "could not check 'backup:x': it was stopped. What is there already stays, and the same command goes on from there", rclone(.stopped)
     ),
     Failure(

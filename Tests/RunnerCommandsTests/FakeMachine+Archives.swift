@@ -11,7 +11,7 @@ struct FakeArchive {
 
 extension FakeMachine {
     func pack(
-        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression
+        _ members: [ArchiveMember], below source: String, to output: String, _ compression: ArchiveCompression, tick: () -> Void
     ) throws(ArchiveFault) {
         if let archiveFault { throw archiveFault }
         onPack?()
@@ -32,7 +32,9 @@ extension FakeMachine {
         archives[output] = archive
     }
 
-    func unpack(_ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits) throws(ArchiveFault) {
+    func unpack(
+        _ archive: String, into directory: String, wanted: [String], limits: ArchiveLimits, tick: () -> Void
+    ) throws(ArchiveFault) {
         archiveLimits.append(limits)
         if let archiveFault { throw archiveFault }
         guard let found = archives[archive] ?? archives.first(where: { $0.key.hasPrefix(archive + ".") })?.value else {

@@ -46,7 +46,16 @@ final class FakeMachine: Machine {
     /// Programs on the PATH, and what became of each start.
     var tools: [String: (Tool) -> ToolEnd] = [:]
     /// Somebody pressed Ctrl-C.
-    var isAskedToEnd = false
+    var isAskedToEnd: Bool {
+        get {
+            if endSignal == nil, endsWhen?() ?? false { endSignal = 2 }
+            return endSignal != nil
+        }
+        set { endSignal = newValue ? 2 : nil }
+    }
+    var endSignal: Int32?
+    /// Somebody presses it as soon as this is so.
+    var endsWhen: (() -> Bool)?
     func find(_ program: String) -> String? { tools[program] == nil ? nil : program }
     /// What each of them tells while it runs.
     var toolLines: [String] = []
@@ -60,6 +69,8 @@ final class FakeMachine: Machine {
     private(set) var outputBytes: [UInt8] = []
     private(set) var errors = ""
     private(set) var asked: [ControlRequest] = []
+    /// How long each of them would have been waited for.
+    private(set) var patience: [Duration] = []
     private(set) var startedDetached: [[String]] = []
     private(set) var saidReady = false
     private var moment: Int64 = 1_795_250_280_000_000_000  // 2026-11-21T08:38:00Z
@@ -142,11 +153,19 @@ final class FakeMachine: Machine {
         guard let supervisor, supervisorSocket ?? socket == socket else { throw .nobody }
         guard let request = try? ControlCodec.request(Array(line.dropLast())) else { throw .system(22) }
         asked.append(request)
+        patience.append(within)
         let reply = try supervisor(request).get()
         guard let answer = try? ControlCodec.line(reply) else { throw .system(22) }
         _ = each(Array(answer.dropLast()))
     }
-    func world(for place: SupervisorPlace) throws(FileFault) -> any World {
+    /// What there is of memory for rooms, and who has no more.
+    var memory: (free: ByteCount, bound: MemoryBound) = (ByteCount(.max), .host)
+    func makeRoom(upTo size: ByteCount) throws(FileFault) -> any MemoryRoom {
+        let (disk, size) = (SimulatedDisk(seed: 1, rootName: "/room"), min(size, memory.free))
+        if memory.free < ByteCount(.max) { disk.setCapacity(size) }
+        return SimulatedRoom(disk, size: size, bound: memory.bound)
+    }
+    func world(for place: SupervisorPlace, over store: (any Disk) -> any Disk) throws(FileFault) -> any World {
         SimulatedWorld(on: SimulatedMachine(seed: 1, script: AgentScript(steps: 1)))
     }
     func hasRemains(of place: SupervisorPlace) -> Bool { [place.runtime, place.former].contains { $0.map(remains.contains) ?? false } }

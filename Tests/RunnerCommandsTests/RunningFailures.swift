@@ -204,7 +204,8 @@ let documentedFailures: [Failure] = [
     ) { stage in stage.machine.files["/home/ada/bad.yaml"] = "name: a\ncommand: [x]\nlimitz: {}\n" },
     Failure(
         "config check no.yaml", 66, "E-SPEC-FILE",
-        "could not read the spec 'no.yaml': there is no such file. Give its path, or a command after '--'"),
+        "could not read the spec 'no.yaml': there is no such file. Give its path, an agent's name for the spec it last ran with, or a command after '--'"
+    ),
 ]
 
 /// The same two mistakes can be made with every command.

@@ -6,7 +6,7 @@ import Testing
 let allFailures =
     usageFailures + missingFailures + damageFailures + storeFailures + supervisorFailures + launchFailures + fileFailures
     + documentedFailures + commonFailures + imageFailures + archiveFailures + suspensionFailures + timeTravelFailures
-    + copyFailures
+    + copyFailures + keyFailures + stopFailures
 
 @Test(arguments: allFailures) func aFailureSaysAllOfIt(failure: Failure) throws {
     let stage = try failure.stage()

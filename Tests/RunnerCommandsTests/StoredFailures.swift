@@ -10,6 +10,9 @@ import SimulatedWorld
 // Ways to fail before anything runs: what was typed, what is not there, what is damaged.
 
 let usageFailures: [Failure] = [
+    Failure("undo agent-7", 64, "E-USAGE", "unknown command 'undo'; did you mean 'rollback'? See 'runner --help'"),
+    Failure("history", 64, "E-USAGE", "unknown command 'history'; did you mean 'versions'? See 'runner --help'"),
+    Failure("recover agent-7", 64, "E-USAGE", "unknown command 'recover'; did you mean 'undelete'? See 'runner --help'"),
     Failure("lss", 64, "E-USAGE", "unknown command 'lss'; did you mean 'ls'? See 'runner --help'"),
     Failure("ls --jsno", 64, "E-USAGE", "unknown option '--jsno'; did you mean '--json'? See 'runner ls --help'"),
     Failure("ls -o xml", 64, "E-USAGE", "'xml' for '-o' is not one of table, wide, json, ndjson, name. See 'runner ls --help'"),
@@ -50,7 +53,7 @@ let missingFailures: [Failure] = [
         versions: 1),
     Failure(
         "restore agent-7 --at 9h", 66, "E-VERSION-MISSING",
-        "could not find a version of 'agent-7' from 2026-11-20T23:38:00.000Z or before: there is none that is known-good. 'runner versions agent-7' lists those there are",
+        "could not find a version of 'agent-7' from 2026-11-20T23:38:00.000Z or before: the oldest that is known-good is 'agent-7@1', of 2026-11-21T07:38:00.000Z. 'runner versions agent-7' lists those there are",
         versions: 2),
     Failure(
         "restore agent-7 1 --only state", 66, "E-VERSION-PART",
@@ -82,7 +85,8 @@ let missingFailures: [Failure] = [
     Failure("explain xyz", 66, "E-CODE-UNKNOWN", "unknown error code 'xyz'. 'runner explain' lists them all"),
     Failure(
         "run no.yaml", 66, "E-SPEC-FILE",
-        "could not read the spec 'no.yaml': there is no such file. Give its path, or a command after '--'"),
+        "could not read the spec 'no.yaml': there is no such file. Give its path, an agent's name for the spec it last ran with, or a command after '--'"
+    ),
     Failure(
         "ls", 66, "E-STORE-MISSING",
         "could not open the store '/store': there is none yet. 'runner run' makes it; '--store' chooses another"
@@ -122,13 +126,13 @@ let damageFailures: [Failure] = [
     ) { stage in stage.disk.plant(stage.directory / "status.json", Array("{".utf8)) },
     Failure(
         "restore agent-7 1", 65, "E-VERSION-BROKEN",
-        "could not verify 'agent-7@1': 'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'",
+        "could not restore 'agent-7@1': 'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'",
         versions: 2
     ) { stage in _ = stage.disk.damage(stage.directory / "versions" / "1" / "state", offset: 0, bit: 0) },
     Failure(
         "ls", 65, "E-STORE-FORMAT",
-        "could not open the store '/store': it has format 3, and this runner knows formats 1 and 2. Give the store's directory with --store, or an empty one to make a new store"
-    ) { stage in stage.disk.plant("format", Array("runner-store 3\n".utf8)) },
+        "could not open the store '/store': it has format 4, and this runner knows formats 1 to 3. Give the store's directory with --store, or an empty one to make a new store"
+    ) { stage in stage.disk.plant("format", Array("runner-store 4\n".utf8)) },
 ]
 
 let storeFailures: [Failure] = [

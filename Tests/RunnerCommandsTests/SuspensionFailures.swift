@@ -34,7 +34,7 @@ let suspensionFailures: [Failure] = [
         "could not resume 'agent-7': no supervisor of it runs. Start it with 'runner run', or see 'runner status agent-7' for how it ended"),
     Failure(
         "resume agent-7", 69, "E-SUPERVISOR-NONE",
-        "could not resume 'agent-7': no supervisor of it runs. 'runner run --from 42' with its spec brings it back"
+        "could not resume 'agent-7': no supervisor of it runs. 'runner run --from 42 agent-7' brings it back"
     ) { stage in try stage.write(status: stage.suspended(until: nil)) },
     said(
         "resume agent-7", 1, "E-RESUME-FAILED",

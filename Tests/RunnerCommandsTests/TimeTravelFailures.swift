@@ -29,7 +29,8 @@ let timeTravelFailures: [Failure] = [
         "'agent-7@1:../x' is not an agent such as 'agent-7', or files of a version such as 'agent-7@41:notes'. See 'runner ls --help'"),
     Failure(
         "ls agent-7@1:none", 66, "E-VERSION-PART",
-        "could not list the files of 'agent-7@1': it holds no file 'none'. See 'runner show agent-7@1'", versions: 1),
+        "could not list the files of 'agent-7@1': it holds no file 'none'. Paths begin at the agent's workspace; 'runner files agent-7@1' lists those there are",
+        versions: 1),
     Failure(
         "files agent-7@1", 65, "E-VERSION-BROKEN",
         "could not list the files of 'agent-7@1': 'tree' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'",
@@ -38,12 +39,30 @@ let timeTravelFailures: [Failure] = [
         "files agent-7@1 --at 2h", 64, "E-USAGE", "say either a version or '--at TIME'. See 'runner files --help'", versions: 1),
     Failure(
         "files agent-7 --at 9h", 66, "E-VERSION-MISSING",
-        "could not find a version of 'agent-7' from 2026-11-20T23:38:00.000Z or before: there is none that is whole and holds files. 'runner versions agent-7' lists those there are",
+        "could not find a version of 'agent-7' from 2026-11-20T23:38:00.000Z or before: the oldest whose files are whole is 'agent-7@1', of 2026-11-21T07:38:00.000Z. 'runner versions agent-7' lists those there are",
         versions: 2),
+    Failure(
+        "ls agent-7 --at 2h", 64, "E-USAGE",
+        "'--at' is about files: say 'runner ls agent-7: --at TIME', with ':'. See 'runner ls --help'", versions: 1),
+    Failure(
+        "cat agent-7@3:src", 66, "E-VERSION-PART",
+        "could not read 'src' of 'agent-7@3': 'src' is a directory and no file. 'runner ls agent-7@3:src' lists it", versions: 2
+    ) { stage in
+        let work = SimulatedDisk(seed: 9, rootName: "/work")
+        try work.makeDirectories("src")
+        let request = CutRequest(
+            agent: stage.agent, kind: .checkpoint, reason: .schedule, takenAt: stage.machine.wallTime(), workspace: work, incarnation: 1)
+        _ = try stage.store.commit(stage.store.cut(request, stagingID: "src"))
+    },
+    Failure(
+        "cat agent-7:count --at 9h", 66, "E-VERSION-MISSING",
+        "could not find a version of 'agent-7' from 2026-11-20T23:38:00.000Z or before: there is none whose files are whole. 'runner versions agent-7' lists those there are",
+        versions: 0),
     Failure("cat agent-7@1", 64, "E-USAGE", "say which file: 'agent-7@41:notes.md'. See 'runner cat --help'"),
     Failure(
         "cat agent-7@1:none", 66, "E-VERSION-PART",
-        "could not read 'none' of 'agent-7@1': it holds no file 'none'. See 'runner show agent-7@1'", versions: 1),
+        "could not read 'none' of 'agent-7@1': it holds no file 'none'. Paths begin at the agent's workspace; 'runner files agent-7@1' lists those there are",
+        versions: 1),
     Failure(
         "cat agent-7@1:count", 65, "E-VERSION-BROKEN",
         "could not read 'count' of 'agent-7@1': 'workspace/count' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'",
@@ -51,17 +70,27 @@ let timeTravelFailures: [Failure] = [
     ) { stage in _ = stage.disk.damage(stage.directory / "versions" / "1" / "workspace" / "count", offset: 0, bit: 0) },
     Failure(
         "diff agent-7@1 agent-7@2 none", 66, "E-VERSION-PART",
-        "could not compare 'agent-7@2': it holds no file 'none', and neither does agent-7@1. See 'runner show agent-7@2'", versions: 2),
+        "could not compare 'none' of 'agent-7@1' with 'agent-7@2': it holds no file 'none'. Paths begin at the agent's workspace; 'runner files agent-7@2' lists those there are",
+        versions: 2),
     Failure(
         "restore agent-7 1 --only state --only count", 64, "E-USAGE",
         "say '--only' paths, or one of 'workspace' and 'state'. See 'runner restore --help'", versions: 1),
     Failure(
         "restore agent-7 1 --only none", 66, "E-VERSION-PART",
-        "could not restore files of 'agent-7@1': it holds no file 'none'. See 'runner show agent-7@1'", versions: 1),
+        "could not restore files of 'agent-7@1': it holds no file 'none'. Paths begin at the agent's workspace; 'runner files agent-7@1' lists those there are",
+        versions: 1),
     Failure(
         "restore agent-7 1 --only count", 75, "E-STORE-HELD",
         "could not restore 'count' of 'agent-7@1': 'agent-7' runs and may be writing there. 'runner stop agent-7' first; 'runner cat agent-7@1:PATH' prints it meanwhile",
         versions: 2, answering(.done("it runs"))),
+    Failure(
+        "restore agent-7 1 --only count --dry-run", 75, "E-STORE-HELD",
+        "could not restore 'count' of 'agent-7@1': 'agent-7' runs and may be writing there. 'runner stop agent-7' first; 'runner cat agent-7@1:PATH' prints it meanwhile",
+        versions: 2, answering(.done("it runs"))),
+    Failure(
+        "run agent-7", 64, "E-USAGE",
+        "could not tell what 'agent-7' is: an agent has that name, and a file here, too. Say './agent-7' for the file; for the agent, move the file away or call this from another directory"
+    ) { stage in stage.machine.files["/home/ada/agent-7"] = "name: agent-7\ncommand: [sleep, 8]\n" },
     Failure(
         "rollback agent-7 5", 66, "E-VERSION-MISSING",
         "could not roll 'agent-7' back by 5 versions: only 2 known-good ones lie before version 3, where it is now. 'runner versions agent-7' lists those there are",
@@ -73,7 +102,7 @@ let timeTravelFailures: [Failure] = [
     Failure("rollback agent-7 0", 64, "E-USAGE", "'0' is not a number from 1 up. See 'runner rollback --help'"),
     Failure(
         "rollback agent-7 -y", 65, "E-VERSION-BROKEN",
-        "could not verify 'agent-7@1': 'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'",
+        "could not restore 'agent-7@1': 'state' is broken: its bytes are not what was stored. Use another version, see 'runner versions agent-7'",
         versions: 2
     ) { stage in _ = stage.disk.damage(stage.directory / "versions" / "1" / "state", offset: 0, bit: 0) },
     Failure(

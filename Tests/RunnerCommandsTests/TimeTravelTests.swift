@@ -11,19 +11,19 @@ import Testing
 
 extension Stage {
     /// Another command on the same machine: its status, what it answered and what it said.
-    fileprivate func then(_ words: String) -> (status: Int32, output: String, errors: String) {
+    func then(_ words: String) -> (status: Int32, output: String, errors: String) {
         machine.arguments = words.split(separator: " ").map(String.init)
         let (output, errors) = (machine.output.count, machine.errors.count)
         let status = run()
         return (status, String(machine.output.dropFirst(output)), String(machine.errors.dropFirst(errors)))
     }
 
-    fileprivate var work: SimulatedDisk {
+    var work: SimulatedDisk {
         guard let work = machine.disks["/work"] else { preconditionFailure("there is no workspace") }
         return work
     }
 
-    fileprivate func count() throws -> String { String(decoding: try work.read("count", limit: .kibibytes(1)), as: UTF8.self) }
+    func count() throws -> String { String(decoding: try work.read("count", limit: .kibibytes(1)), as: UTF8.self) }
 }
 
 // MARK: Looking
@@ -37,7 +37,49 @@ func aFileIsPrintedAsItWas(words: String, expected: String) throws {
     let answer = stage.then(words)
     #expect(answer.status == 0)
     #expect(answer.output == expected, "\(answer.errors)")
-    #expect(answer.errors == "")
+    #expect(words.contains("--at") || answer.errors == "")
+}
+
+/// Whoever names a time does not know which version it is.
+@Test func aTimeIsAnsweredWithTheVersionItMeant() throws {
+    let stage = try Stage([], versions: 3)
+    let hour = "version 2 of 'agent-7', taken 2026-11-21T07:38:00.000Z (60 min ago)\n"
+    for words in ["cat agent-7:count", "ls agent-7:", "files agent-7"] {
+        #expect(stage.then("\(words) --at 1h").errors == "runner: \(hour)", "\(words)")
+    }
+    #expect(stage.then("files agent-7 --at 1h -q").errors == "")
+    #expect(
+        stage.then("cat agent-7:count --at 2027-01-01").errors
+            == "runner: that time is still to come; the newest is version 3 of 'agent-7', taken 2026-11-21T08:38:00.000Z (now)\n")
+}
+
+/// Its memory may be damaged, or another file.
+@Test func aWholeFileOfABrokenVersionIsFoundByTime() throws {
+    let stage = try Stage([], versions: 3)
+    try stage.store.mark(stage.agent, VersionNumber(2), .broken, because: "state: its bytes are not what was stored")
+    #expect(stage.then("cat agent-7:count --at 1h").output == "2\n")
+    #expect(stage.then("files agent-7 --at 1h -q").output == "count\n")
+    #expect(stage.then("cat agent-7:none --at 1h").errors.contains("of 'agent-7@2': it holds no file 'none'"))
+    _ = stage.disk.damage(stage.directory / "versions" / "2" / "workspace" / "count", offset: 0, bit: 0)
+    #expect(stage.then("cat agent-7:count --at 1h").output == "1\n")
+}
+
+/// What the real one would refuse is not shown as something that can be done.
+@Test(arguments: [true, false]) func aPlanOfABrokenVersionIsRefusedAsTheRestore(isSupervised: Bool) throws {
+    let stage = try Stage([], versions: 2)
+    try stage.store.mark(stage.agent, VersionNumber(1), .broken, because: "state: its bytes are not what was stored")
+    if isSupervised {
+        let text = String(decoding: try JSONText.encode(stage.running()), as: UTF8.self)
+        stage.machine.supervisor = { _ in .success(.status(text)) }
+    } else {
+        // Somebody may have mended it meanwhile.
+        #expect(stage.then("restore agent-7@1 --dry-run").status == 0)
+        _ = stage.disk.damage(stage.directory / "versions" / "1" / "state", offset: 0, bit: 0)
+    }
+    let plan = stage.then("restore agent-7@1 --dry-run")
+    #expect(plan.status == 65 && plan.output == "")
+    #expect(plan.errors.hasPrefix("runner: could not restore 'agent-7@1': "), "\(plan.errors)")
+    #expect(stage.machine.asked.allSatisfy { $0 == .status })
 }
 
 @Test func aTimeWithoutAZoneIsUTC() {
@@ -121,7 +163,10 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
     let stage = try Stage([], versions: 3)
     stage.work.plant("new", Array("work\n".utf8))
     let planned = stage.then("restore agent-7@1 --only count --dry-run")
-    #expect(planned.output.hasPrefix("restoring 'count' of 'agent-7@1' would change nothing else\nworkspace: 0 added, 1 changed, 0 "))
+    #expect(
+        planned.output.hasPrefix(
+            "restoring 'count' of 'agent-7@1' (stored, 2 h ago) would change nothing else\nkept first: the workspace as it is now, as an aside\nworkspace: 1 changed (~), "
+        ))
     let answer = stage.then("restore agent-7@1 --only count")
     #expect(answer.status == 0)
     #expect(answer.errors == "runner: 'count' of 'agent-7@1' is back in '/work'; the workspace as it was is 'agent-7@4'\n")
@@ -136,17 +181,47 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
     #expect(try stage.store.versions(of: stage.agent).count == 4)
 }
 
+/// Images of processes fit only the files they were taken with: nobody is to wait for memory that does not come.
+@Test func whoseMemoryIsLeftByASinglePathIsToldBeforeAndAfter() throws {
+    let stage = try Stage([])
+    try stage.storeImages(files: ["count": "1\n"])
+    try stage.storeImages(files: ["count": "2\n"])
+    let told =
+        "memory of version 2 is not used, since it fits only the files it was taken with; 'runner restore agent-7@2' brings both back"
+    #expect(!stage.then("plan agent-7").output.contains(told))
+    let planned = stage.then("restore agent-7@1 --only count --dry-run").output
+    #expect(
+        planned.contains(
+            "would change nothing else\nkept first: the workspace as it is now, as an aside\nat its next start its processes start anew: \(told)\n"
+        ), "\(planned)")
+    let answer = stage.then("restore agent-7@1 --only count")
+    #expect(answer.errors.hasSuffix(". At its next start its processes start anew: \(told)\n"), "\(answer.errors)")
+    #expect(stage.then("plan agent-7").output.contains("\nbegins       its processes start anew: \(told)\n"))
+}
+
+@Test func whatHoldsFilesAloneIsNotSaidToBringMemory() throws {
+    let stage = try Stage([])
+    try stage.storeFilesAlone()
+    #expect(
+        stage.then("restore agent-7@1 --dry-run").output.hasPrefix(
+            "restoring 'agent-7@1' (stored, now) would start it anew, on the files of version 1, which holds nothing of its memory\n"))
+}
+
 // MARK: Rolling back
 
 @Test func aRollBackCountsVersionsAndNamesTheWayBack() throws {
     let stage = try Stage([], versions: 3)
     let plan = stage.then("rollback agent-7 2 --dry-run")
-    #expect(plan.output.hasPrefix("restoring 'agent-7@1' would start it from version 1\nworkspace: 0 added, 1 changed, 0 removed"))
+    #expect(
+        plan.output.hasPrefix(
+            "restoring 'agent-7@1' (stored, 2 h ago) would start it from version 1\nkept first: the workspace as it is now, as an aside\nworkspace: 1 changed (~), 0 unchanged\n  ~ count\n"
+        ))
     #expect(try stage.count() == "3\n")
     let first = stage.then("rollback agent-7")
     #expect(first.status == 0)
     #expect(try stage.count() == "2\n")
-    #expect(first.errors.hasPrefix("runner: rolling back to version 2 of 'agent-7' (stored, 60 min ago). workspace: 0 added, 1 changed"))
+    #expect(
+        first.errors.hasPrefix("runner: rolling back to version 2 of 'agent-7' (stored, 60 min ago). workspace: 1 changed, 0 unchanged"))
     // Nobody worked since version 3: it has all.
     #expect(first.errors.hasSuffix("runner: 'runner restore agent-7@3' undoes this\n"), "\(first.errors)")
     // From there, and not from the newest.
@@ -163,6 +238,22 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
     let answer = stage.then("rollback agent-7 --json")
     #expect(answer.output.contains(#""undo" : "runner restore agent-7@3""#), "\(answer.output)")
     #expect(stage.then("cat agent-7@3:count").output == "by hand\n")
+}
+
+/// Nobody was asked and nothing ran: what is not known of it is not told.
+@Test(arguments: [UInt64?.none, 4]) func anAsideOfAStoppedAgentTellsNothingThatIsNotSo(incarnation: UInt64?) throws {
+    let stage = try Stage([], versions: 2)
+    if let incarnation {
+        var status = stage.running()
+        (status.state, status.incarnation, status.origin) = (.stopped, incarnation, .version(VersionNumber(1)))
+        try stage.write(status: status)
+    }
+    stage.work.plant("count", Array("by hand\n".utf8))
+    #expect(stage.then("restore agent-7@1").status == 0)
+    let page = stage.then("show agent-7@3").output
+    #expect(page.contains("kind") && page.contains("aside") && !page.contains("forced") && !page.contains("began clean"), "\(page)")
+    #expect(page.contains("4, which began from version 1 left these files") == (incarnation != nil))
+    #expect(!stage.then("diff agent-7@2 agent-7@3").output.contains("another\n"))
 }
 
 /// A life that was rolled away is not stepped through again.
@@ -195,7 +286,44 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
     #expect(answer.status == 0)
     #expect(answer.errors.hasSuffix("runner: 'agent-7' runs again, from version 1\nrunner: 'runner restore agent-7@3' undoes this\n"))
     let done = stage.machine.asked.filter { $0 != .status }
-    #expect(done == [.checkpoint(wait: true), .restore(VersionNumber(1), workspace: true, state: true)])
+    #expect(done == [.checkpoint(wait: true, sparing: VersionNumber(1)), .restore(VersionNumber(1), workspace: true, state: true)])
+}
+
+/// A restore takes away as much as a roll-back, and keeps as much.
+@Test(arguments: ["", " --only workspace", " --only state"]) func aRestoreOfALivingAgentIsUndoneAsARollBack(_ part: String) throws {
+    let stage = try Stage([], versions: 2)
+    var summary = try #require(try stage.store.versions(of: stage.agent).last)
+    summary.version = VersionNumber(3)
+    let text = String(decoding: try JSONText.encode(stage.running()), as: UTF8.self)
+    stage.machine.supervisor = { [summary] request in
+        switch request {
+        case .status: .success(.status(text))
+        case .checkpoint: .success(.stored(summary))
+        default: .success(.done("'agent-7' runs (incarnation 2, from version 1)"))
+        }
+    }
+    let answer = stage.then("restore agent-7@1\(part)")
+    #expect(
+        answer.errors == "runner: 'agent-7' runs (incarnation 2, from version 1)\nrunner: 'runner restore agent-7@3' undoes this\n")
+    #expect(stage.machine.asked.first { $0 != .status } == .checkpoint(wait: true, sparing: VersionNumber(1)))
+    #expect(stage.then("restore agent-7@1\(part) --json").output.contains(#""undo" : "runner restore agent-7@3""#))
+}
+
+/// What cannot be kept whole is told as such; one that does not run has nothing in memory.
+@Test(arguments: [("E-CHECKPOINT-REFUSED", true), ("E-AGENT-NOT-RUNNING", false)])
+func aRestoreOfAnAgentThatGivesNoCheckpointSaysHowMuchIsKept(code: String, isTold: Bool) throws {
+    let stage = try Stage([], versions: 2)
+    let text = String(decoding: try JSONText.encode(stage.running()), as: UTF8.self)
+    stage.machine.supervisor = { request in
+        switch request {
+        case .status: .success(.status(text))
+        case .checkpoint: .success(.failed(code: code, sentence: "could not checkpoint 'agent-7': why"))
+        default: .success(.done("'agent-7' runs (incarnation 2, from version 1)"))
+        }
+    }
+    let answer = stage.then("restore agent-7@1")
+    #expect(answer.errors.contains("going on: its files are kept") == isTold)
+    #expect(answer.errors.contains("'runner restore agent-7@2' undoes this\n") == !isTold, "\(answer.errors)")
 }
 
 @Test func onATerminalARollBackWaitsBeforeItBegins() throws {
@@ -209,6 +337,14 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
 
 // MARK: Removing
 
+@Test func whoIsRemovedInTheMiddleOfARestoreIsToldOf() throws {
+    let stage = try Stage([], versions: 2)
+    try stage.store.beginRestore(stage.agent, VersionNumber(1), in: "/work", excluded: [])
+    let removed = stage.then("rm agent-7")
+    #expect(removed.status == 0)
+    #expect(removed.errors.hasSuffix(". Its workspace '/work' is neither old nor new: a restore to version 1 was not finished\n"))
+}
+
 @Test func anAgentIsRemovedAndBroughtBack() throws {
     let stage = try Stage([], versions: 2)
     let removed = stage.then("rm agent-7 --keep-for 7d")
@@ -219,8 +355,8 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
     stage.machine.pass(.seconds(7200))
     #expect(
         stage.then("undelete").output == """
-            AGENT    REMOVED  VERSIONS  KEPT UNTIL
-            agent-7    2h00m         2  2026-11-28T08:38:00.000Z
+            AGENT    REMOVED  VERSIONS  DISK  KEPT UNTIL
+            agent-7    2h00m         2  3.1k  2026-11-28T08:38:00.000Z
 
             """)
     let name = stage.then("undelete -q").output.dropLast()
@@ -228,7 +364,7 @@ func aDifferenceIsWrittenAsDiffDoes(old: String, new: String, expected: String) 
     #expect(stage.then("undelete --json").output.contains(#""keptUntil" : "2026-11-28T08:38:00.000Z""#))
     // Pruning respects the term.
     #expect(stage.then("prune").errors == "runner: there is no version to prune\n")
-    #expect(stage.then("undelete \(name)").errors == "runner: 'agent-7' is back, with 2 versions. 'runner run' starts it\n")
+    #expect(stage.then("undelete \(name)").errors == "runner: 'agent-7' is back, with 2 versions. 'runner run agent-7' starts it\n")
     #expect(stage.then("versions agent-7 -q").output == "agent-7@1\nagent-7@2\n")
     #expect(stage.then("undelete").errors == "runner: no agent was removed, or none that can be brought back\n")
 }

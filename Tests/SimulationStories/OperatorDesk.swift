@@ -71,12 +71,12 @@ public struct OperatorDesk {
             if let pid = machine.livingPID { return "it was answered 'suspended', and there is \(pid)" }
             guard let version = Self.version(in: words) else { return "it was answered '\(words)', which names no version" }
             return isLost(version, on: machine) ? "it was answered 'suspended', and a power cut takes version \(version) away" : nil
-        case (.checkpoint(_, let mode, let stop, _), .stored(let summary)):
+        case (.checkpoint(_, let mode, let stop, _, _), .stored(let summary)):
             if mode == .process, !summary.parts.process { return "version \(summary.version) holds no image" }
             if stop, let pid = machine.livingPID { return "it was to be stopped after its cut, and there is \(pid)" }
             return isLost(summary.version.number, on: machine)
                 ? "it was answered 'stored', and a power cut takes version \(summary.version) away" : nil
-        case (.checkpoint(_, let mode, let stop, let force), .nothingNew(let summary)):
+        case (.checkpoint(_, let mode, let stop, let force, _), .nothingNew(let summary)):
             if stop || force { return "a version was asked for whatever there is, and none was made" }
             if mode == .process, !summary.parts.process { return "version \(summary.version) holds no image" }
             return isLost(summary.version.number, on: machine)

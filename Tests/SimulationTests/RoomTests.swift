@@ -95,7 +95,9 @@ import Testing
     @Test func aLargeVersionIsNoReasonToWait() throws {
         let (scene, program) = try scene()
         var random = SeededRandom(seed: 1)
-        scene.machine.workspace.plant("large", (0..<2_000_000).map { _ in UInt8(random.number(below: 256)) })
+        var large = [UInt8](repeating: 0, count: 2_000_000)
+        for place in large.indices { large[place] = UInt8(random.number(below: 256)) }
+        scene.machine.workspace.plant("large", large)
         grow(program, 1, 100_000)
         try scene.checkpoint()
         try scene.run(for: .seconds(50))

@@ -4,6 +4,8 @@ import Checkpoints
 import ControlSocket
 import OutsideWorld
 import Recovery
+import Retention
+import StatusViews
 import Testing
 
 @testable import SimulatedWorld
@@ -48,6 +50,84 @@ import Testing
         try scene.runUntilUp(3)
         #expect(scene.supervisor.life?.origin == .version(newest))
         #expect(scene.file == "four")
+    }
+
+    /// What is said is what happens: on files alone nothing goes on, and whoever looks is told.
+    @Test(arguments: [false, true]) func aStartOnFilesAloneIsToldAsOne(keepsMemory: Bool) throws {
+        let scene = try Scene(criu: true)
+        try scene.runUntilUp()
+        let version = try scene.checkpoint().version
+        let answer = try scene.answer(to: .restore(version, workspace: true, state: keepsMemory))
+        let anew = ", files only: started anew"
+        #expect(answer == .done("'sim' runs (incarnation 2, from version 1\(keepsMemory ? "" : anew))"))
+        #expect(scene.supervisor.status().beganAnew == (keepsMemory ? nil : true))
+        #expect(scene.said("memory of version 1 is not used") == (keepsMemory ? 0 : 1))
+        // The next supervisor knows it, too.
+        scene.killSupervisor()
+        try scene.startSupervisor()
+        #expect(scene.supervisor.incarnations == 2 && scene.supervisor.beganAnew == !keepsMemory)
+    }
+
+    /// The aside is of the life that ends, not of the one that comes.
+    @Test func anAsideKnowsWhatTheLifeBeganFromThatLeftIt() throws {
+        let scene = try Scene(criu: true)
+        try scene.runUntilUp()
+        scene.file = "first"
+        let first = try scene.checkpoint().version
+        var parents: [VersionNumber?] = []
+        for life in UInt64(2)...3 {
+            scene.file = "later \(life)"
+            _ = try scene.answer(to: .restore(first, workspace: true, state: true))
+            let aside = try #require(try scene.versions().last { $0.kind == .aside })
+            #expect(aside.incarnation == life - 1)
+            parents.append(try scene.supervisor.store.manifest(scene.spec.name, aside.version).parent)
+        }
+        #expect(parents == [nil, first])
+    }
+
+    /// A checkpoint that is taken to go back does not take away what is gone back to.
+    @Test func whatIsGoneBackToSurvivesTheCheckpointBefore() throws {
+        let scene = try Scene(criu: true) { $0.checkpoint.keep = .onlyLast(1) }
+        try scene.runUntilUp()
+        scene.file = "first"
+        let first = try scene.checkpoint().version
+        scene.file = "second"
+        guard case .stored = try scene.answer(to: .checkpoint(wait: true, sparing: first)) else {
+            Issue.record("no checkpoint")
+            return
+        }
+        try scene.run(for: .seconds(5))
+        #expect(try scene.versions().contains { $0.version == first })
+        #expect(try scene.answer(to: .restore(first, workspace: true, state: true)) == .done("'sim' runs (incarnation 2, from version 1)"))
+        #expect(scene.file == "first")
+    }
+
+    /// Whoever was about to go back there may be gone.
+    @Test func whatIsNotGoneBackToIsHeldNoLongerThanTheNextCheckpoint() throws {
+        let scene = try Scene(criu: true) { $0.checkpoint.keep = .onlyLast(1) }
+        try scene.runUntilUp()
+        scene.file = "first"
+        let first = try scene.checkpoint().version
+        scene.file = "second"
+        _ = try scene.answer(to: .checkpoint(wait: true, sparing: first))
+        try scene.run(for: .seconds(5))
+        #expect(try scene.versions().contains { $0.version == first })
+        scene.file = "third"
+        try scene.checkpoint()
+        try scene.run(until: "it is gone") { try !scene.versions().contains { $0.version == first } }
+    }
+
+    /// What was tried in vain is not advised.
+    @Test func imagesThatCannotBeUsedAreNotSaidToComeBack() throws {
+        let scene = try Scene(criu: true)
+        try scene.runUntilUp()
+        let version = try scene.checkpoint().version
+        try scene.supervisor.store.markImagesUnusable(scene.spec.name, version, because: "a library is gone")
+        scene.supervisor.refreshVersions()
+        _ = try scene.answer(to: .restore(version, workspace: false, state: true))
+        #expect(scene.supervisor.status().beganAnew == true)
+        #expect(scene.said("memory of version 1 is not used, since it cannot be restored: a library is gone") == 1)
+        #expect(scene.said("brings both back") == 0)
     }
 
     @Test func aPartialRestoreIsOfOneLaunch() throws {

@@ -143,6 +143,9 @@ func nothingToListIsNothingToRead(format: ListFormat) throws {
             43       aside        1s   128  1.2M       -  files        schedule  -
 
             """)
+    aside.standing = .broken
+    let broken = try render(VersionRow.rows(of: [aside], agent: agent7), as: .table, on: Paper(now: now, width: 80))
+    #expect(broken.contains("broken aside"), "\(broken)")
     #expect(try render(rows, as: .name, on: Paper(now: now)) == "agent-7@40\nagent-7@41\nagent-7@42\nagent-7@43\n")
 }
 

@@ -1,7 +1,9 @@
 // What `make bench` measures of the store by itself: versions of directories, without an agent. A test tool, so no release holds it.
 //
-//   store-driver commit STORE IMAGES [WORKSPACE]   one more version of what is there; prints milliseconds of commit, pack and thin
-//   store-driver follow STORE WORKSPACE            for every line it reads, one more version of what changed; prints as commit, then 'done'
+//   store-driver commit STORE IMAGES WORKSPACE     one more version of what is there, in packs alone; prints milliseconds of each step
+//   store-driver follow STORE WORKSPACE            for every line it reads, one more version of what changed, and of the images in the directory that
+//                                                  the line names; prints milliseconds of cut, commit and keeping house, then 'done'
+//   store-driver hash FILE                         its SHA-256 by our library and nothing else, three times; prints milliseconds
 //   store-driver restore STORE VERSION TARGET      its images (into versions/N/process) and its workspace into TARGET; prints milliseconds
 //   store-driver list STORE COUNT                  lists all versions so often; prints milliseconds of each
 //   store-driver verify STORE                      every version; prints milliseconds of each
@@ -10,10 +12,11 @@
 //   store-driver live STORE HOURS MEBIBYTES        an agent of so many megabytes takes a version every five minutes for so many hours, in made-up
 //                                                  time, and house is kept; prints a row for every day, and says what did not hold
 //
-// '-' for IMAGES or WORKSPACE: none. Each prints the megabytes it took at most, too. What it cannot do it says in one sentence, as runner would.
+// '-' for IMAGES, WORKSPACE or TARGET: none. Each prints the megabytes it took at most, too. What it cannot do it says in one sentence, as runner would.
 
 import AgentModel
 import Checkpoints
+import Digests
 import Glibc
 import LinuxWorld
 import OutsideWorld
@@ -52,60 +55,79 @@ struct Driver {
     func commit(_ images: String, _ workspace: String) throws {
         let lock = try begin()
         defer { lock.release() }
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        let request = CutRequest(
-            agent: benchAgent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: Int64(now.tv_sec)),
-            workspace: workspace == "-" ? nil : try LinuxDisk(at: workspace, create: false), incarnation: 1)
-        let id = "cut\(getpid())"
-        var staged: StagedCheckpoint?
-        if images == "-" {
-            try measured("cut") { staged = try store.cut(request, stagingID: id) }
-        } else {
-            let opened = try store.openCut(benchAgent, stagingID: id)
-            // As CRIU would have written them.
-            let source = try LinuxDisk(at: images, create: false)
-            for name in try source.names(in: nil) {
-                guard let path = DiskPath(name) else { continue }
-                let from = try source.open(path, .read)
-                let to = try disk.open(opened.directory / "process" / name, .createNew(mode: 0o600))
-                while case let piece = try from.read(1 << 20), !piece.isEmpty { try to.write(piece) }
-            }
-            try measured("cut") { staged = try store.copy(request, into: opened, images: true) }
-            staged?.images = .synthetic
-        }
-        guard let staged else { return }
+        let request = try request(workspace == "-" ? nil : LinuxDisk(at: workspace, create: false))
+        guard let staged = try cut(request, images == "-" ? "" : images) else { return }
         var version = VersionNumber(0)
         try measured("commit") { version = try store.commit(staged).version }
         try measured("pack") { try store.pack(benchAgent, version) }
         try measured("thin") { try store.thin(benchAgent, version) }
     }
 
-    func follow(_ path: String) throws {
-        let lock = try store.lock(benchAgent, holder: "bench")
+    private func request(_ workspace: (any Disk)?) -> CutRequest {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return CutRequest(
+            agent: benchAgent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: Int64(now.tv_sec)), workspace: workspace,
+            incarnation: 1)
+    }
+
+    /// - Parameter images: the directory they are in; "": there are none.
+    private func cut(_ request: CutRequest, _ images: String) throws -> StagedCheckpoint? {
+        let id = "cut\(nanoseconds())"
+        var staged: StagedCheckpoint?
+        if images.isEmpty {
+            try measured("cut") { staged = try store.cut(request, stagingID: id) }
+        } else {
+            let opened = try store.openCut(benchAgent, stagingID: id)
+            try lay(images, in: opened.directory / "process")
+            try measured("cut") { staged = try store.copy(request, into: opened, images: true) }
+            staged?.images = .synthetic
+        }
+        return staged
+    }
+
+    /// One more version of a line's images, or of what changed in the workspace, as long as there are lines.
+    func follow(_ workspace: String) throws {
+        let lock = try begin()
         defer { lock.release() }
         let index = WorkspaceIndex()
-        let workspace = try LinuxDisk(at: path, create: false)
-        var former: VersionNumber?
-        while readLine() != nil {
-            var now = timespec()
-            clock_gettime(CLOCK_REALTIME, &now)
-            var request = CutRequest(
-                agent: benchAgent, kind: .checkpoint, reason: .schedule, takenAt: WallTime(seconds: Int64(now.tv_sec)),
-                workspace: workspace, incarnation: 1)
-            request.index = index
-            request.mappedFiles = []
-            var staged: StagedCheckpoint?
-            try measured("cut") { staged = try store.cut(request, stagingID: "follow\(now.tv_nsec)") }
-            guard let staged else { return }
-            var version = VersionNumber(0)
-            try measured("commit") { version = try store.commit(staged).version }
-            try measured("pack") { try store.pack(benchAgent, version) }
+        let pages = PageMemory(secret: [UInt8](repeating: 1, count: PageMemory.secretSize))
+        let house = Housekeeping(of: benchAgent, in: store, pages)
+        let workspace = workspace == "-" ? nil : try LinuxDisk(at: workspace, create: false)
+        var versions: [VersionNumber] = []
+        while let images = readLine() {
+            var request = request(workspace)
+            request.pages = pages
+            if workspace != nil {
+                request.index = index
+                request.mappedFiles = []
+            }
+            guard let staged = try cut(request, images) else { return }
+            try measured("commit") { versions.append(try store.commit(staged).version) }
+            try measured("pack") { try keep(house, versions, atHand: Set(versions)) }
             // The newest stays as it is.
-            if let former { try measured("thin") { try store.thin(benchAgent, former) } }
-            former = version
+            try measured("thin") { try keep(house, versions, atHand: Set(versions.suffix(1))) }
             print("done")
             fflush(nil)
+        }
+    }
+
+    private func keep(_ house: Housekeeping, _ versions: [VersionNumber], atHand: Set<VersionNumber>) throws {
+        switch house.work(Housekeeping.Orders(versions: versions, atHand: atHand, collects: false), while: { true }) {
+        case .done: break
+        case .stopped: preconditionFailure("it was always wanted")
+        case .broken(_, let fault), .failed(let fault), .damagedPack(let fault): throw fault
+        }
+    }
+
+    /// As CRIU would have written them.
+    private func lay(_ images: String, in directory: DiskPath) throws {
+        let source = try LinuxDisk(at: images, create: false)
+        for name in try source.names(in: nil) {
+            guard let path = DiskPath(name) else { continue }
+            let from = try source.open(path, .read)
+            let to = try disk.open(directory / name, .createNew(mode: 0o600))
+            while case let piece = try from.read(1 << 20), !piece.isEmpty { try to.write(piece) }
         }
     }
 
@@ -174,11 +196,12 @@ private struct Main {
 
     private static func run(_ words: [String]) throws {
         guard words.count >= 2 else { exit(64) }
+        if words[0] == "hash" { return try hash(words[1]) }
         let driver = try Driver(words[1])
         switch words[0] {
-        case "commit" where words.count >= 3: try driver.commit(words[2], words.count > 3 ? words[3] : "-")
         case "follow" where words.count == 3: try driver.follow(words[2])
         case "restore" where words.count == 4: try driver.restore(VersionNumber(UInt64(words[2]) ?? 0), to: words[3])
+        case "commit" where words.count == 4: try driver.commit(words[2], words[3])
         case "list" where words.count == 3: try driver.list(Int(words[2]) ?? 1)
         case "many" where words.count == 4: try driver.many(Int(words[2]) ?? 1, words[3])
         case "verify": try driver.verify()
@@ -190,6 +213,13 @@ private struct Main {
         default: exit(64)
         }
         print("memory", try most())
+    }
+
+    /// What pages are known by, and nothing else.
+    private static func hash(_ path: String) throws {
+        guard let path = DiskPath(String(path.drop { $0 == "/" })) else { exit(64) }
+        let bytes = try LinuxDisk(at: "/", create: false).read(path, limit: .mebibytes(1024))
+        for _ in 1...3 { measured("hash") { _ = SHA256.digest(of: bytes) } }
     }
 
     /// Megabytes this program had at most, without those of who started it.

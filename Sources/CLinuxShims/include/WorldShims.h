@@ -5,6 +5,11 @@
 #include <stdint.h>
 #include <sys/pidfd.h>
 #include <sys/random.h>
+#include <sys/xattr.h>
+
+/// A tmpfs of `size` bytes that lies at no path, mode 0700, not swapped out where the kernel knows how: a close-on-exec descriptor of its root,
+/// or -errno. It is gone with the last descriptor. In C because syscall(2) is variadic and older glibc has no wrappers. See fsmount(2).
+int32_t shim_memory_room(uint64_t size);
 
 /// openat2(2) with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS. In C because syscall(2) is variadic and glibc has no wrapper.
 /// - Returns: a descriptor or -errno; -ENOSYS before Linux 5.6.
@@ -25,6 +30,10 @@ int32_t shim_unix_connect(const char *_Nonnull path, int32_t type, int32_t wait_
 int32_t shim_io_idle(void);
 /// Nothing for a negative one.
 void shim_io_priority(int32_t priority);
+
+/// FICLONERANGE: `count` bytes from the beginning of `source` become those of `target` from `offset` on, in the same place on the disk. In C because
+/// ioctl is variadic and the number a macro. See ioctl_ficlonerange(2).
+int32_t shim_share(int32_t target, uint64_t offset, int32_t source, uint64_t count);
 
 /// The next connection, non-blocking and close-on-exec. In C because accept4 takes a transparent union.
 int32_t shim_accept(int32_t listener);

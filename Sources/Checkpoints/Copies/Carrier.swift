@@ -53,6 +53,8 @@ public enum CopyFault: Error, Hashable, Sendable {
     case notListed(String)
     /// Somebody asked this command to end; what is there stays.
     case stopped
+    /// A version is whole again, and whoever may write that down did not: why, in a whole sentence.
+    case unmarked(String)
 }
 
 /// Turns lower faults into those of a copy.

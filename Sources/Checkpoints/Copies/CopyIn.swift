@@ -67,6 +67,11 @@ public final class CopyIn {
         say("\(agent): fetching content")
         try fetched.fetchPacks(of: new)
         try takeAbout(agent, remote, fetched, to: target)
+        if name == nil {
+            // Not by the names that the remote lists: anybody may put a file there.
+            let given = new.compactMap(fetched.highestNumber)
+            try copying { () throws(StoreFault) in try store.raiseChunkNumbers(agent, beyond: given) }
+        }
         for (count, version) in new.enumerated() {
             guard isWanted() else { throw .stopped }
             say("\(agent)@\(version.manifest.version): checking and taking in")
@@ -121,6 +126,7 @@ public final class CopyIn {
         let errand = Errand("take in", agent, number)
         let standing = version.standing.map { CheckedLine.encode($0) }
         let first = CheckedLine.encode(StandingRecord(standing: .stored, because: nil, pinned: false))
+        try store.raiseFormat(errand)
         try store.publish(
             room, as: agent, number, manifest: version.manifestBytes, seal: version.seal, standing: standing ?? first, errand)
     }
@@ -185,7 +191,7 @@ extension CheckpointStore {
         let recorded = try recordedNumber(agent, errand)
         try errand.inStore { () throws(FileFault) in
             for (path, bytes) in [(layout.manifest, manifest), (layout.seal, seal), (layout.standing, standing)] {
-                try disk.open(path, .createNew(mode: 0o600)).write(bytes)
+                try disk.create(path, with: bytes)
             }
             try syncTree(room)
             // Its number is not given to another.

@@ -27,7 +27,7 @@ public final class CopyOut {
         remote = try RemoteListing.of(carrier)
         try remote.requireCopy(mayBeEmpty: true)
         guard !remote.isCopy else { return }
-        try write([RemoteLayout.marker: RemoteLayout.markerText], in: look)
+        try write(RemoteLayout.markerText, to: RemoteLayout.marker, in: look)
         try carrying { () throws(CarrierFault) in try carrier.send([RemoteLayout.marker], below: look.directory, of: store.disk) }
     }
 
@@ -166,7 +166,7 @@ public final class CopyOut {
             // 1. Which packs they are made of now: a collection may have put chunks elsewhere.
             let needs = try needs(of: &offers, agent, &report)
             guard !offers.isEmpty else { return }
-            let all = needs.values.reduce(into: [PackName: UInt64]()) { all, needs in all.merge(needs) { first, _ in first } }
+            let all = needs.all
             // 2. Content. What of it is not there any more shows in the list.
             let packs = CopyPlan.lacking(all, in: there)
             if !packs.isEmpty {
@@ -176,15 +176,15 @@ public final class CopyOut {
                 }
             }
             // 3. What tells of it. Once it may have arrived, only what has not: over what is listed nothing is written.
-            let files = try smallFiles(of: &offers, needs, agent, &report)
+            let files = try writeSmallFiles(of: &offers, needs, agent, in: look, &report)
             guard !offers.isEmpty else { return }
-            try send(attempt == 1 ? files.keys.sorted() : CopyPlan.lacking(files, in: there), of: files, in: look)
+            try send(attempt == 1 ? files.keys.sorted() : CopyPlan.lacking(files, in: there), in: look)
             // 4. All of it is there, or it begins anew.
             there = try RemoteListing.of(carrier, agent)
             guard CopyPlan.lacking(all, in: there).isEmpty, CopyPlan.lacking(files, in: there).isEmpty else { continue }
             // 5. From here on they are listed.
-            let manifests = manifests(of: offers, agent)
-            try send(attempt == 1 ? manifests.keys.sorted() : CopyPlan.lacking(manifests, in: there), of: manifests, in: look)
+            let manifests = try writeManifests(of: offers, agent, in: look)
+            try send(attempt == 1 ? manifests.keys.sorted() : CopyPlan.lacking(manifests, in: there), in: look)
             there = try RemoteListing.of(carrier, agent)
             let lacking = CopyPlan.lacking(manifests, in: there)
             let listed = offers.filter { !lacking.contains(RemoteLayout.version(agent, $0.offered.version) / "manifest.json") }
@@ -203,24 +203,28 @@ public final class CopyOut {
         throw .remote(part: "agents/\(agent)", how: "what is sent there does not stay there whole")
     }
 
-    private func send(_ names: [DiskPath], of files: [DiskPath: [UInt8]], in look: Look) throws(CopyFault) {
+    /// Files that lie in the look.
+    private func send(_ names: [DiskPath], in look: Look) throws(CopyFault) {
         guard !names.isEmpty else { return }
-        let wanted = Set(names)
-        try write(files.filter { wanted.contains($0.key) }, in: look)
         try carrying { () throws(CarrierFault) in try carrier.send(names, below: look.directory, of: store.disk) }
     }
 
-    private func manifests(of offers: [Offer], _ agent: AgentName) -> [DiskPath: [UInt8]] {
-        var files: [DiskPath: [UInt8]] = [:]
-        for offer in offers { files[RemoteLayout.version(agent, offer.offered.version) / "manifest.json"] = offer.manifest }
-        return files
+    /// - Returns: how long each is.
+    private func writeManifests(of offers: [Offer], _ agent: AgentName, in look: Look) throws(CopyFault) -> [DiskPath: UInt64] {
+        var sizes: [DiskPath: UInt64] = [:]
+        try clear(look)
+        for offer in offers {
+            let path = RemoteLayout.version(agent, offer.offered.version) / "manifest.json"
+            sizes[path] = try write(offer.manifest, to: path, in: look)
+        }
+        return sizes
     }
 
     /// Versions that went, or broke, meanwhile are taken out of `offers`.
     private func needs(
         of offers: inout [Offer], _ agent: AgentName, _ report: inout CopyOutReport
-    ) throws(CopyFault) -> [VersionNumber: [PackName: UInt64]] {
-        var needs: [VersionNumber: [PackName: UInt64]] = [:]
+    ) throws(CopyFault) -> NeededPacks {
+        var needs = NeededPacks()
         let all = Errand("copy the versions of", agent.text)
         let shelf = try copying { () throws(StoreFault) in
             try all.inStore { () throws(FileFault) in try PackShelf(of: agent, on: store.disk) }
@@ -232,7 +236,7 @@ public final class CopyOut {
                 try store.require(agent, version, errand)
                 let manifest = try store.sealedManifest(agent, version, errand)
                 guard let map = try store.content(of: manifest, errand).map else { continue }
-                needs[version] = try errand.reading("chunks") { () throws(FileFault) in try shelf.needs(of: map) }
+                needs.insert(try errand.reading("chunks") { () throws(FileFault) in try shelf.needs(of: map) }, of: version)
             } catch {
                 switch error.kind {
                 case .noSuchVersion, .noSuchAgent: continue
@@ -241,21 +245,28 @@ public final class CopyOut {
                 }
             }
         }
-        offers.removeAll { needs[$0.offered.version] == nil }
+        offers.removeAll { needs.packs(of: $0.offered.version) == nil }
         return needs
     }
 
-    /// Versions that went, or broke, meanwhile are taken out of `offers`.
-    private func smallFiles(
-        of offers: inout [Offer], _ needs: [VersionNumber: [PackName: UInt64]], _ agent: AgentName, _ report: inout CopyOutReport
-    ) throws(CopyFault) -> [DiskPath: [UInt8]] {
-        var files = try aboutAgent(agent)
+    /// Puts what goes there beside packs into the look, one after the other: of a thousand versions it is more than fits into memory. Versions that
+    /// went, or broke, meanwhile are taken out of `offers`.
+    /// - Returns: how long each is.
+    private func writeSmallFiles(
+        of offers: inout [Offer], _ needs: NeededPacks, _ agent: AgentName, in look: Look,
+        _ report: inout CopyOutReport
+    ) throws(CopyFault) -> [DiskPath: UInt64] {
+        var sizes: [DiskPath: UInt64] = [:]
+        try clear(look)
+        for (path, bytes) in try aboutAgent(agent) { sizes[path] = try write(bytes, to: path, in: look) }
         var here: [Offer] = []
         for offer in offers {
+            guard isWanted() else { throw .stopped }
             let version = offer.offered.version
             let directory = RemoteLayout.version(agent, version)
+            let chunks: [UInt8]
             do throws(StoreFault) {
-                files[directory / "chunks"] = try Errand("copy", agent, version).reading("chunks") { () throws(FileFault) in
+                chunks = try Errand("copy", agent, version).reading("chunks") { () throws(FileFault) in
                     try store.disk.read(directory / "chunks", limit: ChunkMap.limit)
                 }
             } catch {
@@ -263,13 +274,15 @@ public final class CopyOut {
                 try leaveOut(version, of: agent, part, how, &report)
                 continue
             }
-            files[directory / offer.offered.packList.text] = PackList(needs[version] ?? [:]).encoded
-            files[directory / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
-            files[directory / "seal"] = offer.seal
+            let files = [
+                directory / "chunks": chunks, directory / offer.offered.packList.text: PackList(needs.packs(of: version) ?? [:]).encoded,
+                directory / (RemoteLayout.standing + offer.offered.standing): offer.standing, directory / "seal": offer.seal,
+            ]
+            for (path, bytes) in files { sizes[path] = try write(bytes, to: path, in: look) }
             here.append(offer)
         }
         offers = here
-        return files
+        return sizes
     }
 
     /// How it was started, and what it has done: without that it would do it once more elsewhere.
@@ -299,10 +312,13 @@ public final class CopyOut {
             files[RemoteLayout.version(agent, offer.offered.version) / (RemoteLayout.standing + offer.offered.standing)] = offer.standing
         }
         guard !files.isEmpty else { return }
-        try send(files.keys.sorted(), of: files, in: look)
+        try clear(look)
+        var sizes: [DiskPath: UInt64] = [:]
+        for (path, bytes) in files { sizes[path] = try write(bytes, to: path, in: look) }
+        try send(sizes.keys.sorted(), in: look)
         // The older ones go when the new ones are there; else the next time.
         let there = try RemoteListing.of(carrier, agent)
-        if CopyPlan.lacking(files, in: there).isEmpty { try removeOlder(offers, of: agent, there) }
+        if CopyPlan.lacking(sizes, in: there).isEmpty { try removeOlder(offers, of: agent, there) }
     }
 
     /// Standings and accounts of the agent that have a successor.
@@ -361,20 +377,22 @@ public final class CopyOut {
 
     // MARK: Files in between
 
-    /// In a place of their own, under the names they get in the remote.
-    private func write(_ files: [DiskPath: [UInt8]], in look: Look) throws(CopyFault) {
-        try discard(look.directory.joined(StoreLayout.agents))
+    /// Of what was written before.
+    private func clear(_ look: Look) throws(CopyFault) { try discard(look.directory.joined(StoreLayout.agents)) }
+
+    /// In a place of its own, under the name it gets in the remote. - Returns: how long it is.
+    @discardableResult
+    private func write(_ bytes: [UInt8], to path: DiskPath, in look: Look) throws(CopyFault) -> UInt64 {
         let errand = Errand("prepare a copy of versions of", store.disk.rootName)
+        let place = look.directory.joined(path)
         try copying { () throws(StoreFault) in
             try errand.inStore { () throws(FileFault) in
-                for (path, bytes) in files.sorted(by: { $0.key < $1.key }) {
-                    let place = look.directory.joined(path)
-                    if let parent = place.parent { try store.disk.makeDirectories(parent) }
-                    if try store.disk.entry(at: place) != nil { try store.disk.removeFile(place) }
-                    try store.disk.open(place, .createNew(mode: 0o600)).write(bytes)
-                }
+                if let parent = place.parent, try store.disk.entry(at: parent) == nil { try store.disk.makeDirectories(parent) }
+                if try store.disk.entry(at: place) != nil { try store.disk.removeFile(place) }
+                try store.disk.create(place, with: bytes)
             }
         }
+        return UInt64(bytes.count)
     }
 
     private func discard(_ path: DiskPath) throws(CopyFault) {

@@ -56,8 +56,8 @@ struct CopyPlan: Hashable {
     }
 
     /// Those of these files that are not there with their size.
-    static func lacking(_ files: [DiskPath: [UInt8]], in remote: RemoteListing.Agent) -> [DiskPath] {
-        files.filter { remote.sizes[$0.key] != UInt64($0.value.count) }.keys.sorted()
+    static func lacking(_ files: [DiskPath: UInt64], in remote: RemoteListing.Agent) -> [DiskPath] {
+        files.filter { remote.sizes[$0.key] != $0.value }.keys.sorted()
     }
 
     /// Those of `needed` that are not there with their size.

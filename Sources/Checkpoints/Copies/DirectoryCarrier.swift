@@ -83,7 +83,7 @@ public final class DirectoryCarrier: Carrier {
         let file: any DiskFile
         do throws(FileFault) { file = try disk.open(source, .read) } catch {
             if error.kind == .missing { return }
-            throw .failed(Self.words(error))
+            throw Self.fault(error)
         }
         var done: UInt64 = 0
         do throws(FileFault) {
@@ -105,7 +105,7 @@ public final class DirectoryCarrier: Carrier {
             }
         } catch {
             try? other.removeFile(part)  // the next copy of the file does
-            throw .failed(Self.words(error))
+            throw Self.fault(error)
         }
         try? other.removeFile(part)  // the next copy of the file does
         throw done > limit ? .tooMuch : .stopped
@@ -122,8 +122,10 @@ public final class DirectoryCarrier: Carrier {
     }
 
     private func onDisk<Result>(_ body: () throws(FileFault) -> Result) throws(CarrierFault) -> Result {
-        do throws(FileFault) { return try body() } catch { throw .failed(Self.words(error)) }
+        do throws(FileFault) { return try body() } catch { throw Self.fault(error) }
     }
+
+    private static func fault(_ fault: FileFault) -> CarrierFault { fault.kind == .stopped ? .stopped : .failed(words(fault)) }
 
     private static func words(_ fault: FileFault) -> String {
         let why =

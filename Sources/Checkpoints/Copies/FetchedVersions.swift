@@ -237,6 +237,12 @@ final class FetchedVersions {
         try PackShelf(in: place.joined(StoreLayout.packs(agent)), choosing: version.packs.map { Set($0.packs.keys) }, on: store.disk)
     }
 
+    /// Of all the chunks in the version's packs: as their tables say, and not their names. What cannot be opened says nothing.
+    func highestNumber(of version: Version) -> ChunkNumber? {
+        guard let shelf = try? shelf(of: version) else { return nil }
+        return shelf.names.compactMap { name in (try? shelf.open(name))?.index.chunks.map(\.number).max() }.max()
+    }
+
     /// With its lists read. Its files are compared when they are.
     func known(_ version: Version) throws(CopyFault) -> KnownVersion {
         let errand = Errand("read", agent, version.manifest.version)
@@ -260,7 +266,7 @@ final class FetchedVersions {
         let errand = Errand("verify the packs of", agent.text)
         try fromRemote { () throws(StoreFault) in
             try errand.reading("packs/\(pack.text)") { () throws(FileFault) in
-                try PackShelf(in: place.joined(StoreLayout.packs(agent)), on: store.disk).verify(pack)
+                try PackShelf(in: place.joined(StoreLayout.packs(agent)), on: store.disk).verify(pack, mixed: true)
             }
         }
     }
@@ -274,7 +280,7 @@ final class FetchedVersions {
         try fromRemote { () throws(StoreFault) in
             try errand.inStore { () throws(FileFault) in try store.disk.makeDirectory(directory, mode: 0o700) }
             try store.layOut(known, to: target, errand)
-            guard links else { return }
+            guard links, !store.hidesNames(in: directory) else { return }
             try errand.inStore { () throws(FileFault) in
                 for entry in known.tree where entry.kind == .link {
                     try store.disk.makeSymbolicLink(target.content(entry.path), to: entry.target ?? "")

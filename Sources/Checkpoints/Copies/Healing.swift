@@ -14,17 +14,40 @@ public final class Healing {
     private let agent: AgentName
     private let remote: RemoteListing.Agent
     private let fetched: FetchedVersions
+    private let writer: Writer
 
-    /// The caller holds the agent's lock.
+    /// Who may write the agent's versions.
+    public enum Writer {
+        /// The caller, who holds the agent's lock.
+        case caller
+        /// Somebody else, who goes on with his work: packs are put back beside him, for one of a name is the same whenever it comes. That a version is
+        /// whole again he writes down when he is asked to.
+        case another(mark: (VersionNumber) throws(CopyFault) -> Void)
+    }
+
     /// - Parameter stagingID: of a room that nobody else draws; `close` removes it.
-    public init(
+    public convenience init(
         _ agent: AgentName, of store: CheckpointStore, from carrier: any Carrier, stagingID: String,
         isWanted: @escaping () -> Bool = { true }
     ) throws(CopyFault) {
-        (self.agent, self.store, self.carrier, self.isWanted) = (agent, store, carrier, isWanted)
+        try self.init(agent, of: store, from: carrier, in: store.staging(agent, stagingID), .caller, isWanted)
+    }
+
+    /// As long as somebody else holds the agent's lock. `close` leaves the look to whoever opened it.
+    public convenience init(
+        _ agent: AgentName, of store: CheckpointStore, from carrier: any Carrier, in look: Look,
+        marking mark: @escaping (VersionNumber) throws(CopyFault) -> Void, isWanted: @escaping () -> Bool = { true }
+    ) throws(CopyFault) {
+        try self.init(agent, of: store, from: carrier, in: look.directory / agent.text, .another(mark: mark), isWanted)
+    }
+
+    private init(
+        _ agent: AgentName, of store: CheckpointStore, from carrier: any Carrier, in place: DiskPath, _ writer: Writer,
+        _ isWanted: @escaping () -> Bool
+    ) throws(CopyFault) {
+        (self.agent, self.store, self.carrier, self.isWanted, self.writer) = (agent, store, carrier, isWanted, writer)
         remote = try RemoteListing.of(carrier, agent)
-        fetched = FetchedVersions(
-            of: agent, remote, from: carrier, in: store.staging(agent, stagingID), of: store, isWanted: isWanted)
+        fetched = FetchedVersions(of: agent, remote, from: carrier, in: place, of: store, isWanted: isWanted)
     }
 
     public func close() { fetched.discard() }
@@ -36,7 +59,7 @@ public final class Healing {
         var outcomes: [String: Outcome] = [:]
         let damaged = try copying { () throws(StoreFault) in try store.verifyPacks(agent) }.filter { $0.damage != nil }
         var whole: [PackName] = []
-        for (text, _) in damaged {
+        for (text, damage) in damaged where damage?.base == nil {
             guard isWanted() else { throw .stopped }
             guard let name = PackName(text), remote.packs[name] != nil else {
                 outcomes[text] = .beyond("the other copy has no such pack")
@@ -55,6 +78,17 @@ public final class Healing {
         for name in whole {
             try put(name)
             outcomes[name.text] = .healed
+        }
+        let resting = damaged.filter { $0.damage?.base != nil }.compactMap { PackName($0.pack) }
+        guard !resting.isEmpty else { return outcomes }
+        let errand = Errand("verify the packs of", agent.text)
+        try copying { () throws(StoreFault) in
+            try errand.inStore { () throws(FileFault) in
+                let shelf = try PackShelf(of: agent, on: store.disk)
+                for name in resting {
+                    outcomes[name.text] = try shelf.damage(of: name).map { .beyond($0.words) } ?? .healed
+                }
+            }
         }
         return outcomes
     }
@@ -79,7 +113,12 @@ public final class Healing {
     /// Makes the version whole again, and says so in its standing. Nothing is changed when the other copy is of other content, or damaged itself.
     public func heal(_ version: VersionNumber) throws(CopyFault) -> Outcome {
         do throws(CopyFault) {
-            if try !isWhole(version) { try replace(version) }
+            if try !isWhole(version) {
+                if case .another = writer {
+                    return .beyond("it is more than packs, and the agent runs: 'runner stop \(agent)', then the same command again")
+                }
+                try replace(version)
+            }
             try settle(version)
             return .healed
         } catch {
@@ -87,6 +126,7 @@ public final class Healing {
             case .remote(let part, let how): return .beyond("'\(part)' of the other copy: \(how)")
             case .notListed: return .beyond("the other copy does not have it")
             case .other: return .beyond("the other copy has another version of that number")
+            case .unmarked(let why): return .beyond("it is whole again, but \(why)")
             case .store(let fault):
                 guard case .broken(let part, let how) = fault.kind else { throw error }
                 return .beyond("'\(part)': \(how)")
@@ -148,7 +188,7 @@ public final class Healing {
                 try disk.syncDirectory(target.directory)
             }
         }
-        try removeStrangers(target, other.manifest, errand)
+        try removeStrangers(target, errand)
         try settle(version)
         repack(version, thins: wasThin)
     }
@@ -164,8 +204,9 @@ public final class Healing {
     }
 
     /// What verification would call no part of the version.
-    private func removeStrangers(_ target: VersionLayout, _ manifest: Manifest, _ errand: Errand) throws(CopyFault) {
-        let known = ["manifest.json", "seal", "standing", "chunks", "state", "tree", "images", "workspace", "process"]
+    private func removeStrangers(_ target: VersionLayout, _ errand: Errand) throws(CopyFault) {
+        var known = ["manifest.json", "seal", "standing", "chunks", "state", "tree", "images", "workspace", "process"]
+        if store.hidesNames(in: target.directory) { known.append("files") }
         try copying { () throws(StoreFault) in
             try errand.inStore { () throws(FileFault) in
                 for name in try store.disk.names(in: target.directory) where !known.contains(name) {
@@ -181,9 +222,13 @@ public final class Healing {
         try copying { () throws(StoreFault) in
             let record = try? store.standing(agent, version, Errand("read", agent, version))
             guard record == nil || record?.standing == .broken else { return try store.verify(agent, version) }
+            if case .another = writer { return }
             try store.mark(agent, version, .stored, because: "healed from another copy")
             try store.verify(agent, version)
         }
+        guard case .another(let mark) = writer else { return }
+        let record = try? store.standing(agent, version, Errand("read", agent, version))
+        if record == nil || record?.standing == .broken { try mark(version) }
     }
 
     /// What cannot be put into packs again stays as plain files, which are whole.

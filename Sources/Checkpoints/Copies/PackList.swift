@@ -34,3 +34,30 @@ struct PackList: Hashable {
         }
     }
 }
+
+/// Which packs each of many versions is made of: a name is kept once, however many versions need it.
+struct NeededPacks {
+    /// All of them, with their sizes.
+    private(set) var all: [PackName: UInt64] = [:]
+    private var names: [PackName] = []
+    private var numbers: [PackName: UInt32] = [:]
+    private var needed: [VersionNumber: [UInt32]] = [:]
+
+    mutating func insert(_ packs: [PackName: UInt64], of version: VersionNumber) {
+        all.merge(packs) { first, _ in first }
+        needed[version] = packs.keys.map { name in
+            if let known = numbers[name] { return known }
+            let number = UInt32(names.count)
+            names.append(name)
+            numbers[name] = number
+            return number
+        }
+    }
+
+    /// nil: the version is none of them.
+    func packs(of version: VersionNumber) -> [PackName: UInt64]? {
+        needed[version].map { numbers in
+            Dictionary(numbers.map { (names[Int($0)], all[names[Int($0)]] ?? 0) }) { first, _ in first }
+        }
+    }
+}

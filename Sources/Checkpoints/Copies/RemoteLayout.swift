@@ -86,7 +86,8 @@ struct RemoteListing: Hashable {
 
     /// - Throws: when a name leads out of the remote, or two files have one.
     init(_ files: [RemoteFile]) throws(Damage) {
-        isEmpty = files.isEmpty
+        // An encrypted copy begins with that.
+        isEmpty = files.allSatisfy { $0.path == StoreLayout.encryption.text }
         var seen: Set<String> = []
         for file in files {
             guard let path = DiskPath(file.path), !file.path.utf8.contains(where: { $0 < 32 }) else {

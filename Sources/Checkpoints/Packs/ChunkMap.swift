@@ -40,6 +40,14 @@ struct ChunkMap: Hashable {
         }
     }
 
+    /// Forgets all but the first `count` places.
+    mutating func cut(to count: Int) {
+        while let last = runs.last, last.position + last.count > count {
+            runs.removeLast()
+            if last.position < count { runs.append(Run(position: last.position, count: count - last.position, first: last.first)) }
+        }
+    }
+
     /// The places of `range` of another map, which has them.
     mutating func append(_ range: Range<Int>, of other: ChunkMap) {
         var position = range.lowerBound

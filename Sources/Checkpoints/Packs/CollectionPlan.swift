@@ -67,27 +67,44 @@ struct CollectionPlanner {
     }
 }
 
-/// A set of chunks, a bit each.
+/// A set of chunks that are in packs, a bit each. Others are never in it. Between two numbers there may be any gap: what is in no page takes no room.
 struct ChunkSet {
-    private var words: [UInt64]
+    /// In words of 64 numbers.
+    private static let pageLength = 64
+    private let numbers: ClosedRange<ChunkNumber>
+    /// By the first number of each, over `pageLength * 64`: where its words begin.
+    private var pages: [UInt64: Int] = [:]
+    private var words: [UInt64] = []
+    /// The page of the last insertion: the next one is nearly always in it.
+    private var latest: (page: UInt64, start: Int) = (.max, 0)
 
-    /// - Parameter highest: the highest number that will be in it.
-    init(upTo highest: ChunkNumber) { words = Array(repeating: 0, count: Int(clamping: highest / 64) + 1) }
+    init(of shelf: PackShelf) { numbers = shelf.lowest...max(shelf.highest, shelf.lowest) }
 
     func contains(_ number: ChunkNumber) -> Bool {
-        let word = Int(clamping: number / 64)
-        return word < words.count && words[word] & (1 << (number % 64)) != 0
+        let page = number / 64 / UInt64(Self.pageLength)
+        guard let start = page == latest.page ? latest.start : pages[page] else { return false }
+        return words[start + Int(number / 64 % UInt64(Self.pageLength))] & (1 << (number % 64)) != 0
     }
 
     mutating func insert(_ number: ChunkNumber) {
-        let word = Int(clamping: number / 64)
-        if word < words.count { words[word] |= 1 << (number % 64) }
+        guard numbers.contains(number) else { return }
+        let page = number / 64 / UInt64(Self.pageLength)
+        if page != latest.page {
+            latest = (page, pages[page] ?? words.count)
+            if latest.start == words.count {
+                words.append(contentsOf: repeatElement(0, count: Self.pageLength))
+                pages[page] = latest.start
+            }
+        }
+        words[latest.start + Int(number / 64 % UInt64(Self.pageLength))] |= 1 << (number % 64)
     }
 
     mutating func insert(_ map: ChunkMap) {
         for run in map.runs {
             guard case .chunk(let first) = run.first else { continue }
-            for number in first..<(first + ChunkNumber(run.count)) { insert(number) }
+            let end = first + ChunkNumber(run.count)
+            let (low, high) = (max(first, numbers.lowerBound), min(end - 1, numbers.upperBound))
+            if low <= high { for number in low...high { insert(number) } }
         }
     }
 }

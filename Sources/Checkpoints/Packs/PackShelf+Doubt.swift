@@ -80,6 +80,7 @@ extension CheckpointStore {
         guard let path = DiskPath(pack), path.parent == StoreLayout.packs(agent), let name = PackName(path.name),
             (try? disk.entry(at: path)) != nil
         else { return }
+        forgetVerified(agent)
         // Where it cannot be noted, the next who looks tries again.
         _ = try? disk.open(StoreLayout.packs(agent) / name.marked, .createNew(mode: 0o600))
         try? disk.syncDirectory(StoreLayout.packs(agent))

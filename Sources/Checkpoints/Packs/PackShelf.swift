@@ -37,8 +37,9 @@ final class PackShelf {
         }
     }
 
-    /// The first number that is free.
-    var next: ChunkNumber { (reach.last ?? 0) + 1 }
+    /// The numbers that are in packs lie between these two.
+    var lowest: ChunkNumber { names.first?.first ?? 1 }
+    var highest: ChunkNumber { reach.last ?? 0 }
 
     func open(_ name: PackName) throws(FileFault) -> OpenedPack {
         if let pack = opened[name] { return pack }
@@ -111,18 +112,27 @@ final class PackShelf {
     }
 
     /// Reads the pack whole and compares every chunk with what it is known by.
-    func verify(_ name: PackName) throws(FileFault) {
+    /// - Parameter mixed: several stores may have put packs here, and given one number to several chunks, or left out what their versions need no more.
+    ///   Then a delta is whole when its bytes are what was stored: that of which it is made may be another's, or not here.
+    func verify(_ name: PackName, mixed: Bool = false) throws(FileFault) {
         let pack = try open(name)
         let identities = try pack.identities()
-        for (number, block) in pack.index.blocks.enumerated() {
-            let content = try self.block(number, of: pack, mayBeDelta: true)
-            for index in block.chunks {
-                let chunk = pack.index.chunks[index]
-                let bytes = content[Int(chunk.offset)..<Int(chunk.offset + chunk.length)]
-                guard ChunkID.of(bytes) == identities[index] else {
-                    throw FileFault(
-                        .damaged("chunk \(chunk.number) is not what was stored"), doing: "read", what: "\(directory)/\(name.text)")
-                }
+        for block in pack.index.blocks.indices {
+            do throws(FileFault) { try verify(block, of: pack, identities) } catch {
+                guard mixed, case .damaged = error.kind, pack.index.blocks[block].isDelta else { throw error }
+                _ = try pack.frame(of: block)
+            }
+        }
+    }
+
+    func verify(_ block: Int, of pack: OpenedPack, _ identities: [ChunkID]) throws(FileFault) {
+        let content = try self.block(block, of: pack, mayBeDelta: true)
+        for index in pack.index.blocks[block].chunks {
+            let chunk = pack.index.chunks[index]
+            let bytes = content[Int(chunk.offset)..<Int(chunk.offset + chunk.length)]
+            guard ChunkID.of(bytes) == identities[index] else {
+                throw FileFault(
+                    .damaged("chunk \(chunk.number) is not what was stored"), doing: "read", what: "\(directory)/\(pack.name.text)")
             }
         }
     }
@@ -159,13 +169,15 @@ final class PackShelf {
     /// What a delta was compressed with: the bases of its chunks, in their order.
     func bases(of chunks: ArraySlice<PackedChunk>) throws(FileFault) -> [UInt8] {
         var prefix: [UInt8] = []
-        for chunk in chunks where chunk.base != 0 {
-            let (pack, index) = try locate(chunk.base)
-            let base = pack.index.chunks[index]
-            let block = try block(Int(base.block), of: pack, mayBeDelta: false)
-            prefix += block[Int(base.offset)..<Int(base.offset + base.length)]
-        }
+        for chunk in chunks where chunk.base != 0 { prefix += try base(chunk.base) }
         return prefix
+    }
+
+    /// What a base holds.
+    func base(_ number: ChunkNumber) throws(FileFault) -> ArraySlice<UInt8> {
+        let (pack, index) = try locate(number)
+        let chunk = pack.index.chunks[index]
+        return try block(Int(chunk.block), of: pack, mayBeDelta: false)[Int(chunk.offset)..<Int(chunk.offset + chunk.length)]
     }
 }
 

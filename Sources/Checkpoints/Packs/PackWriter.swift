@@ -2,6 +2,13 @@ internal import Compression
 internal import Digests
 internal import OutsideWorld
 
+/// What a new chunk may resemble: a chunk that is no delta.
+struct PackBase {
+    var number: ChunkNumber
+    /// nil: it is to be read from its pack.
+    var content: ArraySlice<UInt8>?
+}
+
 /// Writes chunks that are new into packs. A pack is whole, synced and under its name, or it is not there.
 struct PackWriter {
     /// Chunks and bytes of a block: large enough to compress well, small enough that one page of it costs little.
@@ -26,19 +33,21 @@ struct PackWriter {
     /// A block in the making.
     private struct Draft {
         var content: [UInt8] = []
+        /// Of a delta: what its bases hold, in their order.
+        var prefix: [UInt8] = []
         var chunks: [(number: ChunkNumber, id: ChunkID, length: Int, base: ChunkNumber)] = []
         var isFull: Bool { chunks.count >= PackWriter.blockChunks || content.count >= PackWriter.blockSize }
     }
 
-    init(to shelf: PackShelf) {
+    init(to shelf: PackShelf) throws(FileFault) {
         self.shelf = shelf
-        next = shelf.next
+        next = try shelf.firstFree()
     }
 
     /// Takes a chunk in.
     /// - Parameter base: a chunk that it may resemble, itself no delta; nil: none is known.
     /// - Returns: its number, which is valid once `finish` returned.
-    mutating func add(_ bytes: ArraySlice<UInt8>, _ id: ChunkID, base: ChunkNumber?) throws(FileFault) -> ChunkNumber {
+    mutating func add(_ bytes: ArraySlice<UInt8>, _ id: ChunkID, base: PackBase?) throws(FileFault) -> ChunkNumber {
         let number = next
         next += 1
         try add(bytes, id, number, base: base)
@@ -46,10 +55,11 @@ struct PackWriter {
     }
 
     /// As `add`, of a chunk that has its number already.
-    mutating func add(_ bytes: ArraySlice<UInt8>, _ id: ChunkID, _ number: ChunkNumber, base: ChunkNumber?) throws(FileFault) {
-        if let base {
+    mutating func add(_ bytes: ArraySlice<UInt8>, _ id: ChunkID, _ number: ChunkNumber, base: PackBase?) throws(FileFault) {
+        if let base, let content = base.content ?? (try? shelf.base(base.number)) {
             delta.content += bytes
-            delta.chunks.append((number, id, bytes.count, base))
+            delta.prefix += content
+            delta.chunks.append((number, id, bytes.count, base.number))
             if delta.isFull { try flushDelta() }
         } else {
             plain.content += bytes
@@ -88,15 +98,14 @@ struct PackWriter {
     /// As a delta where that is worth it, for a delta needs its bases as long as it lives.
     private mutating func flushDelta() throws(FileFault) {
         guard !delta.chunks.isEmpty else { return }
-        let alone = shelf.zstandard.compress(delta.content, level: Self.level)
-        let chunks = Self.packed(delta, in: 0)
-        let prefix = try? shelf.bases(of: chunks[...])  // without bases, or with damaged ones, it is no delta
-        let with = prefix.map { shelf.zstandard.compress(delta.content, level: Self.level, prefix: $0) }
-        if let with, with.count < alone.count / 4 * 3 {
-            try write(with, isDelta: true, delta)
-        } else {
+        let with = shelf.zstandard.compress(delta.content, level: Self.level, prefix: delta.prefix)
+        // Hardly anything takes so little by itself that it is worth a look.
+        let alone = with.count < delta.content.count / 16 ? nil : shelf.zstandard.compress(delta.content, level: Self.level)
+        if let alone, with.count >= alone.count / 4 * 3 {
             for chunk in delta.chunks.indices { delta.chunks[chunk].base = 0 }
             try write(alone, isDelta: false, delta)
+        } else {
+            try write(with, isDelta: true, delta)
         }
         delta = Draft()
     }
@@ -165,9 +174,11 @@ struct PackWriter {
         try file.sync()
         let numbers = index.chunks.map(\.number)
         let name = PackName(first: numbers.min() ?? 1, last: numbers.max() ?? 1, digest: trailer.digest.text)
+        try shelf.markGiven(below: next)
         try shelf.disk.rename(temporary, to: shelf.directory / name.text)
         try shelf.disk.syncDirectory(shelf.directory)
         try shelf.disk.syncDirectory(shelf.directory.parent)
+        shelf.forgetOlderMarks()
         written += offset + UInt64(table.count + ids.count + PackIndex.trailerLength)
         names.append(name)
         (self.file, index, identities, offset) = (nil, PackIndex(), [], 0)

@@ -73,4 +73,6 @@ final class PackedFile: DiskFile {
 
     func write(_ bytes: [UInt8]) throws(FileFault) { throw FileFault(.readOnly, doing: "write", what: name) }
     func sync() throws(FileFault) {}
+    /// A version has them in its list of files.
+    func attributes(limit: ByteCount) throws(FileFault) -> [ExtendedAttribute] { [] }
 }

@@ -11,6 +11,8 @@ final class VersionContent {
     /// Whether the workspace's files, or those that were in no pack when it was cut, lie in one.
     private let isBundled: Bool
     private var bundle: BundleReader?
+    /// Where the bytes of a file are that has several names: by each but the first, the first.
+    private var firstNames: [DiskPath: DiskPath] = [:]
     /// Of the workspace.
     private var files: [TreeEntry] = []
     private var shelf: PackShelf?
@@ -53,6 +55,7 @@ final class VersionContent {
     /// What its lists say is in it, once they are read.
     func know(_ manifest: Manifest, tree: [TreeEntry], images: [TreeEntry]) {
         places = ContentLayout(manifest, tree: tree, images: images)
+        for entry in tree { if let same = entry.same { firstNames[entry.path] = same } }
         files = isBundled ? tree.filter { $0.kind == .file } : []
     }
 
@@ -76,13 +79,20 @@ final class VersionContent {
     func tree() throws(FileFault) -> any DiskFile { try open(layout.tree, places.tree) }
     func images() throws(FileFault) -> any DiskFile { try open(layout.images, places.images) }
     func file(_ path: DiskPath) throws(FileFault) -> any DiskFile {
+        let path = firstNames[path] ?? path
         if let file = try openBundle()?.open(path) { return file }
         return try open(layout.content(path), places.file(path))
+    }
+    /// Whether a file made of one of this size may well share its place: one that lies by itself, as a plain file.
+    func mayShare(_ size: UInt64, with other: any Disk) -> Bool { size >= CutJob.worthSharing && other.mayShare(with: disk) }
+    func isPlain(file path: DiskPath) -> Bool {
+        !isPackedOnly && !isBundled && (try? disk.entry(at: layout.content(firstNames[path] ?? path))).flatMap { $0 } != nil
     }
     func image(_ path: DiskPath) throws(FileFault) -> any DiskFile { try open(layout.image(path), places.image(path)) }
 
     /// Whether the file's bytes are in packs or among others in one file.
     func has(file path: DiskPath) throws(FileFault) -> Bool {
+        let path = firstNames[path] ?? path
         if try openBundle()?.has(path) ?? false { return true }
         if isPacked(places.file(path)) { return true }
         try lookForMap()

@@ -1,20 +1,6 @@
 internal import AgentModel
 internal import OutsideWorld
 
-/// The version before, as far as a packer can make use of it.
-struct PackedVersion {
-    let map: ChunkMap
-    let layout: ContentLayout
-
-    init(_ map: ChunkMap, _ manifest: Manifest, tree: [TreeEntry], images: [TreeEntry]) {
-        self.map = map
-        layout = ContentLayout(manifest, tree: tree, images: images)
-    }
-
-    /// What its file is known by.
-    func digest(_ path: DiskPath) -> String? { layout.workspace.index(of: path).flatMap { layout.workspace.entries[$0].sha256 } }
-}
-
 /// Puts what a version holds into packs, chunk by chunk: what is in one already is only named. Nothing is taken out of the version's directory.
 /// Can be stopped at any piece and go on later.
 struct VersionPacker {
@@ -31,6 +17,8 @@ struct VersionPacker {
     /// What comes next: the three before the lists, the workspace's files, the images.
     private var position = 0
     private var reading: Reading?
+    private var comparing: (item: Item, pages: PageComparison)?
+    private let pages: PageMemory?
 
     /// One file of the version.
     private struct Item {
@@ -66,13 +54,17 @@ struct VersionPacker {
         var carry: [UInt8] = []
     }
 
-    init(_ version: KnownVersion, to shelf: PackShelf, after before: PackedVersion?, _ errand: Errand) throws(StoreFault) {
+    /// - Parameter pages: what is remembered of this version and the one before.
+    init(
+        _ version: KnownVersion, to shelf: PackShelf, after before: PackedVersion?, _ pages: PageMemory?, _ errand: Errand
+    ) throws(StoreFault) {
         content = version.content
+        self.pages = pages
         self.shelf = shelf
         self.before = before
         self.errand = errand
         known = try errand.inStore { () throws(FileFault) in try Self.table(of: shelf) }
-        writer = PackWriter(to: shelf)
+        writer = try errand.inStore { () throws(FileFault) in try PackWriter(to: shelf) }
         manifest = version.manifest
         places = ContentLayout(version.manifest, tree: version.tree, images: version.images)
     }
@@ -86,7 +78,7 @@ struct VersionPacker {
             }
         }
         var table = ChunkTable(room: packs.reduce(0) { $0 + $1.index.chunks.count })
-        var present = ChunkSet(upTo: shelf.next)
+        var present = ChunkSet(of: shelf)
         for pack in packs {
             for chunk in pack.index.chunks { present.insert(chunk.number) }
         }
@@ -117,6 +109,12 @@ struct VersionPacker {
                     continue
                 }
                 let entry = places.workspace.entries[index]
+                // Another name of what was taken before.
+                if let first = entry.same.flatMap(places.file) {
+                    let taken = map
+                    map.append(first.range, of: taken)
+                    continue
+                }
                 return Item(extent: extent, stored: Measure(entry), old: before?.layout.file(entry.path), file: .workspace(entry.path))
             } else if case let index = index - places.workspace.entries.count, index < places.process.entries.count {
                 guard let extent = places.process.extent(at: index) else { continue }
@@ -153,10 +151,15 @@ struct VersionPacker {
         do throws(StoreFault) {
             while true {
                 guard isWanted() else { return false }
+                if comparing != nil {
+                    try compareOn()
+                    continue
+                }
                 if reading == nil {
                     guard let item = next() else { break }
                     if try take(whole: item) { continue }
                     try begin(item)
+                    if comparing != nil { continue }
                 }
                 try readOn()
             }
@@ -197,8 +200,52 @@ struct VersionPacker {
         }
         let hash: FileHash = item.stored.digest.utf8.count == 32 ? .xxh3 : .sha256
         let alignment = item.old.flatMap { old in before.map { Alignment(map: $0.map, range: old.range) } }
-        reading = Reading(item: item, file: MeasuredFile(opened, hash, limit: item.stored.size), alignment: alignment)
+        if let alignment, let pages = comparison(of: item, opened, alignment) {
+            comparing = (item, pages)
+        } else {
+            reading = Reading(item: item, file: MeasuredFile(opened, hash, limit: item.stored.size), alignment: alignment)
+        }
     }
+
+    /// nil: what is in the file is not remembered.
+    private func comparison(of item: Item, _ file: any DiskFile, _ alignment: Alignment) -> PageComparison? {
+        guard case .image(let path) = item.file, item.extent.chunk == ChunkSize.page, let pages, let before,
+            let old = before.plainImage(path), let now = pages.sums(of: path, in: manifest.version, item.stored),
+            let then = pages.sums(of: path, in: before.number, old.stored)
+        else { return nil }
+        return PageComparison(file, size: item.stored.size, now, after: try? shelf.disk.open(old.path, .read), then, alignment)
+    }
+
+    /// As many pages as are no more work than a piece to read.
+    private mutating func compareOn() throws(StoreFault) {
+        // Taken out, so that its buffers are nobody else's while they change.
+        guard let begun = comparing.take() else { return }
+        let item = begun.item
+        var pages = begun.pages
+        var toRead = pieceSize / ChunkSize.page
+        for _ in 0..<Self.pagesAtOnce where toRead > 0 {
+            guard let step = try errand.reading(item.part, { () throws(FileFault) in try pages.next() }) else { return }
+            switch step {
+            case .zeros: map.append(.zeros)
+            case .same(let number): map.append(.chunk(number))
+            case .decayed: throw errand.fault(.broken(part: item.part, how: "its bytes are not what was stored"))
+            case .changed(let page, let old):
+                toRead -= 1
+                let id = ChunkID.of(page)
+                if let number = known[id] {
+                    map.append(.chunk(number))
+                    pages.passed(number)
+                    continue
+                }
+                pages.passed(nil)
+                map.append(.chunk(try add(page, id, after: old?.number) { old.flatMap { pages.content(of: $0) } }))
+            }
+        }
+        comparing = (item, pages)
+    }
+
+    /// What is remembered takes a few nanoseconds each.
+    private static let pagesAtOnce = 1 << 14
 
     private mutating func readOn() throws(StoreFault) {
         // Taken out, so that its buffers are nobody else's while they grow.
@@ -235,90 +282,42 @@ struct VersionPacker {
                 alignment?.passed(nil)
                 continue
             }
+            let old = alignment?.next()
             let id = ChunkID.of(chunk)
             if let number = known[id] {
                 map.append(.chunk(number))
                 alignment?.passed(number)
                 continue
             }
-            let number = try errand.inStore { () throws(FileFault) in
-                try writer.add(chunk, id, base: try base(alignment?.replaced()))
-            }
-            known.insert(id, number)
-            map.append(.chunk(number))
+            alignment?.passedNext()
+            map.append(.chunk(try add(chunk, id, after: old?.number) { nil }))
         }
     }
 
-    /// What has damaged bases, or none, is stored whole.
-    private func base(_ number: ChunkNumber?) throws(FileFault) -> ChunkNumber? {
-        guard let number else { return nil }
-        do throws(FileFault) { return try shelf.base(of: number) } catch {
-            guard case .damaged = error.kind else { throw error }
-            return nil
-        }
-    }
-}
-
-extension Measure {
-    /// Of a file, as its list tells it.
-    fileprivate init(_ entry: TreeEntry) { self.init(size: entry.size ?? 0, digest: entry.sha256 ?? entry.xxh3 ?? "") }
-}
-
-/// Which chunk was where a new one is: a file grows and shrinks in the middle, so it is found by what lies before it.
-private struct Alignment {
-    let map: ChunkMap
-    let range: Range<Int>
-    private var cursor: Int
-    /// Runs of chunks of the range by their first number, made at the first surprise.
-    private var sorted: [(first: ChunkNumber, position: Int, count: Int)]?
-
-    init(map: ChunkMap, range: Range<Int>) {
-        self.map = map
-        self.range = range
-        cursor = range.lowerBound
-    }
-
-    /// A chunk that is no new one; nil: of zeros.
-    mutating func passed(_ number: ChunkNumber?) {
-        guard let number else {
-            cursor += 1
-            return
-        }
-        if cursor < range.upperBound, map[cursor] == .chunk(number) {
-            cursor += 1
-        } else {
-            cursor = (position(of: number) ?? cursor) + 1
-        }
-    }
-
-    /// A new one: what lay in its place.
-    mutating func replaced() -> ChunkNumber? {
-        defer { cursor += 1 }
-        guard cursor < range.upperBound, case .chunk(let number) = map[cursor] else { return nil }
+    /// Puts a new chunk into a pack.
+    /// - Parameter former: what a plain file says that `old` holds.
+    private mutating func add(
+        _ chunk: ArraySlice<UInt8>, _ id: ChunkID, after old: ChunkNumber?, _ former: () -> ArraySlice<UInt8>?
+    ) throws(StoreFault) -> ChunkNumber {
+        let base = try base(old, former)
+        let number = try errand.inStore { () throws(FileFault) in try writer.add(chunk, id, base: base) }
+        known.insert(id, number)
         return number
     }
 
-    private mutating func position(of number: ChunkNumber) -> Int? {
-        let runs = sorted ?? runsOfRange()
-        sorted = runs
-        var low = 0
-        var high = runs.count
-        while low < high {
-            let middle = (low + high) / 2
-            if runs[middle].first <= number { low = middle + 1 } else { high = middle }
+    /// What has damaged bases, or none, is stored whole.
+    /// - Parameter former: what a plain file says that it holds.
+    private func base(_ number: ChunkNumber?, _ former: () -> ArraySlice<UInt8>?) throws(StoreFault) -> PackBase? {
+        guard let number else { return nil }
+        let base = try errand.inStore { () throws(FileFault) -> ChunkNumber? in
+            do throws(FileFault) { return try shelf.base(of: number) } catch {
+                guard case .damaged = error.kind else { throw error }
+                return nil
+            }
         }
-        guard low > 0, case let run = runs[low - 1], number - run.first < ChunkNumber(run.count) else { return nil }
-        return run.position + Int(number - run.first)
-    }
-
-    private func runsOfRange() -> [(first: ChunkNumber, position: Int, count: Int)] {
-        var runs: [(first: ChunkNumber, position: Int, count: Int)] = []
-        var position = range.lowerBound
-        while position < range.upperBound, let run = map.run(at: position) {
-            let end = min(range.upperBound, run.position + run.count)
-            if case .chunk(let number) = run.place(at: position) { runs.append((number, position, end - position)) }
-            position = end
-        }
-        return runs.sorted { $0.first < $1.first }
+        guard let base else { return nil }
+        // Nobody has compared that file with its hash yet.
+        let content = base != number ? nil : former().flatMap { known[ChunkID.of($0)] == number ? $0 : nil }
+        return PackBase(number: base, content: content)
     }
 }

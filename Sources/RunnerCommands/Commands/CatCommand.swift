@@ -15,7 +15,8 @@ struct CatCommand: Command {
                 .init("runner cat agent-7@41:notes.md > old.md", "a copy of it as it was in version 41"),
             ],
             notes: [
-                "Without '@VERSION', the newest; 'latest' and 'known-good' work, too. Every byte is compared with what was stored before "
+                "PATH begins at the agent's workspace, wherever that lies: 'notes.md', not '/home/me/workspace/notes.md'. "
+                    + "Without '@VERSION', the newest; 'latest' and 'known-good' work, too. Every byte is compared with what was stored before "
                     + "the first is printed. The workspace is not touched: 'runner restore agent-7@41 --only notes.md' puts it back there. "
                     + "Works beside a living agent, and without a supervisor."
             ],
@@ -34,7 +35,7 @@ struct CatCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         guard let place, let path = place.path else { throw CommandFault(.usage, "missing PATH. See 'runner cat --help'") }
         let store = try bench.openStore()
-        let (agent, summary) = try bench.version(of: place, at: at, in: store)
+        let (agent, summary) = try bench.version(of: place, at: at, in: store, says: true)
         let stored: StoredFile
         do { stored = try store.file(agent, summary.version, path) } catch { throw CommandFault(error) }
         do { try show(stored.file, on: bench) } catch { throw CommandFault(inStore: error) }

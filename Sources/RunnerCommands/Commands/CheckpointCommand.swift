@@ -27,6 +27,8 @@ struct CheckpointCommand: Command {
                 "A version holds the workspace, what the agent hands over, and images of its processes (CRIU), each where it can be had. "
                     + "'--mode cooperative' does without images; '--mode process' does not ask the agent and fails where there can be no images.",
                 "Where nothing is new since the newest version, no further one is made: that one's name is printed, and stderr says so.",
+                "Older versions go as new ones come, by 'checkpoint.keep' of the spec: unless it says otherwise the newest ten stay, and one of each of 24 "
+                    + "hours, 7 days and 4 weeks. 'runner versions -o wide' says what each is kept for, 'runner pin' keeps one for good.",
                 "With '--stop' the agent is stopped when the version is safe. Where its processes are part of it nothing of it runs after the cut.",
             ],
             exits: [

@@ -50,7 +50,7 @@ private enum Completions {
             _runner() {
                 local words command=${COMP_WORDS[1]}
                 if [ "$COMP_CWORD" -eq 1 ]; then
-                    words="\(names(commands)) --help --version --store"
+                    words="\(names(commands)) --help --version --store --key-file"
                 else
                     case $command in
             \(cases.joined(separator: "\n"))

@@ -1,6 +1,7 @@
 internal import AgentModel
 internal import AgentSpecs
 internal import Checkpoints
+internal import OutsideWorld
 internal import StatusViews
 
 struct ConfigCommand: Command {
@@ -22,14 +23,15 @@ struct ConfigCommand: Command {
             examples: [
                 .init("runner config check agent.yaml", "every mistake with line, column and what was probably meant"),
                 .init("runner config show agent.yaml --origin", "every setting in effect, and where it comes from"),
-                .init("runner config set quota 50GB", "what all versions of all agents in the store may take"),
+                .init("runner config set quota 50GB", "what the SIZEs of all versions in the store may come to"),
                 .init("runner config set keep_free 5GB", "checkpoints pause before the disk has less; 'default' takes a setting back"),
             ],
             notes: [
                 "Later wins: defaults, the file, RUNNER_… variables, flags. 'runner config show' without FILE shows the runner's own places, "
                     + "and the limits of the store.",
                 "The limits are the store's own, for all its agents, and hold from the next checkpoint of each. Beyond 'quota' an agent's versions go "
-                    + "as its own 'checkpoint.keep.quota' says, down to its even share. 'keep_free' is 1 GiB unless set, or a twentieth of a "
+                    + "as its own 'checkpoint.keep.quota' says, down to its even share; it counts the SIZE that 'runner versions' shows, which is more than "
+                    + "they take on disk, where they share what is the same. 'keep_free' is 1 GiB unless set, or a twentieth of a "
                     + "smaller disk, and never less than the next version will probably take.",
             ],
             exits: [
@@ -69,7 +71,8 @@ struct ConfigCommand: Command {
 
     private func check(_ source: SpecSource, on bench: Workbench) throws(CommandFault) -> Ending {
         guard json else {
-            _ = try bench.readSpec(source)
+            let spec = try bench.readSpec(source).spec
+            bench.warnOfEmptyVersions(of: spec)
             bench.talk("'\(source.name)' is good")
             return .ok
         }
@@ -90,19 +93,21 @@ struct ConfigCommand: Command {
     }
 
     private func showPlaces(on bench: Workbench) throws(CommandFault) -> Ending {
-        let limits = (try? bench.openStore())?.limits() ?? StoreLimits()  // there may be none yet
+        let store = try? bench.openStore()  // there may be none yet
+        let limits = store?.limits() ?? StoreLimits()
         let shown = ShownPlaces(
             store: bench.places.store, origin: bench.places.storeOrigin.rawValue, quota: limits.quota, keepFree: limits.keepFree)
         if json {
             try bench.answer(json: shown)
         } else {
-            let said = { (limit: ByteCount?) in
-                (limit.map { SizeText.text($0) } ?? "default") + (origin && limit != nil ? "  (the store)" : "")
+            let said = { (limit: ByteCount?, standard: String) in
+                (limit.map { SizeText.text($0) } ?? "\(standard), by default") + (origin && limit != nil ? "  (the store)" : "")
             }
+            let free = SizeText.text(limits.leastFree(total: store?.disk.totalSpace, forecast: ByteCount(0)))
             bench.answer(
                 twoColumns([
-                    ("store", shown.store + (origin ? "  (\(shown.origin))" : "")), ("quota", said(limits.quota)),
-                    ("keep_free", said(limits.keepFree)),
+                    ("store", shown.store + (origin ? "  (\(shown.origin))" : "")), ("quota", said(limits.quota, "none")),
+                    ("keep_free", said(limits.keepFree, free)),
                 ]))
         }
         return .ok

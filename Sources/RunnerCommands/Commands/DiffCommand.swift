@@ -127,7 +127,7 @@ struct DiffCommand: Command {
                 old.removeAll { $0.path != path && !$0.path.isBelow(path) }
                 new.removeAll { $0.path != path && !$0.path.isBelow(path) }
                 guard !old.isEmpty || !new.isEmpty else {
-                    throw StoreFault(.noSuchPart("file '\(path)', and neither does \(before.name)"), doing: "compare", what: after.name)
+                    throw StoreFault(.noSuchFile(path, is: nil), doing: "compare '\(path)' of '\(before.name)' with", what: after.name)
                 }
             }
             return FilesDifference(from: old, to: new)

@@ -26,6 +26,7 @@ struct ExportCommand: Command {
                 (.ok, "written"), (.badData, "the version is damaged"), (.noInput, "no such agent or version, or it has no processes"),
                 (.cannotCreate, "something is there already, or the disk is full or read-only"),
                 (.inputOutput, "it could not be read or written"), (.denied, "nothing may be written there"),
+                (.interrupted, "stopped by ctrl-c, and 143 by SIGTERM; nothing of it is left"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -56,10 +57,17 @@ struct ExportCommand: Command {
         let compression = compression ?? .zstd
         let name = "\(agent)@\(version.version)"
         let path = output ?? (format == .criu ? name : name + compression.ending)
-        let export = try VersionExport(agent, version, to: path, store: store, bench: bench)
-        switch format {
-        case .criu: try export.writeImages()
-        case .archive: try export.writeArchive(compression)
+        var begun: VersionExport?
+        try bench.long(quietly: false) { work throws(CommandFault) in
+            let export = try VersionExport(agent, version, to: path, store: work.watch(store), work, bench: bench)
+            begun = export
+            switch format {
+            case .criu: try export.writeImages()
+            case .archive: try export.writeArchive(compression)
+            }
+        } stopped: {
+            let left = begun?.leftover.map { "'\($0)' could not be removed" } ?? "Nothing of it is left there"
+            return "could not export '\(name)' to '\(path)': it was stopped. \(left); the same command begins anew"
         }
         bench.answer(path + "\n")
         bench.talk("'\(name)' is in '\(path)', with all that the agent knew: keep it as safe as the agent itself")

@@ -13,7 +13,7 @@ struct FilesCommand: Command {
                 .init("runner files agent-7:src --at 1d -q", "names of yesterday's files below src"),
             ],
             notes: [
-                "Without '@VERSION', the newest. Nothing is mounted or restored. 'runner ls agent-7@41:src' lists one directory, "
+                "Paths begin at the agent's workspace, wherever that lies. Without '@VERSION', the newest. Nothing is mounted or restored. 'runner ls agent-7@41:src' lists one directory, "
                     + "'runner cat agent-7@41:src/main.py' prints a file. Works beside a living agent, and without a supervisor."
             ],
             exits: [

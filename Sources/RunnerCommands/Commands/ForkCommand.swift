@@ -69,7 +69,8 @@ struct ForkCommand: Command {
 
     /// What is made is whole: where it cannot be started it can be another time.
     private func start(_ made: Fork.Made, as name: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) {
-        let arguments = ["--store", bench.places.store, "run", "--in-background", made.file, "--from", "\(made.version)"]
+        let key = bench.places.keyFile.map { ["--key-file", $0] } ?? []
+        let arguments = key + ["--store", bench.places.store, "run", "--in-background", made.file, "--from", "\(made.version)"]
         do throws(CommandFault) { try bench.startInBackground(name, arguments, holder: "'runner fork'", in: store) } catch {
             if error.code != ErrorCode.supervisorSilent.rawValue {
                 bench.talk("'\(name)' is made and does not run: 'runner run -d \(made.file)' starts it")

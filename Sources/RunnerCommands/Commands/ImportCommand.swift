@@ -28,7 +28,8 @@ struct ImportCommand: Command {
                 (.badData, "it is damaged, hostile, too large, or cannot be restored on such a machine"),
                 (.noInput, "there is nothing at that path"), (.cannotCreate, "the store's disk is full or read-only"),
                 (.inputOutput, "it could not be read"), (.tryAgain, "another supervisor holds the agent"),
-                (.denied, "it may not be read"), (.usage, "the command line is wrong"),
+                (.denied, "it may not be read"),
+                (.interrupted, "stopped by ctrl-c, and 143 by SIGTERM; nothing was imported"), (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] {
@@ -42,15 +43,21 @@ struct ImportCommand: Command {
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let path = path ?? ""
-        let source = try VersionSource(path, sizeLimit: sizeLimit, bench: bench)
-        let store = try bench.createStore()
-        let agent: AgentName
-        if let name { agent = name } else { agent = try source.name(store) }
-        let imported = try VersionImport(agent: agent, source: source, store: store, bench: bench).perform()
+        let plain = try bench.createStore()
+        let imported = try bench.long(quietly: json) { work throws(CommandFault) in
+            let source = try VersionSource(path, sizeLimit: sizeLimit, bench: bench)
+            let store = work.watch(plain)
+            work.say("importing '\(path)'")
+            let agent: AgentName
+            if let name { agent = name } else { agent = try source.name(store) }
+            return try VersionImport(agent: agent, source: source, store: store, work: work, bench: bench).perform()
+        } stopped: {
+            "could not import '\(path)': it was stopped. Nothing was imported; the same command begins anew"
+        }
         if json {
             try bench.answer(json: imported)
         } else {
-            bench.answer("\(agent)@\(imported.version)\n")
+            bench.answer("\(imported.agent)@\(imported.version)\n")
         }
         for sentence in imported.sentences { bench.talk(sentence) }
         return .ok

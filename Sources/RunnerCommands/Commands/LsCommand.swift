@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import Checkpoints
 internal import StatusViews
 
 struct LsCommand: Command {
@@ -36,7 +37,7 @@ struct LsCommand: Command {
             ],
             notes: [
                 "Works without a supervisor. An agent whose supervisor died is shown as 'unsupervised'. With '@VERSION' or ':DIR' it lists "
-                    + "one directory of that version, the newest unless said otherwise; 'runner files' lists all below it, and "
+                    + "one directory of that version, the newest unless said otherwise; DIR begins at the agent's workspace. 'runner files' lists all below it, and "
                     + "'runner cat' prints a file."
             ],
             exits: [
@@ -50,6 +51,9 @@ struct LsCommand: Command {
     }
 
     func validate() throws(CommandFault) {
+        if words.count == 1, let agent = agents.first, at != nil {
+            throw CommandFault(.usage, "'--at' is about files: say 'runner ls \(agent): --at TIME', with ':'. See 'runner ls --help'")
+        }
         if place == nil, at != nil || !agents.isEmpty && agents.count < words.count || words.count > 1 && agents.isEmpty {
             throw CommandFault(.usage, "say agents, or one version's files: 'agent-7@41:notes'. See 'runner ls --help'")
         }
@@ -67,13 +71,19 @@ struct LsCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         if let place { return try VersionListing(place: place, at: at, depth: .directory).answer(as: format, on: bench) }
         let store = try bench.openStore()
-        var rows: [AgentStatus] = []
-        for agent in try bench.chosen(agents, in: store) { rows.append(try bench.status(of: agent, in: store)) }
+        var rows: [AgentRow] = []
+        // Each agent's whole directory is looked through: not for what a monitor asks all the time.
+        let measures = format == .wide
+        for agent in try bench.chosen(agents, in: store) {
+            let status = try bench.status(of: agent, in: store)
+            rows.append(AgentRow(status: status, disk: measures ? try? store.space(of: agent) : nil))
+        }
         if rows.isEmpty, format == .table || format == .wide {
             bench.talk("no agents in '\(bench.places.store)'. 'runner run agent.yaml' starts one")
-            return .ok
+        } else {
+            try bench.answer(rows, as: format)
         }
-        try bench.answer(rows, as: format)
+        if measures, agents.isEmpty, let words = bench.spaceWords(of: store) { bench.talk(words) }
         return .ok
     }
 }

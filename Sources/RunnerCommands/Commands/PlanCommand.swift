@@ -5,6 +5,7 @@ internal import LaunchPlans
 internal import OutsideWorld
 internal import Recovery
 internal import StatusViews
+internal import Supervision
 
 struct PlanCommand: Command {
     var target: String?
@@ -74,13 +75,17 @@ struct PlanCommand: Command {
         let last = try bench.journal(of: spec.name, in: store).last(where: \.isDecision)
         let state = last?.decided ?? RecoveryState()
         let ladder = Recovery.explain(state, versions: versions, settings: spec.recovery, at: bench.machine.now(), limit: 40)
-        let origin: Origin =
-            if let from { try bench.origin(from, of: spec.name, in: store) } else {
-                VersionWord.knownGood.resolve(among: versions).map { .version($0.version) } ?? .clean
+        let coming =
+            if let from { WantedFile(startFrom: try bench.origin(from, of: spec.name, in: store), rollsBackWorkspace: true) } else {
+                try bench.comingStart(of: spec.name, in: store)
             }
+        let origin = coming.startFrom
         let incarnation = try bench.status(of: spec.name, in: store).incarnation + 1
-        return try plan(
+        var plan = try plan(
             spec, specFile: specFile, storeID: store.identity, origin: origin, incarnation: incarnation, ladder: ladder, on: bench)
+        let from = versions.first { .version($0.version) == origin }
+        plan.anew = Beginning(from: from, rollsBackWorkspace: coming.rollsBackWorkspace).warning(of: spec.name)
+        return plan
     }
 
     private func plan(
@@ -99,9 +104,13 @@ private struct AgentPlan: Encodable {
     var launch: LaunchPlan
     /// nil: the agent never ran here.
     var ladder: LadderPlan?
+    /// Where nothing of the version's memory is used: a clause that says so.
+    var anew: String?
 
     var text: String {
-        var text = launch.lines().map { $0 + "\n" }.joined()
+        var lines = launch.lines()
+        if let anew { lines.insert("begins       \(anew)", at: 1) }
+        var text = lines.map { $0 + "\n" }.joined()
         guard let ladder else { return text }
         text += "\nif it died, again and again\n"
         for sentence in ladder.sentences { text += "  \(wrapped(printable(sentence), width: 80, indent: 4))\n" }

@@ -24,11 +24,12 @@ struct RestoreCommand: Command {
             ],
             notes: [
                 "A running agent is stopped, its workspace rolled back, and it starts from the version. Without a supervisor the workspace is "
-                    + "rolled back at once and the next 'runner run' starts from the version. In both cases the workspace as it was is kept "
-                    + "as an aside version first. On a terminal it waits five seconds before it begins; ctrl-c stops it then.",
-                "'--only PATH' makes that path, and all below it, what it was; the agent must be stopped, since it could write there "
-                    + "meanwhile. It starts afterwards from the state it would have started from, on the workspace as it is. A path that is "
-                    + "called 'state' or 'workspace' is written './state'. 'runner cat' prints a file without touching anything.",
+                    + "rolled back at once and the next 'runner run' starts from the version. What is there is kept first: a running agent takes a "
+                    + "checkpoint, and files that no version has become an aside; the answer names the command that undoes it. On a terminal it waits five seconds before it begins; ctrl-c stops it then.",
+                "'--only PATH' makes that path, which begins at the workspace, and all below it, what it was; the agent must be stopped, since it could write there "
+                    + "meanwhile. Images of processes fit only the files they were taken with: afterwards an agent goes on from what it handed "
+                    + "over by itself, or starts anew on its files, and then this says so. A path that is called 'state' or 'workspace' "
+                    + "is written './state'. 'runner cat' prints a file without touching anything.",
                 "Times without a zone are UTC, as all that is printed. 'runner rollback' goes back by a number of versions.",
             ],
             exits: [
@@ -36,6 +37,7 @@ struct RestoreCommand: Command {
                 (.badData, "the version is damaged; nothing was changed"),
                 (.noInput, "no such agent or version, or it lacks the part asked for"),
                 (.cannotCreate, "the disk is full or read-only"), (.tryAgain, "another command holds the agent"),
+                (.interrupted, "stopped by ctrl-c, and 143 by SIGTERM; the same command completes it"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -61,16 +63,16 @@ struct RestoreCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
         let agent = try bench.named(target?.agent, in: store)
-        let restore = Restore(agent: agent, version: try chosen(agent, in: store, on: bench), part: try part(), store: store, bench: bench)
+        let restore = Restore(
+            agent: agent, version: try chosen(agent, in: store, on: bench), part: try part(), store: store, bench: bench, isQuiet: json)
         let plan = try restore.plan()
         if dryRun {
             if json { try bench.answer(json: plan) } else { bench.answer(plan.text) }
             return .ok
         }
         try restore.checkParts()
-        announce(restore, on: bench)
-        let sentence = try restore.perform(within: timeout)
-        if json { try bench.answer(json: Outcome(agent: agent, outcome: sentence)) } else { bench.talk(sentence) }
+        announce(restore, plan, on: bench)
+        try GoneBack(restore, within: timeout, try undo(of: restore)).tell(asJSON: json, on: bench)
         return .ok
     }
 
@@ -86,17 +88,27 @@ struct RestoreCommand: Command {
         return first == .state ? .state : .workspace
     }
 
+    /// Single paths are set aside with the workspace, and nothing else changes.
+    private func undo(of restore: Restore) throws(CommandFault) -> Undo? {
+        if case .paths? = restore.part { return nil }
+        let (agent, store, bench) = (restore.agent, restore.store, restore.bench)
+        let position = try Rollback(of: agent, in: store, on: bench).position()
+        return try Undo(
+            agent, to: restore.version.version, of: restore.part, from: position, within: timeout, in: store, on: bench)
+    }
+
     private func chosen(_ agent: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> CheckpointSummary {
         guard let at else { return try bench.version(word ?? target?.version ?? .latest, of: agent, in: store) }
         return try bench.version(of: agent, at: at, in: store, "that is known-good", where: \.isKnownGood)
     }
 
-    private func announce(_ restore: Restore, on bench: Workbench) {
+    private func announce(_ restore: Restore, _ plan: RestorePlan, on bench: Workbench) {
         guard !yes, bench.machine.isTerminal(.standardError) else { return }
         let age = restore.version.takenAt.distance(from: bench.machine.wallTime())
         let what = if case .paths(let paths)? = restore.part { "\(quoted(paths)) from " } else { "" }
         bench.talk(
             "restoring \(what)version \(restore.version.version) of '\(restore.agent)' (\(restore.version.standing.rawValue), \(age)) in 5 s; ctrl-c stops"
+                + (plan.warning.map { ". At its next start \($0)" } ?? "")
         )
         bench.pause(.seconds(5))
     }

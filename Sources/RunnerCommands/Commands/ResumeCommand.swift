@@ -41,10 +41,10 @@ struct ResumeCommand: Command {
         }
     }
 
-    /// It is on disk and nobody is there to start it: that takes its spec, which only 'runner run' is given. nil: it is not suspended.
+    /// It is on disk and nobody is there to start it, which 'runner run' does. nil: it is not suspended.
     private func alone(_ agent: AgentName, in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> CommandFault? {
         guard let version = try bench.status(of: agent, in: store).suspended?.version else { return nil }
-        let next = "'runner run --from \(version)' with its spec brings it back"
+        let next = "'runner run --from \(version) \(agent)' brings it back"
         return CommandFault(.supervisorNone, "could not resume '\(agent)': no supervisor of it runs. \(next)")
     }
 }

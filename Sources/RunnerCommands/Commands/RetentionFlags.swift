@@ -24,7 +24,8 @@ struct RetentionFlags {
             .optional("keep-monthly", nil, path.appending(path: \.monthly), as: "COUNT", "Keep one of each of so many months."),
             .optional("keep-within", nil, path.appending(path: \.within), as: "TIME", "Keep all of so long before the newest, such as 2d."),
             .optional("keep-asides", nil, path.appending(path: \.asides), as: "COUNT", "Keep the newest so many asides."),
-            .optional("quota", nil, path.appending(path: \.quota), as: "SIZE", "Then remove the oldest until all take no more than this."),
+            .optional(
+                "quota", nil, path.appending(path: \.quota), as: "SIZE", "Then remove the oldest until the SIZEs of all come to no more."),
         ]
     }
 

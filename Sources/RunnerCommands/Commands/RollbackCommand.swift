@@ -40,6 +40,7 @@ struct RollbackCommand: Command {
                 (.ok, "rolled back, or planned with --dry-run"), (.failed, "the supervisor could not restore it"),
                 (.badData, "the version is damaged; nothing was changed"), (.noInput, "no such agent, or not so many versions"),
                 (.cannotCreate, "the disk is full or read-only"), (.tryAgain, "another command holds the agent"),
+                (.interrupted, "stopped by ctrl-c, and 143 by SIGTERM; the same command completes it"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -59,23 +60,15 @@ struct RollbackCommand: Command {
         let rollback = try Rollback(of: agent, in: store, on: bench)
         let position = try rollback.position()
         let target = try rollback.target(steps?.count ?? 1, before: position)
-        let restore = Restore(agent: agent, version: target, part: nil, store: store, bench: bench)
+        let restore = Restore(agent: agent, version: target, part: nil, store: store, bench: bench, isQuiet: json)
         let plan = try restore.plan()
         if dryRun {
             if json { try bench.answer(json: plan) } else { bench.answer(plan.text) }
             return .ok
         }
         announce(target, plan, on: bench)
-        let kept = try rollback.keepPresent(position)
-        let sentence = try restore.perform(within: timeout)
-        let left = if let kept { kept } else { try rollback.newAside() }
-        let undo = left.map { "runner restore \(agent)@\($0)" }
-        if json {
-            try bench.answer(json: RolledBack(agent: agent, version: target.version, outcome: sentence, undo: undo))
-        } else {
-            bench.talk(sentence)
-            if let undo { bench.talk("'\(undo)' undoes this\(kept == nil ? ", as far as its files go" : "")") }
-        }
+        let undo = try Undo(agent, to: target.version, from: position, within: timeout, in: store, on: bench)
+        try GoneBack(restore, within: timeout, undo).tell(asJSON: json, on: bench)
         return .ok
     }
 
@@ -86,16 +79,8 @@ struct RollbackCommand: Command {
         let version = "version \(target.version) of '\(plan.agent)' (\(target.standing.rawValue), \(age))"
         let waits = !yes && bench.machine.isTerminal(.standardError)
         if !json || waits {
-            bench.talk("rolling back to \(version)\(waits ? " in 5 s; ctrl-c stops" : ""). \(plan.statistics)")
+            bench.talk("rolling back to \(version)\(waits ? " in 5 s; ctrl-c stops" : ""). \(plan.statistics())")
         }
         if waits { bench.pause(.seconds(5)) }
     }
-}
-
-private struct RolledBack: Encodable {
-    var agent: AgentName
-    var version: VersionNumber
-    var outcome: String
-    /// The command that brings back what was there. nil: nothing was lost.
-    var undo: String?
 }

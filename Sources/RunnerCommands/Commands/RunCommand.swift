@@ -28,6 +28,7 @@ struct RunCommand: Command {
                 .init(
                     "runner run -d --name agent-7 --memory-limit 512MB --every 10m -- python3 agent.py", "in the background, without a file"
                 ),
+                .init("runner run -d agent-7", "an agent that is known, with the spec it last ran with"),
                 .init("runner run -it --name shell -- bash", "on your terminal; after a crash the shell goes on on the same one"),
             ],
             notes: [
@@ -59,7 +60,7 @@ struct RunCommand: Command {
     }
     static var operands: [Operand<Self>] {
         [
-            .optional("FILE", \.file, "The spec, such as agent.yaml."),
+            .optional("FILE", \.file, "The spec, such as agent.yaml; or an agent's name, for the spec it last ran with."),
             .rest("COMMAND", \.command, "The agent's command; instead of FILE, or of the command in it."),
         ]
     }
@@ -80,10 +81,14 @@ struct RunCommand: Command {
         let spec = try bench.readSpec(source).spec
         let store = try bench.createStore()
         try lookAhead(spec, in: store, on: bench)
+        if !inBackground { bench.warnOfEmptyVersions(of: spec) }
         do { try store.addAgent(spec.name) } catch { throw CommandFault(error) }
         let origin = try from.map { (word) throws(CommandFault) in try bench.origin(word, of: spec.name, in: store) }
         return detach && !inBackground ? try start(spec, in: store, on: bench) : try supervise(spec, from: origin, in: store, on: bench)
     }
+
+    /// nil, too, where it is the store's own.
+    private func specFile(on bench: Workbench) -> String? { bench.isStored(source) ? nil : file }
 
     private var source: SpecSource {
         SpecSource(file: file, flags: SpecFlags(flags: flags, variables: variables, command: command.isEmpty ? nil : command))
@@ -94,7 +99,8 @@ struct RunCommand: Command {
         if case .missing(let why) = bench.machine.facts.sandboxInit {
             throw CommandFault(.launchSetUp, "could not start '\(spec.name)': \(why)")
         }
-        let place = bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file, at: bench.place(of: spec.name, in: store))
+        let place = bench.launchPlace(
+            of: spec.name, storeID: store.identity, specFile: specFile(on: bench), at: bench.place(of: spec.name, in: store))
         let plan: LaunchPlan
         do { plan = try LaunchPlanner(spec: spec, facts: bench.machine.facts, place: place).plan(from: .clean, incarnation: 1) } catch {
             throw CommandFault(foreign: error.code.rawValue, error.sentence)
@@ -128,7 +134,7 @@ struct RunCommand: Command {
         let place = bench.place(of: spec.name, in: store, noEarlierThan: try bench.lastMoment(of: spec.name, in: store))
         do {
             wish = try WantedFile.read(from: store.disk, below: store.directory(of: spec.name))
-            world = try bench.machine.world(for: place)
+            world = try bench.machine.world(for: place) { bench.disk(over: $0, as: store.disk) }
         } catch { throw CommandFault(error) }
         guard !terminal || world.connectTerminal() else {
             throw CommandFault(
@@ -136,7 +142,7 @@ struct RunCommand: Command {
         }
         var request = SupervisorRequest(
             spec: spec, facts: bench.machine.facts, place: place,
-            launchPlace: bench.launchPlace(of: spec.name, storeID: store.identity, specFile: file, at: place),
+            launchPlace: bench.launchPlace(of: spec.name, storeID: store.identity, specFile: specFile(on: bench), at: place),
             startFrom: origin ?? wish?.startFrom,
             echo: !quiet && !inBackground, processID: bench.machine.processID
         ) {

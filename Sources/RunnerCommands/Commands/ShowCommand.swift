@@ -47,15 +47,13 @@ private struct VersionPage: Encodable {
             ("standing", summary.standing.rawValue + pinned + (summary.note.map { " (\($0))" } ?? "")),
             ("kind", summary.kind.rawValue),
             ("taken", "\(summary.takenAt) (\(summary.takenAt.distance(from: now))), for: \(summary.reason.rawValue)"),
-            (
-                "incarnation",
-                "\(manifest.incarnation)" + (manifest.parent.map { ", which began from version \($0)" } ?? ", which began clean")
-            ),
-            ("size", "\(summary.size)"),
         ]
+        if let incarnation { rows.append(("incarnation", incarnation)) }
+        rows.append(("size", "\(summary.size)"))
         if let step = summary.step { rows.append(("step", "\(step)")) }
         if let why = summary.lacksMemory { rows.append(("lacks memory", why)) }
-        if summary.forced { rows.append(("forced", "the agent did not answer in time and was cut anyway")) }
+        // No agent is asked for an aside.
+        if summary.forced, summary.kind == .checkpoint { rows.append(("forced", "the agent did not answer in time and was cut anyway")) }
         if let state = manifest.state {
             rows.append(
                 ("state", "\(ByteCount(state.size))" + (state.schema.map { ", schema '\($0)'" } ?? "") + ", SHA-256 \(state.sha256)"))
@@ -67,5 +65,14 @@ private struct VersionPage: Encodable {
         rows.append(("effects", "\(manifest.effectPosition) records in the ledger at the cut"))
         rows += manifest.notes.map { ("note", $0) }
         return "\(agent)@\(summary.version)\n" + twoColumns(rows.map { ($0, printable($1)) })
+    }
+
+    /// Which run of the agent it is of; an aside may not know where that began. nil: of none that is known.
+    private var incarnation: String? {
+        let from = manifest.parent.map { ", which began from version \($0)" }
+        switch summary.kind {
+        case .checkpoint: return "\(manifest.incarnation)" + (from ?? ", which began clean")
+        case .aside: return manifest.incarnation == 0 ? nil : "\(manifest.incarnation)\(from ?? "") left these files"
+        }
     }
 }

@@ -1,4 +1,5 @@
 internal import AgentModel
+internal import Checkpoints
 internal import StatusViews
 
 struct StatusCommand: Command {
@@ -26,16 +27,20 @@ struct StatusCommand: Command {
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
+        // Each agent's whole directory is looked through: not for what a monitor asks all the time.
+        let measures = !agents.isEmpty
         var pages: [StatusPage] = []
         for agent in try bench.chosen(agents, in: store) {
             let status = try bench.status(of: agent, in: store)
-            pages.append(StatusPage(status, lastLogLines: try bench.lastLogLines(lines, of: agent, in: store)))
+            let logLines = try bench.lastLogLines(lines, of: agent, in: store)
+            let disk = measures ? try? store.space(of: agent) : nil
+            pages.append(StatusPage(status, lastLogLines: logLines, disk: disk.map { (space: $0, isShared: store.mayShareSpace) }))
         }
         if json {
             if agents.count == 1, let only = pages.first {
-                try bench.answer(json: only.status)
+                try bench.answer(json: AgentRow(status: only.status, disk: only.disk?.space))
             } else {
-                try bench.answer(json: pages.map(\.status))
+                try bench.answer(json: pages.map { AgentRow(status: $0.status, disk: $0.disk?.space) })
             }
         } else {
             bench.answer(pages.map { $0.text(on: bench.paper) }.joined(separator: "\n"))

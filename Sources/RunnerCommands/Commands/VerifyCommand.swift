@@ -7,6 +7,7 @@ internal import StatusViews
 struct VerifyCommand: Command {
     var targets: [AgentReference] = []
     var deep = false
+    var again = false
     var source: RemotePlace?
     var format = ListFormat.table
 
@@ -23,17 +24,20 @@ struct VerifyCommand: Command {
                 "A version found broken is marked so and is not restored by itself any more. Nothing else changes. A version of which only "
                     + "one copy is damaged, that in its directory or that in packs, is not broken: a restore takes the other one.",
                 "With --from, what is damaged is taken from another store's directory or from a place that 'runner store sync' wrote to: packs and versions "
-                    + "that are the same there, and whole. The agent must not run meanwhile. Then each version is verified once more, and no longer marked broken.",
+                    + "that are the same there, and whole. Then each version is verified once more, and no longer marked broken. Beside a running agent "
+                    + "packs are put back, which is nearly always all there is to do; what else must be put back waits until it is stopped.",
+                "Ctrl-C stops it between two pieces. The same command goes on behind what was found whole, for a day.",
             ],
             exits: [
                 (.ok, "all are whole"), (.badData, "at least one is damaged or broken"), (.noInput, "no such agent or version"),
                 (.noSupervisor, "rclone is needed and not installed"), (.inputOutput, "the copy could not be read"),
-                (.tryAgain, "stopped, or a supervisor holds an agent that is to be healed"), (.usage, "the command line is wrong"),
+                (.interrupted, "stopped by ctrl-c, and 143 by SIGTERM; the same command goes on"), (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] {
         [
             .flag("deep", nil, \.deep, "Read every pack whole as well."),
+            .flag("again", nil, \.again, "Read once more, too, what a run that was stopped found whole."),
             .optional("from", nil, \.source, as: "STORE", "Put what is damaged back from there: a directory, or rclone's."),
         ] + .list(\.format)
     }
@@ -41,28 +45,35 @@ struct VerifyCommand: Command {
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         let store = try bench.openStore()
-        var rows: [VerificationRow] = []
-        for target in try chosen(in: store, on: bench) {
-            for summary in try summaries(of: target, in: store, on: bench) {
-                rows.append(try verify(target.agent, summary, in: store, on: bench))
+        let round = VerificationRound(in: store, on: bench, passesKnown: !again)
+        let rows = try bench.long(quietly: format.isForPrograms) { work throws(CommandFault) in
+            let watched = work.watch(store)
+            for target in try chosen(in: watched, on: bench) {
+                let summaries = try summaries(of: target, in: watched, on: bench)
+                try round.begin(target.agent, work)
+                for (count, summary) in summaries.enumerated() {
+                    work.say("\(target.agent)@\(summary.version): verifying (\(count + 1) of \(summaries.count))")
+                    try round.version(target.agent, summary.version) { () throws(CommandFault) in
+                        try verify(target.agent, summary, in: watched, work, on: bench)
+                    }
+                }
+                if deep { try round.packs(of: target.agent, in: watched, work) }
             }
-            if deep { rows += try packs(of: target.agent, in: store) }
+            guard let source else { return round.rows }
+            return try heal(round.rows, from: source, in: watched, work, bench)
+        } stopped: {
+            round.stopped()
         }
-        if let source { rows = try heal(rows, from: source, in: store, bench) }
+        round.forget()
         if rows.isEmpty, format == .table || format == .wide {
             bench.talk("there is no version to verify")
         } else {
             try bench.answer(rows, as: format)
+            if !format.isForPrograms {
+                for summary in VerificationSummary.all(of: rows) { bench.talk(summary.sentence(copyWasRead: source != nil)) }
+            }
         }
         return rows.allSatisfy { [.whole, .healed].contains($0.result) } ? .ok : .badData
-    }
-
-    private func packs(of agent: AgentName, in store: CheckpointStore) throws(CommandFault) -> [VerificationRow] {
-        do {
-            return try store.verifyPacks(agent).map { pack, damage in
-                VerificationRow(agent: agent, pack: pack, result: damage == nil ? .whole : .damaged, what: damage)
-            }
-        } catch { throw CommandFault(error) }
     }
 
     private func chosen(in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> [AgentReference] {
@@ -77,7 +88,7 @@ struct VerifyCommand: Command {
     }
 
     private func verify(
-        _ agent: AgentName, _ summary: CheckpointSummary, in store: CheckpointStore, on bench: Workbench
+        _ agent: AgentName, _ summary: CheckpointSummary, in store: CheckpointStore, _ work: LongWork, on bench: Workbench
     ) throws(CommandFault) -> VerificationRow {
         let version = summary.version
         let nearest = try damage { () throws(StoreFault) in try store.verify(agent, version) }
@@ -90,10 +101,13 @@ struct VerifyCommand: Command {
         case (nil, nil): return row(.whole, nil)
         case (let nearest?, let packed?):
             // What a disk does not give now it may give again: nothing is written off that is whole the second time.
-            guard try damage({ () throws(StoreFault) in try store.verify(agent, version) }) != nil else {
-                return row(.damaged, "\(nearest); read again, it is whole. Look after its disk")
+            switch store.lookAgain(agent, version) {
+            case .whole: return row(.damaged, "\(nearest); read again, it is whole. Look after its disk")
+            case .unreadable(let fault) where fault.isStop: throw CommandFault(fault)
+            case .unreadable: return row(.damaged, "\(nearest); the disk does not give it now, so it is not called broken. Look after it")
+            case .damaged: break
             }
-            if summary.standing != .broken { mark(agent, version, nearest, in: store, on: bench) }
+            if summary.standing != .broken { try mark(agent, version, nearest, in: store, work, on: bench) }
             return row(.broken, nearest == packed ? nearest : "\(nearest); in packs \(packed)")
         case (let nearest?, nil): return row(.damaged, "\(nearest); what is in packs is whole")
         case (nil, let packed?): return row(.damaged, "in packs \(packed); its plain files are whole")
@@ -112,13 +126,19 @@ struct VerifyCommand: Command {
     }
 
     /// What was found stands even when it cannot be written down.
-    private func mark(_ agent: AgentName, _ version: VersionNumber, _ what: String, in store: CheckpointStore, on bench: Workbench) {
-        do {
+    private func mark(
+        _ agent: AgentName, _ version: VersionNumber, _ what: String, in store: CheckpointStore, _ work: LongWork, on bench: Workbench
+    ) throws(CommandFault) {
+        work.pause()
+        do throws(CommandFault) {
             try bench.write(agent, in: store, asking: .mark(version, .broken, because: what), to: "mark a version of") {
                 () throws(StoreFault) in
                 try store.mark(agent, version, .broken, because: what)
             }
-        } catch { bench.talk("\(error.sentence). '\(agent)@\(version)' is not marked broken, going on") }
+        } catch {
+            guard work.isWanted else { throw error }
+            bench.talk("\(error.sentence). '\(agent)@\(version)' is not marked broken, going on")
+        }
     }
 }
 

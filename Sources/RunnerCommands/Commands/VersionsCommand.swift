@@ -20,7 +20,13 @@ struct VersionsCommand: Command {
             notes: [
                 "Standing: stored (complete and hashed), rehearsed, proven (the agent lived on from it), suspect (a restore from it died "
                     + "young), broken (its bytes are not what was stored). An aside is the workspace as it was before a roll-back. "
-                    + "Works without a supervisor."
+                    + "Works without a supervisor.",
+                "STEP is how far the agent said it was. SIZE is what the version holds by itself; versions share on disk what is the same in them, so "
+                    + "all of them take less: '-o wide' says how much, 'runner ls -o wide' for every agent. FROZEN is how long the agent "
+                    + "stood still for it. PARTS: files (the workspace), state (what the agent handed over), process (images of its processes).",
+                "LINKS: latest and known-good are where a start without and after a death goes; pinned ones are never pruned; suspended is what a "
+                    + "suspended agent comes back from; forced was cut without the agent, which reached no safe point in time, and holds files "
+                    + "without its state; without memory has no images, though the agent should have had some.",
             ],
             exits: [(.ok, "also when there is none"), (.noInput, "no such agent"), (.usage, "the command line is wrong")])
     }
@@ -50,6 +56,9 @@ struct VersionsCommand: Command {
             if format == .table || format == .wide { bench.talk(rows[index].nothingNew(at: at, now: bench.machine.wallTime())) }
         }
         try bench.answer(rows, as: format)
+        if format == .wide, let space = try? store.space(of: agent) {
+            bench.talk("'\(agent)' takes \(store.words(space)) of disk, with its packs, journal and log")
+        }
         return .ok
     }
 }

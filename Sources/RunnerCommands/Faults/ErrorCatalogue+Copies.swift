@@ -31,7 +31,7 @@ extension ErrorCode {
                 remedy: "Pull with '--as NAME'. For a sync give each store a place of its own.")
         case .copyStopped:
             ErrorEntry(
-                "a copy was stopped before its end", .tryAgain,
+                "a copy was stopped before its end", .interrupted,
                 "Somebody pressed Ctrl-C or ended the command. What was copied whole stays, and nothing that is not whole is listed.",
                 remedy: "Run the same command again: it goes on from there.")
         default:

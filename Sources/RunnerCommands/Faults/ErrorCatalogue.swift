@@ -2,12 +2,13 @@
 extension ErrorCode {
     var entry: ErrorEntry {
         switch self {
-        case .usage, .internal, .codeUnknown: generalEntry
+        case .usage, .internal, .codeUnknown, .stopped: generalEntry
         case .effectNoKey, .effectNotOpen, .effectRunning, .effectResult: effectEntry
         case .agentSuspended, .agentNotSuspended, .suspendFailed, .resumeFailed: suspensionEntry
         case .agentUnknown, .agentExists, .agentNotRemoved, .agentHeld, .agentNotRunning, .versionUnknown, .versionBroken, .versionPart:
             agentEntry
         case .storeMissing, .storeFormat, .storeUnsafe, .storeFull, .storeReadOnly, .storeDenied, .storeIO: storeEntry
+        case .storeMemory, .keyMissing, .keyFile, .keyWrong, .keyUnused: keyEntry
         case .checkpointEmpty, .checkpointRefused, .checkpointAborted, .checkpointProcess, .restartFailed, .restoreFailed, .stopFailed,
             .stopUnsaved:
             actionEntry
@@ -33,6 +34,11 @@ extension ErrorCode {
             ErrorEntry(
                 "the command line is wrong", .usage, "An option or command is unknown, or a value is missing or not of its kind.",
                 remedy: "Read 'runner COMMAND --help'; the examples stand first.")
+        case .stopped:
+            ErrorEntry(
+                "a command was stopped before its end", .interrupted,
+                "Somebody pressed Ctrl-C or ended the command. It ended between two pieces of its work, and left nothing half done behind.",
+                remedy: "The sentence says what was done. The same command does the rest.")
         case .codeUnknown:
             ErrorEntry(
                 "there is no such error code", .noInput, "The code asked for is not one of ours.",

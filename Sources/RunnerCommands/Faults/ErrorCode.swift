@@ -3,6 +3,7 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case usage = "E-USAGE"
     case `internal` = "E-INTERNAL"
     case codeUnknown = "E-CODE-UNKNOWN"
+    case stopped = "E-STOPPED"
 
     case agentUnknown = "E-AGENT-MISSING"
     case agentExists = "E-AGENT-EXISTS"
@@ -22,6 +23,11 @@ enum ErrorCode: String, Hashable, Sendable, CaseIterable {
     case storeReadOnly = "E-STORE-READONLY"
     case storeDenied = "E-STORE-DENIED"
     case storeIO = "E-STORE-IO"
+    case storeMemory = "E-STORE-MEMORY"
+    case keyMissing = "E-KEY-MISSING"
+    case keyFile = "E-KEY-FILE"
+    case keyWrong = "E-KEY-WRONG"
+    case keyUnused = "E-KEY-UNUSED"
 
     case checkpointEmpty = "E-CHECKPOINT-EMPTY"
     case checkpointRefused = "E-CHECKPOINT-REFUSED"

@@ -17,6 +17,9 @@ enum ExitStatus: Int32, Hashable, Sendable, CaseIterable {
     case runnerFailed = 125
     case notExecutable = 126
     case commandNotFound = 127
+    case hungUp = 129
+    case interrupted = 130
+    case terminated = 143
 
     var meaning: String {
         switch self {
@@ -35,8 +38,14 @@ enum ExitStatus: Int32, Hashable, Sendable, CaseIterable {
         case .runnerFailed: "`runner run`: the runner itself failed, or nobody knows how the agent ended."
         case .notExecutable: "`runner run`: the agent's command cannot be executed."
         case .commandNotFound: "`runner run`: the agent's command was not found."
+        case .hungUp: "Stopped by SIGHUP: the terminal went away. The sentence says what was done, and how to go on."
+        case .interrupted: "Stopped by Ctrl-C (SIGINT). The sentence says what was done, and how to go on."
+        case .terminated: "Stopped by SIGTERM. The sentence says what was done, and how to go on."
         }
     }
+
+    /// That of a command which this signal stopped: 128 more than its number, as a shell tells it.
+    static func stopped(by signal: Int32?) -> ExitStatus { signal.flatMap { ExitStatus(rawValue: 128 + $0) } ?? .interrupted }
 
     /// For many targets: the highest number.
     static func worst(of statuses: [ExitStatus]) -> ExitStatus { statuses.max { $0.rawValue < $1.rawValue } ?? .ok }

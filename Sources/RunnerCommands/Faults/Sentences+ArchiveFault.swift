@@ -37,6 +37,7 @@ extension CommandFault {
         case .denied: self.init(.fileDenied, what + "permission denied. Run as the owner of it and of the store")
         case .changed, .system:
             self.init(.fileIO, what + "\(fault.detail ?? "the machine failed to read it"). Look at the path and the disk")
+        case .stopped: self.init(.stopped, what + "it was stopped. Nothing was imported; the same command begins anew")
         case .helper, .timedOut: self.init(helper: fault, what)
         }
     }
@@ -55,6 +56,7 @@ extension CommandFault {
                 what
                     + "no archive takes \(member) in, which is too long or too deep. Export its processes with '--format criu', or move "
                     + "the file up in the workspace and export a later version")
+        case .stopped: self.init(.stopped, what + "it was stopped. Nothing of it is left there; the same command begins anew")
         case .helper, .timedOut: self.init(helper: fault, what)
         default:
             let member = fault.member.map { " ('\($0)')" } ?? ""

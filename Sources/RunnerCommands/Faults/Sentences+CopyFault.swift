@@ -1,6 +1,10 @@
 internal import Checkpoints
 internal import OutsideWorld
 
+extension CopyFault {
+    static let stoppedWords = "it was stopped. What is there already stays, and the same command goes on from there"
+}
+
 extension CommandFault {
     /// - Parameters:
     ///   - doing: "sync to", "pull from".
@@ -8,6 +12,8 @@ extension CommandFault {
     init(_ fault: CopyFault, doing: String, _ place: String) {
         let what = "could not \(doing) '\(place)': "
         switch fault {
+        case .store(let fault) where fault.isStop:
+            self.init(.copyStopped, what + CopyFault.stoppedWords)
         case .store(let fault): self.init(fault)
         case .carrier(.missing(let program)):
             self.init(
@@ -20,7 +26,7 @@ extension CommandFault {
         case .carrier(.failed(let why)):
             self.init(.remoteIO, what + "\(why). Look at the place and at its settings; what is there stays, and the same command goes on")
         case .carrier(.stopped), .stopped:
-            self.init(.copyStopped, what + "it was stopped. What is there already stays, and the same command goes on from there")
+            self.init(.copyStopped, what + CopyFault.stoppedWords)
         case .remote(let part, let how):
             self.init(
                 .remoteDamaged, what + "'\(part)' there is not what was stored: \(how). Nothing of it was used; see 'runner store check'")
@@ -32,6 +38,7 @@ extension CommandFault {
                 what
                     + "\(there) has another '\(version)'. Take it in beside that with '--as NAME', or keep the two apart in places of their own"
             )
+        case .unmarked(let why): self.init(.supervisorIO, what + why)
         case .notListed(let version):
             self.init(.remoteVersion, what + "'\(version)' is not listed there. 'runner store check' lists what is")
         }

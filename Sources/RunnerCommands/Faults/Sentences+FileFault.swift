@@ -6,10 +6,11 @@ extension CommandFault {
         let code: ErrorCode =
             switch fault.kind {
             case .missing, .notDirectory: .fileMissing
-            case .denied: .fileDenied
+            case .denied, .privileged: .fileDenied
             case .full: .fileFull
             case .readOnly: .fileReadOnly
             case .tooLarge: .fileTooLarge
+            case .stopped: .stopped
             case .exists, .notEmpty, .busy, .damaged, .system: .fileIO
             }
         self.init(code, fault.sentence)
@@ -19,9 +20,10 @@ extension CommandFault {
     init(inStore fault: FileFault) {
         let code: ErrorCode =
             switch fault.kind {
-            case .denied: .storeDenied
+            case .denied, .privileged: .storeDenied
             case .full: .storeFull
             case .readOnly: .storeReadOnly
+            case .stopped: .stopped
             case .missing, .notDirectory, .tooLarge, .exists, .notEmpty, .busy, .damaged, .system: .storeIO
             }
         self.init(code, fault.sentence)

@@ -51,6 +51,8 @@ struct CommandDescription: Encodable {
             return Option(long: option.long, short: option.short.map { String($0) }, value: value, help: option.help)
         }
         options.append(Option(long: "store", short: nil, value: "DIR", help: "The store, instead of RUNNER_STORE or the default."))
+        options.append(
+            Option(long: "key-file", short: nil, value: "FILE", help: "The key of an encrypted store, instead of RUNNER_KEY_FILE."))
         options.append(Option(long: "help", short: "h", value: nil, help: "Show this help."))
         usage = "runner \(manual.name) [OPTIONS]" + type.operands.map { " " + Self.usage(of: $0) }.joined()
     }

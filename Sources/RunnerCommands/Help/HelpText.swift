@@ -34,6 +34,12 @@ func overviewText(_ commands: [CommandDescription]) -> String {
               run an agent in the foreground: its output here, its versions in the store
           runner run --name agent-7 --memory-limit 512MB -- python3 agent.py
               the same for any command, without a file
+          runner cat agent-7:notes.md --at 1d
+              yesterday's notes.md; 'runner ls agent-7: --at 1d' lists what there was
+          runner rollback agent-7 2
+              back by two versions, memory and files; it says first what changes
+          runner undelete agent-7
+              bring back an agent that was removed with 'runner rm'
 
         USAGE
           runner COMMAND [OPTIONS] [ARGUMENTS]
@@ -47,9 +53,10 @@ func overviewText(_ commands: [CommandDescription]) -> String {
     return text + """
 
         OPTIONS
-              --store DIR  The store, instead of RUNNER_STORE or the default.
-              --version    Show the version.
-          -h, --help       Show this help, or 'runner COMMAND --help' a command's.
+              --store DIR      The store, instead of RUNNER_STORE or the default.
+              --key-file FILE  The key of an encrypted store, instead of RUNNER_KEY_FILE.
+              --version        Show the version.
+          -h, --help           Show this help, or 'runner COMMAND --help' a command's.
 
         EXIT STATUS
           One table for all commands: docs/commands/exit-codes.md. 'runner run' passes the

@@ -13,6 +13,8 @@ enum Invocation {
 struct CommonOptions: Hashable, Sendable {
     /// As written.
     var store: String?
+    /// As written.
+    var keyFile: String?
     /// Where among the words the command's name stands.
     var commandIndex = 0
 }
@@ -36,8 +38,15 @@ struct ArgumentParser {
             case _ where word.hasPrefix("--store="):
                 common.store = String(word.dropFirst("--store=".count))
                 index += 1
+            case "--key-file":
+                guard index + 1 < words.count else { throw UsageFault("'--key-file' needs a value FILE", command: nil) }
+                common.keyFile = words[index + 1]
+                index += 2
+            case _ where word.hasPrefix("--key-file="):
+                common.keyFile = String(word.dropFirst("--key-file=".count))
+                index += 1
             case _ where word.hasPrefix("-"):
-                throw UsageFault.unknown("option", word, near: ["--help", "--version", "--store"], command: nil)
+                throw UsageFault.unknown("option", word, near: ["--help", "--version", "--store", "--key-file"], command: nil)
             default:
                 common.commandIndex = index
                 if commands.contains(where: { $0.manual.name.hasPrefix(word + " ") }) {
@@ -112,9 +121,10 @@ private struct WordReader<C: Command> {
         switch parts[0] {
         case "help": wantsHelp = true
         case "store": common.store = try value(attached, of: written, "DIR")
+        case "key-file": common.keyFile = try value(attached, of: written, "FILE")
         default:
             guard let option = options.first(where: { $0.long == parts[0] }) else {
-                let known = options.map { "--" + $0.long } + ["--help", "--store"]
+                let known = options.map { "--" + $0.long } + ["--help", "--store", "--key-file"]
                 throw UsageFault.unknown("option", written, near: known, command: name)
             }
             try apply(option, written, attached)

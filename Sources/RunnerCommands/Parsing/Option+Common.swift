@@ -4,7 +4,9 @@ extension Option {
     static func json(_ path: WritableKeyPath<Owner, Bool>) -> Option { .flag("json", "j", path, "Print JSON.") }
 
     static func at(_ path: WritableKeyPath<Owner, TimeWord?>) -> Option {
-        .optional("at", nil, path, as: "TIME", "The newest version from then or before: 2h, 1d, '2026-11-20 03:00' (UTC).")
+        .optional(
+            "at", nil, path, as: "TIME",
+            "The newest version from then or before: 2h, 1d, '2026-11-20 03:00' (UTC); a day alone is its first moment.")
     }
 
     static func timeout(_ path: WritableKeyPath<Owner, Duration>) -> Option {

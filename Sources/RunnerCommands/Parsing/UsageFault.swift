@@ -10,7 +10,21 @@ struct UsageFault: Error, Hashable, Sendable {
     }
 
     static func unknown(_ kind: String, _ word: String, near known: [String], command: String?) -> UsageFault {
-        UsageFault("unknown \(kind) '\(word)'" + didYouMean(word, among: known), command: command)
+        var words = didYouMean(word, among: known)
+        // What others call it goes before what is only spelled alike.
+        if kind == "command", let ours = calledElsewhere[word], known.contains(ours) { words = "; did you mean '\(ours)'?" }
+        return UsageFault("unknown \(kind) '\(word)'" + words, command: command)
+    }
+
+    /// Commands by what people look for who know other tools.
+    private static var calledElsewhere: [String: String] {
+        [
+            "undo": "rollback", "revert": "rollback", "back": "rollback", "history": "versions", "snapshots": "versions",
+            "list": "ls", "ps": "ls", "top": "ls", "delete": "rm", "remove": "rm", "destroy": "rm", "kill": "stop", "recover": "undelete",
+            "undrop": "undelete", "unrm": "undelete", "snapshot": "checkpoint", "save": "checkpoint", "backup": "checkpoint",
+            "start": "run", "view": "cat", "inspect": "show", "check": "verify", "gc": "prune", "forget": "prune", "sync": "store sync",
+            "push": "store sync", "pull": "store pull",
+        ]
     }
 
     var sentence: String { "\(what)\(what.hasSuffix("?") ? "" : ".") See 'runner \(command.map { "\($0) " } ?? "")--help'" }

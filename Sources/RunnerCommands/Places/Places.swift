@@ -14,12 +14,14 @@ struct Places: Hashable, Sendable {
     /// Absolute path of the store.
     let store: String
     let storeOrigin: StoreOrigin
+    /// Absolute path of the file with the store's key, where one was named.
+    let keyFile: String?
     /// Directories in which this user's runtime directories may lie, best first.
     private let runtimeBases: [String]
     /// Room that a base must leave for an agent's `shortened` name.
     private let longestName = 40
 
-    init(environment: [String: String], userID: UInt32, workingDirectory: String, store option: String?) {
+    init(environment: [String: String], userID: UInt32, workingDirectory: String, store option: String?, keyFile: String? = nil) {
         func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         let home = variable("HOME") ?? "/tmp/runner-\(userID)"
         (store, storeOrigin) =
@@ -34,6 +36,7 @@ struct Places: Hashable, Sendable {
             } else {
                 (home + "/.local/state/runner", .home)
             }
+        self.keyFile = (keyFile ?? variable("RUNNER_KEY_FILE")).map { Self.absolute($0, from: workingDirectory) }
         let fallback = "/tmp/runner-\(userID)"
         if userID == 0 {
             runtimeBases = ["/run/runner"]

@@ -34,8 +34,9 @@ struct VersionPath: Hashable, Sendable, ArgumentValue {
 
 extension Workbench {
     /// Which version is meant; with `at`, the newest with files from that time or before.
+    /// - Parameter says: which one that is, beside the answer.
     func version(
-        of place: VersionPath, at: TimeWord?, in store: CheckpointStore
+        of place: VersionPath, at: TimeWord?, in store: CheckpointStore, says: Bool
     ) throws(CommandFault) -> (agent: AgentName, summary: CheckpointSummary) {
         let reference = try reference(place.owner, in: store)
         let agent = try named(reference.agent, in: store)
@@ -43,10 +44,30 @@ extension Workbench {
         guard reference.version == nil else {
             throw CommandFault(.usage, "say either a version or '--at TIME'. See 'runner \(machine.arguments.first ?? "") --help'")
         }
-        let summary = try version(of: agent, at: at, in: store, "that is whole and holds files") {
-            $0.standing != .broken && $0.parts.workspace
+        let summary = try version(of: agent, at: at, in: store, "whose files are whole") {
+            $0.parts.workspace && hasWholeFiles(agent, $0, place.path, in: store)
         }
+        if says { tell(summary, of: agent, at: at) }
         return (agent, summary)
+    }
+
+    /// Of a version that is broken the files may be whole: what is asked for is compared with what was stored.
+    private func hasWholeFiles(_ agent: AgentName, _ version: CheckpointSummary, _ path: DiskPath?, in store: CheckpointStore) -> Bool {
+        guard version.standing == .broken else { return true }
+        do throws(StoreFault) {
+            if let path { _ = try store.file(agent, version.version, path) } else { _ = try store.files(agent, version.version) }
+            return true
+        } catch {
+            if case .noSuchFile = error.kind { return true }  // its list is whole
+            return false
+        }
+    }
+
+    /// Whoever names a time does not know which version it is.
+    private func tell(_ version: CheckpointSummary, of agent: AgentName, at: TimeWord) {
+        let now = machine.wallTime()
+        let isToCome = at.time(now: now) > now ? "that time is still to come; the newest is " : ""
+        talk("\(isToCome)version \(version.version) of '\(agent)', taken \(version.takenAt) (\(version.takenAt.distance(from: now)))")
     }
 
     /// `v41` is a version where the store holds one agent, and none is called so.
@@ -69,13 +90,14 @@ extension Workbench {
         of agent: AgentName, at: TimeWord, in store: CheckpointStore, _ words: String, where serves: (CheckpointSummary) -> Bool
     ) throws(CommandFault) -> CheckpointSummary {
         let time = at.time(now: machine.wallTime())
-        let candidates = try versions(of: agent, in: store).filter { $0.takenAt <= time && serves($0) }
-        guard let newest = candidates.max(by: { $0.takenAt < $1.takenAt }) else {
-            throw CommandFault(
-                .versionUnknown,
-                "could not find a version of '\(agent)' from \(time) or before: there is none \(words). "
-                    + "'runner versions \(agent)' lists those there are")
-        }
-        return newest
+        let versions = try versions(of: agent, in: store).sorted { $0.takenAt < $1.takenAt }
+        // From the newest back: whether one serves may take reading it.
+        if let newest = versions.last(where: { $0.takenAt <= time && serves($0) }) { return newest }
+        let oldest = versions.first { $0.takenAt > time && serves($0) }
+        let there =
+            oldest.map { "the oldest \(words) is '\(agent)@\($0.version)', of \($0.takenAt)" } ?? "there is none \(words)"
+        throw CommandFault(
+            .versionUnknown,
+            "could not find a version of '\(agent)' from \(time) or before: \(there). 'runner versions \(agent)' lists those there are")
     }
 }

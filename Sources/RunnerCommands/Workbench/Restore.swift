@@ -14,6 +14,8 @@ struct Restore {
     let part: RestorePart?
     let store: CheckpointStore
     let bench: Workbench
+    /// The answer is for programs.
+    var isQuiet = false
 
     private var restoresFiles: Bool { part != .state && version.parts.workspace }
     /// nil: the whole workspace.
@@ -42,6 +44,8 @@ struct Restore {
 
     func plan() throws(CommandFault) -> RestorePlan {
         try checkParts()
+        try checkWhole()
+        if let paths { try refuseBesideTheAgent(paths) }
         var files: WorkspaceRestorePlan?
         if restoresFiles, let spec = try workspaceSpec() {
             let workspace = try present(spec.path)
@@ -56,9 +60,26 @@ struct Restore {
                     }
             } catch { throw CommandFault(error) }
         }
+        let start = try paths == nil ? startsFrom : comingStart()
         return RestorePlan(
-            agent: agent, version: version.version, startsFrom: try paths == nil ? startsFrom : comingStart(), only: paths, workspace: files
-        )
+            agent: agent, version: version.version, startsFrom: start, beginning: try beginning(from: start),
+            age: "\(version.kind == .aside ? "aside" : version.standing.rawValue), "
+                + version.takenAt.distance(from: bench.machine.wallTime()),
+            keptFirst: keptFirst(files), only: paths, workspace: files)
+    }
+
+    private func keptFirst(_ files: WorkspaceRestorePlan?) -> String? {
+        let status = try? bench.status(of: agent, in: store)
+        if status?.state.isAlive == true, bench.isSupervised(agent, in: store) { return "a checkpoint of what runs now" }
+        let changes = files?.steps.contains { $0.change != .time } ?? false
+        return changes ? "the workspace as it is now, as an aside" : nil
+    }
+
+    /// What it begins with from there, after this restore.
+    func beginning(from start: Origin) throws(CommandFault) -> Beginning {
+        guard case .version(let number) = start else { return .clean }
+        let summary = number == version.version ? version : try bench.versions(of: agent, in: store).first { $0.version == number }
+        return Beginning(from: summary, rollsBackWorkspace: part == nil)
     }
 
     /// Where the agent's workspace is, whose, and what is left out of it; nil: it has none (any more).
@@ -112,22 +133,69 @@ struct Restore {
 
     private func performHere() throws(CommandFault) -> String {
         try refuseWhileItLives()
+        var aside: VersionNumber?
+        return try bench.long(quietly: isQuiet) { work throws(CommandFault) in
+            try performHere(work, &aside)
+        } stopped: {
+            stopped(aside)
+        }
+    }
+
+    /// What is said when somebody stopped it.
+    private func stopped(_ aside: VersionNumber?) -> String {
+        let what = "could not restore '\(agent)@\(version.version)': it was stopped"
+        guard ((try? store.unfinishedRestore(agent)) ?? nil) != nil else {
+            if let aside {
+                return "\(what). The workspace is as it was, and kept as '\(agent)@\(aside)', too; the same command begins anew"
+            }
+            return "\(what). Nothing was changed; the same command begins anew"
+        }
+        return
+            "\(what), and the workspace is neither what it was nor what it will be. The same command completes it, and so does 'runner run'"
+    }
+
+    private func performHere(_ work: LongWork, _ aside: inout VersionNumber?) throws(CommandFault) -> String {
+        let store = work.watch(store)
         let target = restoresFiles ? try workspace() : nil
         let spec = try bench.storedSpec(of: agent, in: store)
-        var aside: VersionNumber?
+        work.say("\(agent)@\(version.version): verifying")
         try bench.alone(with: agent, in: store) { () throws(StoreFault) in
-            try store.verify(agent, version.version)
+            try verify(in: store)
             if let (workspace, excluded) = target {
-                aside = try setAside(workspace, excluded, limit: spec?.checkpoint.sizeLimit)
-                try store.restoreWorkspace(agent, version.version, to: workspace, excluded: excluded)
+                // Of one that was stopped on the way the workspace was set aside before.
+                if try store.restoreRecord(agent)?.workspace != workspace.rootName {
+                    work.say("\(agent): setting the workspace aside")
+                    aside = try setAside(work.watch(workspace), excluded, limit: spec?.checkpoint.sizeLimit, in: store)
+                }
+                work.say("\(agent)@\(version.version): restoring the workspace")
+                try store.restoreWorkspace(agent, version.version, to: work.watch(workspace), excluded: excluded)
             }
+            work.settle()
             // A whole version is compared with the workspace once more when it is started: nothing to do costs little, a change meanwhile much.
             try leaveWish(WantedFile(startFrom: startsFrom, rollsBackWorkspace: part == nil))
         }
         let kept = aside.map { ", and the workspace as it was is '\(agent)@\($0)'" } ?? ""
         let files = target == nil ? "" : "its workspace is restored\(kept); "
-        let start = startsFrom == .clean ? "a clean state" : startsFrom.words
-        return "no supervisor of '\(agent)' runs: \(files)the next 'runner run' starts it from \(start)"
+        return "no supervisor of '\(agent)' runs: \(files)the next 'runner run' starts it \(try beginning(from: startsFrom).words)"
+    }
+
+    /// It is told as what was asked for.
+    private func verify(in store: CheckpointStore) throws(StoreFault) {
+        do throws(StoreFault) { try store.verify(agent, version.version) } catch {
+            throw StoreFault(error.kind, doing: "restore", what: error.what)
+        }
+    }
+
+    /// What was found broken once is not shown as something that can be restored: a supervisor refuses it, and here it is looked at anew.
+    private func checkWhole() throws(CommandFault) {
+        guard version.standing == .broken, paths == nil else { return }
+        guard bench.isSupervised(agent, in: store) else {
+            do throws(StoreFault) { return try verify(in: store) } catch { throw CommandFault(error) }
+        }
+        throw CommandFault(
+            .versionBroken,
+            "could not restore '\(agent)@\(version.version)': it is broken (\(version.note ?? "its bytes are not what was stored")). "
+                + "Choose another from 'runner versions \(agent)'")
     }
 
     /// An agent outlives its supervisor for the adoption term, and writes on: its workspace must not be changed under it.
@@ -137,68 +205,24 @@ struct Restore {
     }
 
     /// The present workspace becomes an aside version. nil: it is empty, so there is nothing to keep.
-    func setAside(_ workspace: any Disk, _ excluded: [String], limit: ByteCount?) throws(StoreFault) -> VersionNumber? {
+    func setAside(
+        _ workspace: any Disk, _ excluded: [String], limit: ByteCount?, in store: CheckpointStore
+    ) throws(StoreFault) -> VersionNumber? {
+        // Nothing ran; what lies there is what the last incarnation left. Others may write there, and are not waited for: what moves meanwhile is
+        // taken as it was read.
+        let status = try? bench.status(of: agent, in: store)
+        var parent: VersionNumber?
+        if case .version(let version)? = status?.origin { parent = version }
         let request = CutRequest(
             agent: agent, kind: .aside, reason: .aside, takenAt: bench.machine.wallTime(), forced: true, workspace: workspace,
-            excluded: excluded, incarnation: 0, sizeLimit: limit ?? ByteCount(1 << 40))
+            excluded: excluded, incarnation: status?.incarnation ?? 0, parent: parent,
+            sizeLimit: limit ?? ByteCount(1 << 40))
         do {
             let staged = try store.cut(request, stagingID: bench.hexadecimal(of: bench.machine.randomNumber()))
             return try store.commit(staged).version
         } catch {
             if case .nothing = error.kind { return nil }
             throw error
-        }
-    }
-}
-
-/// What a restore would do. `runner restore --dry-run` prints it.
-struct RestorePlan: Encodable {
-    var agent: AgentName
-    var version: VersionNumber
-    var startsFrom: Origin
-    /// nil: all of it.
-    var only: [DiskPath]?
-    /// nil: the workspace stays as it is.
-    var workspace: WorkspaceRestorePlan?
-
-    var text: String {
-        let start = startsFrom == .clean ? "a clean state" : startsFrom.words
-        var text =
-            if let only {
-                "restoring \(quoted(only)) of '\(agent)@\(version)' would change nothing else\n"
-            } else {
-                "restoring '\(agent)@\(version)' would start it from \(start)\n"
-            }
-        guard let workspace else { return text + "the workspace would stay as it is\n" }
-        text += statistics + "\n"
-        for step in workspace.steps.prefix(200) { text += line(step) }
-        if workspace.ownersLost > 0 {
-            text += "  \(workspace.ownersLost) belonged to others; only root can give them back, so they will be yours\n"
-        }
-        if workspace.steps.count > 200 { text += "  … and \(workspace.steps.count - 200) more ('--json' has all)\n" }
-        return text
-    }
-
-    /// "workspace: 1 added, 2 changed, …"
-    var statistics: String {
-        guard let workspace else { return "workspace: stays as it is" }
-        let counts = WorkspaceRestorePlan.Change.allCases.map { "\(workspace.steps($0).count) \($0.rawValue)" }.joined(separator: ", ")
-        return "workspace: \(counts), \(workspace.unchanged) unchanged"
-    }
-
-    private func line(_ step: WorkspaceRestorePlan.Step) -> String {
-        let owner = step.owner.map { "  (owner \($0))" } ?? ""
-        return "  \(sign(step.change)) \(printable(step.path.text))\(owner)\n"
-    }
-
-    private func sign(_ change: WorkspaceRestorePlan.Change) -> String {
-        switch change {
-        case .added: "+"
-        case .changed: "~"
-        case .removed: "-"
-        case .owner: "o"
-        case .mode: "m"
-        case .time: "t"
         }
     }
 }

@@ -1,7 +1,5 @@
 internal import AgentModel
-internal import AgentSpecs
 internal import Checkpoints
-internal import ControlSocket
 internal import OutsideWorld
 internal import StatusViews
 internal import Supervision
@@ -68,35 +66,5 @@ struct Rollback {
         let parent = (try? store.manifest(agent, version.version))?.parent
         guard let parent, parent < version.version else { return before.last }
         return before.last { $0.version <= parent }
-    }
-
-    // MARK: What it leaves behind
-
-    /// The version that holds all that is rolled away, state and files. nil: there is none, and the restore's aside holds the files.
-    /// A living agent is asked for one.
-    func keepPresent(_ position: CheckpointSummary?) throws(CommandFault) -> VersionNumber? {
-        guard !bench.isSupervised(agent, in: store) else {
-            do throws(CommandFault) {
-                let reply = try bench.ask(
-                    agent, in: store, .checkpoint(wait: true), to: "checkpoint", within: .seconds(120))
-                switch reply {
-                case .stored(let summary), .nothingNew(let summary): return summary.version
-                case .status, .done, .preflight, .failed: return nil
-                }
-            } catch { bench.talk("\(error.sentence); going on: its files are kept") }
-            return nil
-        }
-        guard let position, let spec = try bench.storedSpec(of: agent, in: store), let path = spec.workspace,
-            let workspace = try? bench.machine.disk(at: path, create: false)
-        else { return nil }
-        // A stopped agent is in its last checkpoint already, unless somebody worked in its files.
-        let changes = try? store.planRestore(agent, position.version, to: workspace, excluded: spec.checkpoint.exclude)
-        return changes.flatMap { $0.steps.contains { $0.change != .time } ? nil : position.version }
-    }
-
-    /// The newest version that was not there before: the aside of the restore.
-    func newAside() throws(CommandFault) -> VersionNumber? {
-        let highest = versions.last?.version ?? VersionNumber(0)
-        return try bench.versions(of: agent, in: store).last { $0.kind == .aside && $0.version > highest }?.version
     }
 }

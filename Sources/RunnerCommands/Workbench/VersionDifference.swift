@@ -30,7 +30,8 @@ struct VersionDifference: Encodable {
     }
     var before: Side
     var after: Side
-    var sameSpec: Bool
+    /// nil: one of them is an aside of an agent that did not run, which has none.
+    var sameSpec: Bool?
     /// Of the state the agent handed over. nil: neither version has any.
     var sameState: Bool?
     /// nil: neither version has files.
@@ -47,7 +48,8 @@ struct VersionDifference: Encodable {
         self.after = after
         self.files = files
         self.processes = processes
-        sameSpec = before.manifest.specDigest == after.manifest.specDigest
+        let hasNone = [before, after].contains { $0.summary.kind == .aside && $0.manifest.specDigest.isEmpty }
+        sameSpec = hasNone ? nil : before.manifest.specDigest == after.manifest.specDigest
         let states = (before.manifest.state?.sha256, after.manifest.state?.sha256)
         sameState = states.0 == nil && states.1 == nil ? nil : states.0 == states.1
     }
@@ -67,7 +69,7 @@ struct VersionDifference: Encodable {
         if before.summary.step != nil || after.summary.step != nil {
             rows.append(("step", "\(Self.words(before.summary.step)) -> \(Self.words(after.summary.step))"))
         }
-        rows.append(("spec", sameSpec ? "the same" : "another"))
+        if let sameSpec { rows.append(("spec", sameSpec ? "the same" : "another")) }
         if let sameState {
             rows.append(("state", sameState ? "the same" : "\(Self.words(before.manifest.state)) -> \(Self.words(after.manifest.state))"))
         }
@@ -138,7 +140,7 @@ extension FilesDifference.Change {
         case .added: "added"
         case .changed: "changed"
         case .removed: "removed"
-        case .attributes: "with another owner or mode"
+        case .attributes: "with another owner, mode, attribute or name"
         }
     }
 }

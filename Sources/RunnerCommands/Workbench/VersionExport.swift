@@ -12,6 +12,7 @@ struct VersionExport {
     private let manifest: Manifest
     private let spec: AgentSpec?
     private let store: CheckpointStore
+    private let work: LongWork
     private let bench: Workbench
     /// As a person wrote it.
     private let path: String
@@ -21,8 +22,10 @@ struct VersionExport {
     private let unfinished: DiskPath
 
     /// - Throws: when the version is not whole, or something is at `path` already.
-    init(_ agent: AgentName, _ version: CheckpointSummary, to path: String, store: CheckpointStore, bench: Workbench) throws(CommandFault) {
-        (self.agent, self.version, self.store, self.bench, self.path) = (agent, version, store, bench, path)
+    init(
+        _ agent: AgentName, _ version: CheckpointSummary, to path: String, store: CheckpointStore, _ work: LongWork, bench: Workbench
+    ) throws(CommandFault) {
+        (self.agent, self.version, self.store, self.work, self.bench, self.path) = (agent, version, store, work, bench, path)
         let parts = Places.absolute(path, from: bench.machine.workingDirectory).split(separator: "/").map(String.init)
         let lot = bench.hexadecimal(of: bench.machine.randomNumber())
         guard let name = parts.last.flatMap({ DiskPath($0) }), let unfinished = DiskPath("\(name).\(lot).new") else {
@@ -30,11 +33,12 @@ struct VersionExport {
         }
         (self.name, self.unfinished) = (name, unfinished)
         do {
-            parent = try bench.machine.disk(at: "/" + parts.dropLast().joined(separator: "/"), create: false)
+            parent = work.watch(try bench.machine.disk(at: "/" + parts.dropLast().joined(separator: "/"), create: false))
             if try parent.entry(at: name) != nil { throw Self.isThere("\(agent)@\(version.version)", path) }
         } catch let fault as FileFault { throw CommandFault(fault) } catch let fault as CommandFault { throw fault } catch {
             throw CommandFault(.internal, "could not look at '\(path)': \(error). Please report it with 'runner version'")
         }
+        work.say("\(agent)@\(version.version): verifying")
         do throws(StoreFault) {
             try store.verify(agent, version.version)
             manifest = try store.manifest(agent, version.version)
@@ -49,11 +53,15 @@ struct VersionExport {
             .exportExists, "could not export '\(title)' to '\(path)': something is there already. Give another path with '--output'")
     }
 
+    /// What could not be removed when it came to nothing.
+    var leftover: String? { (try? parent.entry(at: unfinished)).flatMap { $0 }.map { _ in "\(parent.rootName)/\(unfinished)" } }
+
     private func publish() throws(CommandFault) {
         do { try parent.renameNew(unfinished, to: name) } catch {
             try? parent.removeTree(unfinished)  // only a file too many stays
             throw error.kind == .exists ? Self.isThere(title, path) : CommandFault(error)
         }
+        work.settle()
         do { try parent.syncDirectory(nil) } catch { throw CommandFault(error) }
     }
 
@@ -61,6 +69,7 @@ struct VersionExport {
 
     func writeImages() throws(CommandFault) {
         guard let made = manifest.process?.made else { throw lacks("images of processes") }
+        work.say("\(title): writing images")
         do throws(FileFault) { try parent.makeDirectory(unfinished, mode: 0o700) } catch { throw CommandFault(error) }
         do throws(FileFault) {
             let (images, disk) = try images()
@@ -101,18 +110,28 @@ struct VersionExport {
 
     /// The archive's packer reads files alone: what is in packs becomes files, for as long as it takes.
     func writeArchive(_ compression: ArchiveCompression) throws(CommandFault) {
-        if try isPlain() {
+        if !store.isSealed, try isPlain() {
             do throws(CommandFault) { return try writeArchive(compression, of: directory) } catch {
-                // The runner may have put it into packs meanwhile.
-                guard try !isPlain() else { throw error }
+                // The runner may have put it into packs meanwhile; what has its name is made all the same.
+                guard !work.isSettled, try !isPlain() else { throw error }
             }
         }
         let look: Look
-        do throws(StoreFault) { look = try store.openLook(for: "export") { bench.hexadecimal(of: bench.machine.randomNumber()) } } catch {
+        let room: ByteCount
+        do throws(StoreFault) {
+            room = store.isSealed ? try store.sizeInRoom(agent, version.version) : ByteCount(0)
+            look = try store.openLook(for: "export", inClear: ByteCount(room.bytes + (64 << 20))) {
+                bench.hexadecimal(of: bench.machine.randomNumber())
+            }
+        } catch {
             throw CommandFault(error)
         }
         defer { store.close(look) }
-        do throws(StoreFault) { try store.layOut(agent, version.version, in: look) } catch { throw CommandFault(error) }
+        work.say("\(title): reading packs")
+        do throws(StoreFault) {
+            try store.require(room, in: look, for: "export versions of")
+            try store.layOut(agent, version.version, in: look)
+        } catch { throw CommandFault(error) }
         try writeArchive(compression, of: look.directory)
     }
 
@@ -122,12 +141,16 @@ struct VersionExport {
 
     /// - Parameter files: where the version's content lies, below the store.
     private func writeArchive(_ compression: ArchiveCompression, of files: DiskPath) throws(CommandFault) {
-        let members = try members(files)
+        let members = try members(files).map { store.isSealed ? $0.below(files) : $0 }
         if let member = members.first(where: { !ArchiveNames.takes($0.name.text) }) {
             throw CommandFault(ArchiveFault(.name, member: member.name.text), exporting: title, to: path)
         }
+        work.say("\(title): packing")
         do throws(ArchiveFault) {
-            try bench.machine.pack(members, below: bench.places.store, to: "\(parent.rootName)/\(unfinished)", compression)
+            let source = store.isSealed ? store.place(of: files) : bench.places.store
+            try bench.machine.pack(members, below: source, to: "\(parent.rootName)/\(unfinished)", compression) {
+                if let size = try? parent.entry(at: unfinished)?.size { work.carried(size, of: 0) }
+            }
         } catch { throw CommandFault(error, exporting: title, to: path) }
         try publish()
     }
@@ -149,7 +172,12 @@ struct VersionExport {
         } catch { throw CommandFault(error) }
 
         var members = try description().map { text($0.name, $0.bytes) }
-        members += [file(ArchiveNames.manifest, directory / "manifest.json"), file(ArchiveNames.seal, directory / "seal")]
+        do throws(FileFault) {
+            members += [
+                text(ArchiveNames.manifest, try store.disk.read(directory / "manifest.json", limit: .mebibytes(1))),
+                text(ArchiveNames.seal, try store.disk.read(directory / "seal", limit: .kibibytes(1))),
+            ]
+        } catch { throw CommandFault(inStore: error) }
         if let spec { members.append(text(ArchiveNames.agentSpec, (try? JSONText.encode(spec)) ?? [])) }
         if manifest.state != nil { members.append(file(ArchiveNames.state, content / "state")) }
         if manifest.workspace != nil { members.append(file(ArchiveNames.tree, content / "tree")) }
@@ -169,7 +197,8 @@ struct VersionExport {
         }
         for entry in files where entry.kind == .file {
             guard let name = DiskPath("\(ArchiveNames.workspace)/\(entry.path)"),
-                let source = DiskPath("\(content)/workspace/\(entry.path)")
+                // A file with several names lies under the first; in the archive each has it, for who has nothing but tar.
+                let source = DiskPath("\(content)/workspace/\(entry.same ?? entry.path)")
             else { continue }
             members.append(ArchiveMember(name, .file(source), mode: entry.mode & 0o777, modifiedAt: entry.modifiedAt))
         }
@@ -209,4 +238,16 @@ func copy(_ path: DiskPath, of source: any Disk, to target: DiskPath, of disk: a
         try copy.write(piece)
     }
     try copy.sync()
+}
+
+extension ArchiveMember {
+    /// Its file by the path below `directory`, which is what the packer is given.
+    fileprivate func below(_ directory: DiskPath) -> ArchiveMember {
+        guard case .file(let path) = content, path.isBelow(directory),
+            let rest = DiskPath(String(path.text.dropFirst(directory.text.count + 1)))
+        else { return self }
+        var member = self
+        member.content = .file(rest)
+        return member
+    }
 }

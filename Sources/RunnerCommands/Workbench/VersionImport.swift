@@ -23,6 +23,7 @@ struct VersionImport {
     let agent: AgentName
     let source: VersionSource
     let store: CheckpointStore
+    let work: LongWork
     let bench: Workbench
 
     /// A version that lies in staging, with what is to be said of it.
@@ -41,7 +42,10 @@ struct VersionImport {
         do throws(StoreFault) { lock = try store.lock(agent, holder: "'runner import'") } catch { throw CommandFault(error) }
         defer { lock.release() }
         do throws(CommandFault) {
-            do throws(StoreFault) { for sentence in try store.recover(agent) { bench.talk(sentence) } } catch { throw CommandFault(error) }
+            work.pause()
+            do throws(StoreFault) { for sentence in try store.putInOrder(agent) { bench.talk(sentence) } } catch {
+                throw CommandFault(error)
+            }
             return try takeIn(isNew: isNew)
         } catch {
             if isNew { try? store.takeBack(agent) }  // an agent without a version is no harm
@@ -51,7 +55,9 @@ struct VersionImport {
 
     private func takeIn(isNew: Bool) throws(CommandFault) -> ImportedVersion {
         let opened: OpenedCut
-        do throws(StoreFault) { opened = try store.openCut(agent, stagingID: bench.hexadecimal(of: bench.machine.randomNumber())) } catch {
+        do throws(StoreFault) {
+            opened = try store.openImport(agent, stagingID: bench.hexadecimal(of: bench.machine.randomNumber()), room: source.limit)
+        } catch {
             throw CommandFault(error)
         }
         let staged: Staged
@@ -68,6 +74,7 @@ struct VersionImport {
         }
         do throws(StoreFault) {
             let summary = try store.commit(staged.checkpoint)
+            work.settle()
             if let obstacle = staged.obstacle { try store.mark(agent, summary.version, .suspect, because: obstacle.words) }
             return outcome(summary, staged, isNew: isNew)
         } catch { throw fault(error) }
@@ -116,8 +123,19 @@ struct VersionImport {
                 }
                 try copy(file, of: disk, to: opened.directory / "process" / name, of: store.disk)
             }
-        } catch { throw CommandFault(error) }
+        } catch { throw error.kind == .full ? memoryFault(opened, of: error.what) ?? CommandFault(error) : CommandFault(error) }
         return try stage(opened, facts: nil)
+    }
+
+    /// What is imported into a store that is encrypted lies in memory first: that is full then, and no disk. nil: it has all it may have, or `path` lies
+    /// elsewhere.
+    private func memoryFault(_ opened: OpenedCut, of path: String) -> CommandFault? {
+        guard let room = opened.room, let bound = opened.bound, room < source.limit else { return nil }
+        guard path.utf8.starts(with: "\(store.place(of: opened.directory))/".utf8) else { return nil }
+        return CommandFault(
+            .storeMemory,
+            "could not import '\(source.path)': the store is encrypted, so it lies in memory until it is stored, and \(bound.leaves(room)), "
+                + "which is too little. \(bound.remedy); nothing was imported")
     }
 
     /// What CRIU writes and a restore reads. Logs and notes of others stay where they are.
@@ -164,8 +182,12 @@ struct VersionImport {
         do { try store.disk.makeDirectory(unpacked, mode: 0o700) } catch { throw CommandFault(inStore: error) }
         do throws(ArchiveFault) {
             try bench.machine.unpack(
-                source.absolute, into: "\(store.disk.rootName)/\(unpacked)", wanted: ArchiveNames.wanted, limits: limits)
-        } catch { throw CommandFault(error, importing: source.path, limit: limits) }
+                source.absolute, into: store.place(of: unpacked), wanted: ArchiveNames.wanted, limits: limits,
+                tick: { work.carried(more: 0) })
+        } catch {
+            if error.kind == .full, let fault = memoryFault(opened, of: store.place(of: unpacked)) { throw fault }
+            throw CommandFault(error, importing: source.path, limit: limits)
+        }
         let manifest = try bytes(ArchiveNames.manifest, below: unpacked)
         let facts = ContainerFacts(
             config: try bytes(ArchiveNames.config, below: unpacked), spec: try bytes(ArchiveNames.spec, below: unpacked))

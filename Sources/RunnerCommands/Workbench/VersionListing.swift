@@ -12,8 +12,9 @@ struct VersionListing {
     let depth: Depth
 
     /// - Throws: when there is nothing of that name in the version.
-    func rows(in store: CheckpointStore, on bench: Workbench) throws(CommandFault) -> (name: String, rows: [FileRow]) {
-        let (agent, summary) = try bench.version(of: place, at: at, in: store)
+    /// - Parameter says: which version it is, where a time was asked for.
+    func rows(in store: CheckpointStore, says: Bool, on bench: Workbench) throws(CommandFault) -> (name: String, rows: [FileRow]) {
+        let (agent, summary) = try bench.version(of: place, at: at, in: store, says: says)
         let name = "\(agent)@\(summary.version)"
         let entries: [TreeEntry]
         do throws(StoreFault) {
@@ -24,7 +25,7 @@ struct VersionListing {
         } catch { throw CommandFault(error) }
         guard let directory = place.path else { return (name, entries.filter { isListed($0.path, below: nil) }.map { FileRow(entry: $0) }) }
         guard let named = entries.first(where: { $0.path == directory }) else {
-            throw CommandFault(StoreFault(.noSuchPart("file '\(directory)'"), doing: "list the files of", what: name))
+            throw CommandFault(StoreFault(.noSuchFile(directory, is: nil), doing: "list the files of", what: name))
         }
         guard named.kind == .directory else { return (name, [FileRow(entry: named)]) }
         return (name, entries.filter { isListed($0.path, below: directory) }.map { FileRow(entry: $0) })
@@ -38,7 +39,7 @@ struct VersionListing {
     }
 
     func answer(as format: ListFormat, on bench: Workbench) throws(CommandFault) -> Ending {
-        let (name, rows) = try rows(in: try bench.openStore(), on: bench)
+        let (name, rows) = try rows(in: try bench.openStore(), says: format == .table || format == .wide, on: bench)
         if rows.isEmpty, format == .table || format == .wide {
             bench.talk("there is nothing in '\(name):\(place.path?.text ?? "")'")
         } else {
@@ -68,7 +69,7 @@ struct FileRow: Listable {
 
     private var name: String {
         switch entry.kind {
-        case .file: entry.path.text
+        case .file: entry.path.text + (entry.same.map { " = \($0)" } ?? "")
         case .directory: entry.path.text + "/"
         case .link: "\(entry.path) -> \(entry.target ?? "")"
         }
@@ -90,12 +91,13 @@ struct FileRow: Listable {
         where entry.mode & mark != 0 {
             letters[position] = letters[position] == "x" ? lower : upper
         }
-        return kind + letters.joined()
+        // As ls(1) marks that there is more: what it is, '--json' tells.
+        return kind + letters.joined() + (entry.attributes == nil ? "" : "+")
     }
 }
 
 extension FileRow: Encodable {
-    private enum Key: CodingKey { case path, kind, mode, user, group, modifiedAt, size, sha256, target }
+    private enum Key: CodingKey { case path, kind, mode, user, group, modifiedAt, size, sha256, target, attributes, same }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
@@ -109,5 +111,7 @@ extension FileRow: Encodable {
         try container.encodeIfPresent(entry.size, forKey: .size)
         try container.encodeIfPresent(entry.sha256, forKey: .sha256)
         try container.encodeIfPresent(entry.target, forKey: .target)
+        try container.encodeIfPresent(entry.attributes, forKey: .attributes)
+        try container.encodeIfPresent(entry.same, forKey: .same)
     }
 }

@@ -84,7 +84,9 @@ struct VersionSource {
     /// Only the members that tell are taken out, beside the store's versions, and are removed again.
     private func nameInArchive(_ store: CheckpointStore) throws(CommandFault) -> String? {
         let look: Look
-        do throws(StoreFault) { look = try store.openLook(for: "import") { bench.hexadecimal(of: bench.machine.randomNumber()) } } catch {
+        do throws(StoreFault) {
+            look = try store.openLook(for: "import", inClear: .mebibytes(64)) { bench.hexadecimal(of: bench.machine.randomNumber()) }
+        } catch {
             throw CommandFault(error)
         }
         defer { store.close(look) }
@@ -92,7 +94,7 @@ struct VersionSource {
         var limits = try limits(store)
         limits.room = min(limits.room, Self.longestDescription)
         do throws(ArchiveFault) {
-            try bench.machine.unpack(absolute, into: "\(store.disk.rootName)/\(look.directory)", wanted: wanted, limits: limits)
+            try bench.machine.unpack(absolute, into: store.place(of: look.directory), wanted: wanted, limits: limits, tick: {})
         } catch {
             if error.kind == .size, let member = error.member, wanted.contains(member) { throw Self.tooLong(member, of: path) }
             throw CommandFault(error, importing: path, limit: limits)

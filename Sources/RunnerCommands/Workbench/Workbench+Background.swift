@@ -13,10 +13,13 @@ extension Workbench {
         // Another supervisor is told here: the background has no status of its own to end with.
         do { try store.lock(agent, holder: holder).release() } catch { throw CommandFault(error) }
         let logs = store.directory(of: agent) / "log"
-        let log = "\(places.store)/\(logs)/supervisor.log"
+        // What it says is not encrypted.
+        let place = store.isSealed ? places.runtime(storeID: store.identity, agent: agent) : "\(places.store)/\(logs)"
+        let log = "\(place)/supervisor.log"
         let started: BackgroundStart
         do {
             try store.disk.makeDirectories(logs)
+            if store.isSealed { _ = try machine.disk(at: place, create: true) }
             started = try machine.startDetached(arguments, log: log, within: .seconds(60))
         } catch { throw CommandFault(error) }
         switch started {

@@ -39,89 +39,46 @@ struct RemotePlace: Hashable, Sendable, ArgumentValue {
     }
 }
 
+/// What a remote is wanted for.
+enum RemoteUse {
+    case send, read, check
+}
+
 extension Workbench {
     /// The carrier to a remote, and room for what is on its way; both for as long as `body` takes.
-    /// - Parameter making: whether a directory that is missing is made.
+    /// - Parameter making: whether a directory that is missing is made, and what was changed here is told there.
     func withCarrier<Result>(
-        to place: RemotePlace, of store: CheckpointStore, making: Bool, for doing: String,
-        _ body: (any Carrier, CopyProgress) throws(CopyFault) -> Result
+        to place: RemotePlace, of store: CheckpointStore, making: Bool, checking: Bool = false, for doing: String, _ work: LongWork,
+        _ body: (any Carrier) throws(CopyFault) -> Result
     ) throws(CommandFault) -> Result {
-        let progress = CopyProgress(self)
-        _ = machine.isAskedToEnd  // from now on it is said how to go on
-        defer { progress.end() }
-        do throws(CopyFault) { return try body(try carrier(to: place, of: store, making: making, progress), progress) } catch {
-            progress.end()
+        let use: RemoteUse = making ? .send : checking ? .check : .read
+        do throws(CopyFault) { return try body(try carrier(to: place, of: store, use, work)) } catch {
             throw CommandFault(error, doing: doing, place.shown)
         }
     }
 
     private func carrier(
-        to place: RemotePlace, of store: CheckpointStore, making: Bool, _ progress: CopyProgress
+        to place: RemotePlace, of store: CheckpointStore, _ use: RemoteUse, _ work: LongWork
     ) throws(CopyFault) -> any Carrier {
         guard place.isDirectory else {
+            let carrier: RcloneCarrier
             do throws(CarrierFault) {
-                return try RcloneCarrier(place, on: machine) { done, all in progress.carried(done, of: all) }
+                carrier = try RcloneCarrier(place, on: machine) { done, all in work.carried(done, of: all) }
             } catch { throw .carrier(error) }
+            return try sealed(carrier, for: store, use)
         }
         let path = Places.absolute(place.text, from: machine.workingDirectory)
         guard !(path + "/").hasPrefix(store.disk.rootName + "/") else { throw .noCopy("it is this store itself, or lies in it") }
         let disk: any Disk
-        do throws(FileFault) { disk = try machine.disk(at: path, create: making) } catch {
+        do throws(FileFault) { disk = try machine.disk(at: path, create: use == .send) } catch {
             if error.kind == .missing { throw .noCopy("there is nothing") }
             throw .carrier(.failed(CommandFault(error).sentence))
         }
-        return DirectoryCarrier(disk, progress: { progress.carried(more: $0) }, isWanted: { !machine.isAskedToEnd })
+        return try carrier(to: disk, for: store, use) { disk in
+            DirectoryCarrier(work.watch(disk), isWanted: { work.isWanted })
+        }
     }
 
     /// Room that nobody else draws.
     func draw() -> String { hexadecimal(of: machine.randomNumber()) }
-}
-
-/// What is going on, for a person who waits: one line that changes on a terminal, now and then a line of its own elsewhere.
-final class CopyProgress {
-    private let bench: Workbench
-    private let isTerminal: Bool
-    private var sentence = ""
-    private var done: UInt64 = 0
-    private var all: UInt64 = 0
-    private var told: Moment?
-    private var isShown = false
-    /// Between two lines where nobody looks on, and between two changes where somebody does.
-    private static let (patience, blink) = (Duration.seconds(10), Duration.milliseconds(100))
-
-    init(_ bench: Workbench) {
-        self.bench = bench
-        isTerminal = bench.machine.isTerminal(.standardError) && bench.machine.environment["TERM"] != "dumb"
-    }
-
-    func say(_ sentence: String) {
-        (self.sentence, done, all) = (sentence, 0, 0)
-        show()
-    }
-    func carried(_ done: UInt64, of all: UInt64) {
-        (self.done, self.all) = (done, all)
-        show()
-    }
-    func carried(more bytes: UInt64) {
-        done += bytes
-        show()
-    }
-
-    private func show() {
-        let now = bench.machine.now()
-        if let told, now - told < (isTerminal ? Self.blink : Self.patience) { return }
-        // Whoever is done at once has nothing to wait for.
-        guard told != nil || isTerminal else { return told = now }
-        told = now
-        let figures = all > 0 ? ", \(ByteCount(done)) of \(ByteCount(all))" : done > 0 ? ", \(ByteCount(done))" : ""
-        guard isTerminal else { return bench.talk(sentence + figures) }
-        let width = max(20, bench.machine.width(of: .standardError) ?? 80)
-        bench.machine.write("\r" + String(printable(sentence + figures).prefix(width - 1)) + "\u{1B}[K", to: .standardError)
-        isShown = true
-    }
-
-    func end() {
-        if isShown { bench.machine.write("\r\u{1B}[K", to: .standardError) }
-        isShown = false
-    }
 }

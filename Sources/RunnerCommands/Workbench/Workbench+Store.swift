@@ -22,7 +22,8 @@ extension Workbench {
         return try openStore(on: disk, create: true)
     }
 
-    private func openStore(on disk: any Disk, create: Bool) throws(CommandFault) -> CheckpointStore {
+    private func openStore(on below: any Disk, create: Bool) throws(CommandFault) -> CheckpointStore {
+        let disk = try disk(over: below, create: create)
         do { return try CheckpointStore.open(disk, create: create, identity: { hexadecimal(of: machine.randomNumber()) }) } catch {
             throw CommandFault(error)
         }

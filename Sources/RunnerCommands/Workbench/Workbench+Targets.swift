@@ -21,16 +21,23 @@ extension Workbench {
     func each(
         _ agents: [AgentName], json: Bool, _ body: (AgentName) throws(CommandFault) -> ControlReply
     ) throws(CommandFault) -> Ending {
+        try each(agents.map { (agent: $0, target: $0) }, json: json, body)
+    }
+
+    /// As `each`, where a target is more than the name of an agent.
+    func each<Target>(
+        _ targets: [(agent: AgentName, target: Target)], json: Bool, _ body: (Target) throws(CommandFault) -> ControlReply
+    ) throws(CommandFault) -> Ending {
         var outcomes: [Outcome] = []
         var faults: [CommandFault] = []
-        for agent in agents {
+        for (agent, target) in targets {
             do {
-                let sentence = sentence(of: try body(agent), about: agent)
+                let sentence = sentence(of: try body(target), about: agent)
                 outcomes.append(Outcome(agent: agent, outcome: sentence))
                 if !json { talk(sentence) }
             } catch {
                 // The last one to fail, when it is the only target, is told by whoever catches it.
-                guard agents.count > 1 else { throw error }
+                guard targets.count > 1 else { throw error }
                 talk(error.sentence)
                 outcomes.append(Outcome(agent: agent, outcome: error.sentence))
                 faults.append(error)

@@ -21,7 +21,7 @@ extension Workbench {
         do {
             let lock = try store.lock(agent, holder: "'runner \(machine.arguments.prefix(3).joined(separator: " "))'")
             defer { lock.release() }
-            for sentence in try store.recover(agent) { talk(sentence) }
+            for sentence in try store.putInOrder(agent) { talk(sentence) }
             try body()
         } catch { throw CommandFault(error) }
     }

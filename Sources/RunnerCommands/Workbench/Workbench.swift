@@ -15,7 +15,8 @@ struct Workbench {
         self.supervise = supervise
         commandIndex = common.commandIndex
         places = Places(
-            environment: machine.environment, userID: machine.userID, workingDirectory: machine.workingDirectory, store: common.store)
+            environment: machine.environment, userID: machine.userID, workingDirectory: machine.workingDirectory, store: common.store,
+            keyFile: common.keyFile)
     }
 
     // MARK: The two streams

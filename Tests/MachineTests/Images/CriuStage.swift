@@ -42,7 +42,7 @@ final class CriuStage {
     }
 
     private static func makeWorld(_ place: SupervisorPlace) throws -> LinuxWorld {
-        try LinuxWorld(place, streams: StandardStreams()) { loop, place in
+        try LinuxWorld(place, over: { $0 }, streams: StandardStreams()) { loop, place in
             LinuxSandboxes(loop: loop, place: place, initPath: SandboxFixture.initPath)
         }
     }

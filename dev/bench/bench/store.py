@@ -27,7 +27,7 @@ def driver(stage, *words):
         name, figure = line.split()
         took.setdefault(name, []).append(float(figure))
     # Told by itself: what the kernel counts for a child begins with what its parent had.
-    MOST.extend(took.pop("memory"))
+    MOST.extend(took.pop("memory", []))
     return took
 
 
@@ -88,23 +88,24 @@ def pages(stage, scattered):
     restic = Restic(stage, folder)
     store = folder / "store"
     store.mkdir(mode=0o700)
+    follower = Follower(stage, store)
     ours, theirs, sizes, their_sizes = [], [], [], []
     for number in range(VERSIONS):
         if number:
             memory.work(scattered)
         images = memory.write()
-        before = bytes_below(store)
-        took = driver(stage, "commit", str(store), str(images))
-        grown = bytes_below(store) - before
+        took, grown = follower.back_up(images)
         begin, their_growth = restic.back_up(images)
         if number:
-            ours.append(sum(took[name][0] for name in ("cut", "commit", "pack", "thin")))
+            ours.append(sum(took.values()))
             sizes.append(grown / 1e6)
             theirs.append(begin)
             their_sizes.append(their_growth / 1e6)
         shutil.rmtree(images)
+    follower.end()
     back, their_back = [], []
-    for version in (1, VERSIONS // 2, VERSIONS):
+    # The newest lies there as it is.
+    for version in (1, VERSIONS // 2, VERSIONS - 1):
         back.append(driver(stage, "restore", str(store), str(version), "-")["images"][0])
         their_back.append(restic.restore(version))
     shutil.rmtree(folder)
@@ -114,6 +115,35 @@ def pages(stage, scattered):
         f"pages-{word}-bytes": {"value": median(sizes), "worst": max(sizes), "floor": DIRTY * PAGE / 1e6, "restic": median(their_sizes)},
         f"pages-{word}-restore": {"value": median(back), "worst": max(back), "floor": median(their_back) / 2},
     }
+
+
+class Follower:
+    """Our store in a program that stays, as the runner does."""
+
+    def __init__(self, stage, store, workspace="-"):
+        program = stage.root / ".build" / "release" / "store-driver"
+        self.store, self.process = store, subprocess.Popen([str(program), "follow", str(store), str(workspace)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def kept(self):
+        """Bytes of what stays of a version: not the plain files of the newest, which go with the next one."""
+        agent = self.store / "agents" / "bench"
+        return bytes_below(agent / "packs") + sum(path.stat().st_size for path in agent.glob("versions/*/*") if path.name in ("chunks", "manifest.json", "seal", "standing"))
+
+    def back_up(self, images=""):
+        os.sync()  # for us and the others: nothing of what came before is still on its way to the disk
+        before = self.kept()
+        self.process.stdin.write(f"{images}\n")
+        self.process.stdin.flush()
+        took = {}
+        while (line := self.process.stdout.readline().strip()) != "done":
+            name, figure = line.split()
+            took[name] = took.get(name, 0) + float(figure)
+        return took, self.kept() - before
+
+    def end(self):
+        self.process.stdin.close()
+        MOST.append(float(self.process.stdout.read().split()[1]))
+        self.process.wait()
 
 
 class Restic:
@@ -128,6 +158,7 @@ class Restic:
 
     def back_up(self, folder):
         """Milliseconds, and bytes its repository grew by."""
+        os.sync()
         before = bytes_below(self.repository)
         begin = time.monotonic_ns()
         self.run("backup", "-q", str(folder))
@@ -154,6 +185,31 @@ def scattered(stage):
 def contiguous(stage):
     """the same where the pages lie side by side"""
     return pages(stage, False)
+
+
+@gives("hashing")
+def hashing(stage):
+    """a version of 200 MB of which nothing is new and nothing is where it was"""
+    folder = stage.folder / "hashing"
+    memory = Memory(folder, seed=3)
+    store = folder / "store"
+    store.mkdir(mode=0o700, parents=True)
+    took, floors = [], []
+    for number in range(VERSIONS):
+        if number:
+            blocks = [memory.pages[at : at + (1 << 20)] for at in range(0, len(memory.pages), 1 << 20)]
+            memory.random.shuffle(blocks)
+            memory.pages = bytearray(b"".join(blocks))
+        images = memory.write()
+        follower = Follower(stage, store)  # anew: it remembers no page, so it has to hash them all
+        parts, _ = follower.back_up(images)
+        follower.end()
+        if number:
+            took.append(parts["pack"])
+            floors.append(min(driver(stage, "hash", str(images / "pages-1.img"))["hash"]))
+        shutil.rmtree(images)
+    shutil.rmtree(folder)
+    return {"hashing": {"value": median(took), "worst": max(took), "floor": median(floors) / 0.7}}
 
 
 # MARK: Files
@@ -202,39 +258,12 @@ class Borg:
         return subprocess.run([self.program, *words], check=True, capture_output=True, text=True, env=self.environment).stdout
 
     def back_up(self, folder):
+        os.sync()
         before = bytes_below(self.repository)
         self.number += 1
         begin = time.monotonic_ns()
         self.run("create", "--compression", "zstd", f"::{self.number}", str(folder))
         return milliseconds(time.monotonic_ns() - begin), bytes_below(self.repository) - before
-
-
-class Follower:
-    """Our store in a program that stays, as the runner does."""
-
-    def __init__(self, stage, store, workspace):
-        program = stage.root / ".build" / "release" / "store-driver"
-        self.store, self.process = store, subprocess.Popen([str(program), "follow", str(store), str(workspace)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def kept(self):
-        """Bytes of what stays of a version: not the plain files of the newest, which go with the next one."""
-        agent = self.store / "agents" / "bench"
-        return bytes_below(agent / "packs") + sum(path.stat().st_size for path in agent.glob("versions/*/*") if path.name in ("chunks", "manifest.json", "seal", "standing"))
-
-    def back_up(self):
-        before = self.kept()
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        took = {}
-        while (line := self.process.stdout.readline().strip()) != "done":
-            name, figure = line.split()
-            took[name] = took.get(name, 0) + float(figure)
-        return took, self.kept() - before
-
-    def end(self):
-        self.process.stdin.close()
-        MOST.append(float(self.process.stdout.read().split()[1]))
-        self.process.wait()
 
 
 @gives("files", "files-cut", "files-bytes")

@@ -22,7 +22,9 @@ struct StoreCheckCommand: Command {
             exits: [
                 (.ok, "all of it is whole"), (.badData, "something is damaged, or it is no copy"), (.noInput, "it is not listed there"),
                 (.noSupervisor, "rclone is needed and not installed"), (.cannotCreate, "the store's disk has no room for it"),
-                (.inputOutput, "the place could not be read"), (.tryAgain, "stopped"), (.usage, "the command line is wrong"),
+                (.inputOutput, "the place could not be read"),
+                (.interrupted, "stopped by ctrl-c, and 143 by SIGTERM; the same command begins anew"),
+                (.usage, "the command line is wrong"),
             ])
     }
     static var options: [Option<Self>] { .list(\.format) }
@@ -36,13 +38,28 @@ struct StoreCheckCommand: Command {
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         guard let place else { return .ok }
         let store = try bench.createStore()
+        let findings = try bench.long(quietly: format.isForPrograms, code: .copyStopped) { work throws(CommandFault) in
+            try check(place, with: work.watch(store), work, bench)
+        } stopped: {
+            "could not check '\(place.shown)': \(CopyFault.stoppedWords)"
+        }
+        if findings.isEmpty, format == .table || format == .wide {
+            bench.talk("there is no version in '\(place.shown)'")
+        } else {
+            try bench.answer(findings.map { CheckRow($0) }, as: format)
+        }
+        return findings.allSatisfy { $0.damage == nil } ? .ok : .badData
+    }
+
+    private func check(
+        _ place: RemotePlace, with store: CheckpointStore, _ work: LongWork, _ bench: Workbench
+    ) throws(CommandFault) -> [CopyFinding] {
         let look: Look
         do throws(StoreFault) { look = try store.openLook(for: "store check", bench.draw) } catch { throw CommandFault(error) }
         defer { store.close(look) }
-        let targets = targets
-        let findings = try bench.withCarrier(to: place, of: store, making: false, for: "check") { (carrier, progress) throws(CopyFault) in
+        return try bench.withCarrier(to: place, of: store, making: false, checking: true, for: "check", work) { carrier throws(CopyFault) in
             let listed = try CopyIn(of: store, by: carrier).listed()
-            let check = CopyCheck(of: store, by: carrier, isWanted: { !bench.machine.isAskedToEnd }, say: progress.say)
+            let check = CopyCheck(of: store, by: carrier, isWanted: { work.isWanted }, say: work.say)
             let chosen = targets.isEmpty ? listed.keys.sorted().map { AgentReference($0) } : targets
             var findings: [CopyFinding] = []
             for target in chosen {
@@ -57,12 +74,6 @@ struct StoreCheckCommand: Command {
             }
             return findings
         }
-        if findings.isEmpty, format == .table || format == .wide {
-            bench.talk("there is no version in '\(place.shown)'")
-        } else {
-            try bench.answer(findings.map { CheckRow($0) }, as: format)
-        }
-        return findings.allSatisfy { $0.damage == nil } ? .ok : .badData
     }
 }
 

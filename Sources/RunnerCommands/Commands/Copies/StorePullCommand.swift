@@ -29,7 +29,8 @@ struct StorePullCommand: Command {
                 (.noInput, "it is not listed there"), (.noSupervisor, "rclone is needed and not installed"),
                 (.cannotCreate, "another version has that number here, or the disk is full"),
                 (.inputOutput, "the place could not be read"),
-                (.tryAgain, "stopped, or a supervisor holds the agent; the same command goes on"),
+                (.tryAgain, "a supervisor holds the agent; the same command goes on"),
+                (.interrupted, "stopped by ctrl-c, and 143 by SIGTERM; the same command goes on"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -51,14 +52,20 @@ struct StorePullCommand: Command {
 
     func run(on bench: Workbench) throws(CommandFault) -> Ending {
         guard let place else { return .ok }
-        let store = try bench.createStore()
-        var rows: [PullRow] = []
-        let listed = try bench.withCarrier(to: place, of: store, making: false, for: "pull from") { (carrier, _) throws(CopyFault) in
-            try CopyIn(of: store, by: carrier).listed()
-        }
-        for target in targets {
-            let versions = try versions(of: target, among: listed, place)
-            try take(target.agent, versions, from: place, in: store, bench, &rows)
+        let plain = try bench.createStore()
+        let rows = try bench.long(quietly: format.isForPrograms, code: .copyStopped) { work throws(CommandFault) in
+            let store = work.watch(plain)
+            var rows: [PullRow] = []
+            let listed = try bench.withCarrier(to: place, of: store, making: false, for: "pull from", work) { carrier throws(CopyFault) in
+                try CopyIn(of: store, by: carrier).listed()
+            }
+            for target in targets {
+                let versions = try versions(of: target, among: listed, place)
+                try take(target.agent, versions, from: place, in: store, work, bench, &rows)
+            }
+            return rows
+        } stopped: {
+            "could not pull from '\(place.shown)': \(CopyFault.stoppedWords)"
         }
         try bench.answer(rows, as: format)
         return .ok
@@ -85,8 +92,8 @@ struct StorePullCommand: Command {
     }
 
     private func take(
-        _ agent: AgentName, _ versions: [VersionNumber], from place: RemotePlace, in store: CheckpointStore, _ bench: Workbench,
-        _ rows: inout [PullRow]
+        _ agent: AgentName, _ versions: [VersionNumber], from place: RemotePlace, in store: CheckpointStore, _ work: LongWork,
+        _ bench: Workbench, _ rows: inout [PullRow]
     ) throws(CommandFault) {
         let target = name ?? agent
         let isNew = try !bench.agents(in: store).contains(target)
@@ -96,9 +103,11 @@ struct StorePullCommand: Command {
         defer { lock.release() }
         var taken: [PullRow] = []
         do throws(CommandFault) {
-            do throws(StoreFault) { for sentence in try store.recover(target) { bench.talk(sentence) } } catch { throw CommandFault(error) }
-            try bench.withCarrier(to: place, of: store, making: false, for: "pull from") { (carrier, progress) throws(CopyFault) in
-                let copy = CopyIn(of: store, by: carrier, isWanted: { !bench.machine.isAskedToEnd }, say: progress.say)
+            do throws(StoreFault) { for sentence in try store.putInOrder(target) { bench.talk(sentence) } } catch {
+                throw CommandFault(error)
+            }
+            try bench.withCarrier(to: place, of: store, making: false, for: "pull from", work) { carrier throws(CopyFault) in
+                let copy = CopyIn(of: store, by: carrier, isWanted: { work.isWanted }, say: work.say)
                 try copy.take(agent, versions, as: name, stagingID: bench.draw()) { taken.append(PullRow($0)) }
             }
             if isNew { try rename(target, in: store, bench) }

@@ -32,7 +32,8 @@ struct StoreSyncCommand: Command {
                 ),
                 (.noInput, "no such agent, or no store"), (.noSupervisor, "rclone is needed and not installed"),
                 (.inputOutput, "the place could not be read or written"),
-                (.tryAgain, "stopped, or another sync of this store is going on; the same command goes on"),
+                (.tryAgain, "another sync of this store is going on; the same command goes on"),
+                (.interrupted, "stopped by ctrl-c, and 143 by SIGTERM; the same command goes on"),
                 (.usage, "the command line is wrong"),
             ])
     }
@@ -53,19 +54,10 @@ struct StoreSyncCommand: Command {
         let lock: any DiskLock
         do throws(StoreFault) { lock = try store.lockCopies(holder: "'runner store sync'") } catch { throw CommandFault(error) }
         defer { lock.release() }
-        let packed = try chosen.map { agent throws(CommandFault) in try pack(agent, in: store, bench) }
-        let look: Look
-        do throws(StoreFault) { look = try store.openLook(for: "store sync", bench.draw) } catch { throw CommandFault(error) }
-        defer { store.close(look) }
-        var rows: [CopyRow] = []
-        try bench.withCarrier(to: place, of: store, making: true, for: "sync to") { (carrier, progress) throws(CopyFault) in
-            let copy = CopyOut(of: store, by: carrier, isWanted: { !bench.machine.isAskedToEnd }, say: progress.say)
-            try copy.open(in: look)
-            for (agent, versions) in zip(chosen, packed) {
-                var report = try copy.send(agent, versions, in: look)
-                if prune { try copy.prune(agent, in: look, &report) }
-                rows.append(CopyRow(report))
-            }
+        let rows = try bench.long(quietly: format.isForPrograms, code: .copyStopped) { work throws(CommandFault) in
+            try sync(chosen, of: work.watch(store), to: place, work, bench)
+        } stopped: {
+            "could not sync to '\(place.shown)': \(CopyFault.stoppedWords)"
         }
         if rows.isEmpty, format == .table || format == .wide {
             bench.talk("there is no agent to copy")
@@ -74,6 +66,26 @@ struct StoreSyncCommand: Command {
         }
         for row in rows { tell(row, bench) }
         return rows.allSatisfy { $0.isClean } ? .ok : .badData
+    }
+
+    private func sync(
+        _ chosen: [AgentName], of store: CheckpointStore, to place: RemotePlace, _ work: LongWork, _ bench: Workbench
+    ) throws(CommandFault) -> [CopyRow] {
+        let packed = try chosen.map { agent throws(CommandFault) in try pack(agent, in: store, work, bench) }
+        let look: Look
+        do throws(StoreFault) { look = try store.openLook(for: "store sync", bench.draw) } catch { throw CommandFault(error) }
+        defer { store.close(look) }
+        return try bench.withCarrier(to: place, of: store, making: true, for: "sync to", work) { carrier throws(CopyFault) in
+            let copy = CopyOut(of: store, by: carrier, isWanted: { work.isWanted }, say: work.say)
+            try copy.open(in: look)
+            var rows: [CopyRow] = []
+            for (agent, versions) in zip(chosen, packed) {
+                var report = try copy.send(agent, versions, in: look)
+                if prune { try copy.prune(agent, in: look, &report) }
+                rows.append(CopyRow(report))
+            }
+            return rows
+        }
     }
 
     private func tell(_ row: CopyRow, _ bench: Workbench) {
@@ -95,13 +107,16 @@ struct StoreSyncCommand: Command {
 
     /// Sees to it that all that is there now is in packs.
     /// - Returns: the versions there are now; what comes later is the next sync's.
-    private func pack(_ agent: AgentName, in store: CheckpointStore, _ bench: Workbench) throws(CommandFault) -> Set<VersionNumber> {
+    private func pack(
+        _ agent: AgentName, in store: CheckpointStore, _ work: LongWork, _ bench: Workbench
+    ) throws(CommandFault) -> Set<VersionNumber> {
         let versions = try bench.versions(of: agent, in: store).filter { $0.standing != .broken }.map(\.version)
         let all = Set(try bench.versions(of: agent, in: store).map(\.version))
         func unpacked() -> [VersionNumber] { versions.filter { (try? store.isPacked(agent, $0)) == false } }
         guard !unpacked().isEmpty else { return all }
         let end = bench.machine.now() + Self.patience
-        while !unpacked().isEmpty, !bench.machine.isAskedToEnd {
+        work.say("\(agent): putting versions into packs")
+        while !unpacked().isEmpty, work.isWanted {
             do throws(CommandFault) {
                 try bench.alone(with: agent, in: store) { () throws(StoreFault) in
                     for version in unpacked() { try pack(version, of: agent, in: store) }
