@@ -60,8 +60,9 @@ extension CheckpointStore {
     ) throws(StoreFault) -> [CheckpointSummary] {
         var summaries: [CheckpointSummary] = []
         var seen = VersionMemory()
+        var standings = SeenStandings()
         for version in try numbers(agent, errand) {
-            guard let (summary, record) = try look(at: version, of: agent, knowing: memory, errand) else { continue }
+            guard let (summary, record) = try look(at: version, of: agent, knowing: memory, &standings, errand) else { continue }
             summaries.append(summary)
             seen[agent, version] = record
         }
@@ -77,14 +78,15 @@ extension CheckpointStore {
 
     /// nil: removed while we looked.
     func summary(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> CheckpointSummary? {
-        try look(at: version, of: agent, knowing: VersionMemory(), errand)?.summary
+        var standings = SeenStandings()
+        return try look(at: version, of: agent, knowing: VersionMemory(), &standings, errand)?.summary
     }
 
     private func look(
-        at version: VersionNumber, of agent: AgentName, knowing memory: VersionMemory, _ errand: Errand
+        at version: VersionNumber, of agent: AgentName, knowing memory: VersionMemory, _ standings: inout SeenStandings, _ errand: Errand
     ) throws(StoreFault) -> (summary: CheckpointSummary, record: VersionMemory.Record?)? {
         do throws(StoreFault) {
-            let sealed = try sealedBytes(agent, version, errand)
+            let (sealed, others) = try records(SmallFile.listed, agent, version, errand)
             let known = memory[agent, version]
             var summary: CheckpointSummary
             if let known, known.sealed == sealed {
@@ -93,9 +95,9 @@ extension CheckpointStore {
                 summary = try unsealed(sealed, agent, version, errand).summary
             }
             do throws(StoreFault) {
-                let bytes = try standingBytes(agent, version, errand)
+                let bytes = try errand.reading("standing") { () throws(FileFault) in try others[2].get() }
                 if let known, known.sealed == sealed, known.standing == bytes { return (known.summary, known) }
-                let record = try standing(from: bytes, errand)
+                let record = try standings.record(bytes) { () throws(StoreFault) in try standing(from: bytes, errand) }
                 summary.standing = record.standing
                 summary.note = record.because
                 summary.imagesUnusable = record.imagesUnusable
@@ -118,6 +120,18 @@ extension CheckpointStore {
         }
     }
 
+    /// Most versions have the same standing as the one before, to the byte.
+    private struct SeenStandings {
+        private var last: (bytes: [UInt8], record: StandingRecord)?
+
+        mutating func record(_ bytes: [UInt8], _ decode: () throws(StoreFault) -> StandingRecord) throws(StoreFault) -> StandingRecord {
+            if let last, last.bytes == bytes { return last.record }
+            let record = try decode()
+            last = (bytes, record)
+            return record
+        }
+    }
+
     /// The words for a broken part; any other fault goes on.
     private func damage(_ fault: StoreFault) throws(StoreFault) -> String {
         guard case .broken(let part, let how) = fault.kind else { throw fault }
@@ -129,10 +143,18 @@ extension CheckpointStore {
     }
 
     private func sealedBytes(_ agent: AgentName, _ version: VersionNumber, _ errand: Errand) throws(StoreFault) -> SealedBytes {
-        let layout = VersionLayout(directory: StoreLayout.version(agent, version))
-        let bytes = try errand.reading("manifest.json") { () throws(FileFault) in try disk.read(layout.manifest, limit: Manifest.limit) }
-        let seal = try errand.reading("seal") { () throws(FileFault) in try disk.read(layout.seal, limit: .kibibytes(1)) }
-        return SealedBytes(manifest: bytes, seal: seal)
+        try records(SmallFile.sealed, agent, version, errand).sealed
+    }
+
+    /// - Parameter files: the manifest, the seal, and perhaps more.
+    private func records(
+        _ files: [SmallFile], _ agent: AgentName, _ version: VersionNumber, _ errand: Errand
+    ) throws(StoreFault) -> (sealed: SealedBytes, others: ArraySlice<Result<[UInt8], FileFault>>) {
+        let directory = StoreLayout.version(agent, version)
+        let read = try errand.reading("manifest.json") { () throws(FileFault) in try disk.read(files, in: directory) }
+        let manifest = try errand.reading("manifest.json") { () throws(FileFault) in try read[0].get() }
+        let seal = try errand.reading("seal") { () throws(FileFault) in try read[1].get() }
+        return (SealedBytes(manifest: manifest, seal: seal), read[2...])
     }
 
     private func unsealed(
@@ -179,4 +201,10 @@ extension Manifest {
         summary.lacksMemory = lacksMemory
         return summary
     }
+}
+
+extension SmallFile {
+    fileprivate static let sealed = [SmallFile("manifest.json", limit: Manifest.limit), SmallFile("seal", limit: .kibibytes(1))]
+    /// What every listing reads of every version.
+    fileprivate static let listed = sealed + [SmallFile("standing", limit: CheckedLine.limit)]
 }

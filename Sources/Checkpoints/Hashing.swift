@@ -2,7 +2,7 @@ internal import Digests
 internal import OutsideWorld
 
 /// Bytes copied or hashed at a time: large enough for the hash to run at its speed, small enough to stay in the cache.
-let pieceSize = 256 << 10
+let pieceSize = 512 << 10
 
 /// Size and hash of what was read.
 struct Measure: Hashable {

@@ -38,6 +38,15 @@ public struct SHA256: ~Copyable {
             count = 32
         }
     }
+
+    /// The first 16 bytes of the digest, as two numbers. Of many small pieces: nothing is allocated.
+    public static func firstHalf(of bytes: ArraySlice<UInt8>) -> (high: UInt64, low: UInt64) {
+        precondition(isInitialized, "libgcrypt could not be initialized")
+        return withUnsafeTemporaryAllocation(byteCount: 32, alignment: 8) { digest in
+            bytes.withUnsafeBytes { gcry_md_hash_buffer(Int32(GCRY_MD_SHA256.rawValue), digest.baseAddress, $0.baseAddress, $0.count) }
+            return (UInt64(bigEndian: digest.load(as: UInt64.self)), UInt64(bigEndian: digest.load(fromByteOffset: 8, as: UInt64.self)))
+        }
+    }
 }
 
 /// Lower-case hexadecimal, two digits a byte.

@@ -71,8 +71,57 @@ public final class LinuxDisk: Disk {
         return file
     }
 
+    public func read(_ files: [SmallFile], in directory: DiskPath) throws(FileFault) -> [Result<[UInt8], FileFault>] {
+        let raw = resolution.open(directory, below: root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if raw < 0 { throw FileFault(errno: -raw, doing: "open", what: full(directory)) }
+        let opened = Descriptor(raw)
+        var found: [Result<[UInt8], FileFault>] = []
+        for file in files {
+            if let bytes = readAtOnce(file, in: opened.raw) {
+                found.append(.success(bytes))
+            } else {
+                // What is unusual about it is found out step by step.
+                do throws(FileFault) { found.append(.success(try read(directory / file.name, limit: file.limit))) } catch {
+                    found.append(.failure(error))
+                }
+            }
+        }
+        return found
+    }
+
+    /// nil: it is no regular file within its limit, or it grows, or something failed.
+    private func readAtOnce(_ file: SmallFile, in directory: Int32) -> [UInt8]? {
+        let raw = FileNames.withBytes(of: file.name) { name in
+            uninterrupted { openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) }
+        }
+        guard raw >= 0 else { return nil }
+        let opened = Descriptor(raw)
+        var status = stat()
+        guard fstat(opened.raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG, let size = UInt64(exactly: status.st_size),
+            size <= file.limit.bytes
+        else { return nil }
+        // One more than there is: that it was all is seen without a second look.
+        guard case .success(let bytes) = readSome(opened.raw, Int(size) + 1), bytes.count == Int(size) else { return nil }
+        return bytes
+    }
+
     public func removeFile(_ path: DiskPath) throws(FileFault) {
-        try call("remove", path) { directory, name in unlinkat(directory, name, 0) }
+        var held: Int32 = -1
+        do throws(FileFault) {
+            try call("remove", path) { directory, name in
+                var status = stat()
+                if held < 0, fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG,
+                    status.st_size >= Release.much
+                {
+                    held = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+                }
+                return unlinkat(directory, name, 0)
+            }
+        } catch {
+            if held >= 0 { close(held) }
+            throw error
+        }
+        if held >= 0 { Release.begin(held) }
     }
 
     public func rename(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
@@ -187,6 +236,7 @@ public final class LinuxDisk: Disk {
     }
 
     public func freeSpace() throws(FileFault) -> ByteCount {
+        Release.wait()  // what was removed is not taken for used
         var status = statvfs()
         let result = uninterrupted { fstatvfs(root, &status) }
         if result < 0 { throw FileFault(errno: -result, doing: "measure the free space of", what: rootName) }

@@ -274,6 +274,8 @@ public protocol Disk: AnyObject, Sendable {
     /// The root itself, and who could put something else in its place.
     func rootEntry() throws(FileFault) -> DiskRoot
     func open(_ path: DiskPath, _ mode: OpenMode) throws(FileFault) -> any DiskFile
+    /// All of each of these small files in one directory, in their order: what is wrong with one is no other's. `tooLarge` beyond its limit.
+    func read(_ files: [SmallFile], in directory: DiskPath) throws(FileFault) -> [Result<[UInt8], FileFault>]
     /// nil: nothing is there.
     func entry(at path: DiskPath) throws(FileFault) -> DiskEntry?
     /// As `entry`, of so many names in one directory (nil: the root), in their order.
@@ -321,8 +323,21 @@ public protocol Disk: AnyObject, Sendable {
     func lockHolder(_ path: DiskPath) -> String?
 }
 
+/// A file by its name in a directory, and the most bytes it may hold.
+public struct SmallFile: Hashable, Sendable {
+    public var name: String
+    public var limit: ByteCount
+    public init(_ name: String, limit: ByteCount) { (self.name, self.limit) = (name, limit) }
+}
+
 extension Disk {
     public var totalSpace: ByteCount? { nil }
+
+    public func read(_ files: [SmallFile], in directory: DiskPath) throws(FileFault) -> [Result<[UInt8], FileFault>] {
+        files.map { file in
+            do throws(FileFault) { return .success(try read(directory / file.name, limit: file.limit)) } catch { return .failure(error) }
+        }
+    }
 
     // A disk that knows no extended attributes and no second names says so.
     public func attributes(at path: DiskPath, limit: ByteCount) throws(FileFault) -> [ExtendedAttribute] { [] }

@@ -161,6 +161,22 @@ private let filePromises: [DiskPromise] = [
 // MARK: Whole files
 
 private let wholeFilePromises: [DiskPromise] = [
+    DiskPromise("small files are read together, and what is wrong with one is no other's") { disk in
+        try disk.makeDirectories("d/below")
+        try disk.make("d/one", "one")
+        try disk.make("d/none", "")
+        try disk.make("d/large", "12345")
+        try disk.makeSymbolicLink("d/link", to: "one")
+        let names = ["one", "missing", "large", "none", "link", "below", "one"]
+        let read = try disk.read(names.map { SmallFile($0, limit: ByteCount(4)) }, in: "d")
+        #expect(try read.indices.filter { [0, 3, 6].contains($0) }.map { try read[$0].get() } == [bytes("one"), [], bytes("one")])
+        let faults = try [1, 2, 4, 5].map { index in try fault { _ = try read[index].get() } }
+        #expect(faults == [.missing, .tooLarge, .system(Errno.loop), .system(Errno.isDirectory)])
+        guard case .failure(let missing) = read[1] else { return }
+        #expect(missing.what == "\(disk.rootName)/d/missing")
+        let exact = try disk.read([SmallFile("large", limit: ByteCount(5))], in: "d")
+        #expect(try exact[0].get() == bytes("12345"))
+    },
     DiskPromise("a file larger than the limit is not read") { disk in
         try disk.make("a", "12345")
         #expect(try disk.read("a", limit: ByteCount(5)) == bytes("12345"))

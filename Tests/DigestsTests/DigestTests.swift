@@ -16,6 +16,8 @@ struct DigestTests {
     func agreesWithTheTools(index: Int) {
         let (bytes, sha256, xxh3) = known[index]
         #expect(hexadecimal(SHA256.digest(of: bytes)) == sha256)
+        let half = SHA256.firstHalf(of: bytes[...])
+        #expect([half.high, half.low] == [sha256.prefix(16), sha256.dropFirst(16).prefix(16)].map { UInt64($0, radix: 16) })
         let hash = XXH3()
         hash.update(bytes)
         #expect(hexadecimal(hash.finish()) == xxh3)

@@ -24,7 +24,10 @@ struct ChunkID: Hashable {
     var high: UInt64
     var low: UInt64
 
-    static func of(_ bytes: ArraySlice<UInt8>) -> ChunkID { ChunkID(digest: SHA256.digest(of: bytes)) }
+    static func of(_ bytes: ArraySlice<UInt8>) -> ChunkID {
+        let half = SHA256.firstHalf(of: bytes)
+        return ChunkID(high: half.high, low: half.low)
+    }
 
     init(digest: [UInt8]) {
         high = digest[..<8].reduce(0) { $0 << 8 | UInt64($1) }
@@ -57,45 +60,62 @@ extension ArraySlice<UInt8> {
     }
 }
 
-/// The numbers of chunks by what they are known by: a table without pointers, 24 bytes a place, for millions of them.
+/// The numbers of chunks by what they are known by: a table without pointers, about 32 bytes each, for millions of them.
 struct ChunkTable {
-    private var places: [(id: ChunkID, number: ChunkNumber)]
-    private(set) var count = 0
+    private typealias Entry = (id: ChunkID, number: ChunkNumber)
+    /// In the order in which they came, which is that of the packs: what lies side by side in a version mostly does so there.
+    private var entries: [Entry] = []
+    /// 1 + where in `entries`; 0: nowhere. A small table stays in the processor's cache.
+    private var places: [UInt32]
+    /// Where in `entries` the last one was found.
+    private var latest = 0
 
     /// - Parameter room: how many it will hold, as far as is known.
     init(room: Int) {
         var size = 1024
         while size < room + room / 2 { size *= 2 }
-        places = Array(repeating: Self.nobody, count: size)
+        places = Array(repeating: 0, count: size)
+        entries.reserveCapacity(room)
     }
 
-    private static let nobody = (id: ChunkID(high: 0, low: 0), number: ChunkNumber(0))
+    var count: Int { entries.count }
 
     subscript(id: ChunkID) -> ChunkNumber? {
-        let number = places[place(of: id)].number
-        return number == 0 ? nil : number
+        let entry = places[place(of: id)]
+        return entry == 0 ? nil : entries[Int(entry) - 1].number
+    }
+
+    /// As the subscript, sooner for what lies behind the one found last.
+    mutating func find(_ id: ChunkID) -> ChunkNumber? {
+        if latest + 1 < entries.count, entries[latest + 1].id == id {
+            latest += 1
+            return entries[latest].number
+        }
+        let entry = places[place(of: id)]
+        guard entry != 0 else { return nil }
+        latest = Int(entry) - 1
+        return entries[latest].number
     }
 
     /// The first number of a chunk stays.
     mutating func insert(_ id: ChunkID, _ number: ChunkNumber) {
         if count >= places.count / 4 * 3 { grow() }
         let place = place(of: id)
-        guard places[place].number == 0 else { return }
-        places[place] = (id, number)
-        count += 1
+        guard places[place] == 0 else { return }
+        entries.append((id, number))
+        places[place] = UInt32(entries.count)
     }
 
     /// Where it is, or would be. The digest itself is as good a hash as any.
     private func place(of id: ChunkID) -> Int {
         let mask = places.count - 1
         var place = Int(truncatingIfNeeded: id.low) & mask
-        while places[place].number != 0, places[place].id != id { place = (place + 1) & mask }
+        while case let entry = places[place], entry != 0, entries[Int(entry) - 1].id != id { place = (place + 1) & mask }
         return place
     }
 
     private mutating func grow() {
-        let old = places
-        places = Array(repeating: Self.nobody, count: old.count * 2)
-        for entry in old where entry.number != 0 { places[place(of: entry.id)] = entry }
+        places = Array(repeating: 0, count: places.count * 2)
+        for (index, entry) in entries.enumerated() { places[place(of: entry.id)] = UInt32(index + 1) }
     }
 }

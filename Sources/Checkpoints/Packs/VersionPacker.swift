@@ -144,7 +144,7 @@ struct VersionPacker {
     }
 
     /// Goes on until all is done, or it is not wanted any more.
-    /// - Parameter isWanted: asked before every piece of 256 KiB.
+    /// - Parameter isWanted: asked before every piece of 512 KiB.
     /// - Returns: whether all is done. All chunks of `map` are on stable storage then.
     /// - Throws: `broken` when what lies in the version's directory is not what was stored.
     mutating func work(while isWanted: () -> Bool) throws(StoreFault) -> Bool {
@@ -284,7 +284,7 @@ struct VersionPacker {
             }
             let old = alignment?.next()
             let id = ChunkID.of(chunk)
-            if let number = known[id] {
+            if let number = known.find(id) {
                 map.append(.chunk(number))
                 alignment?.passed(number)
                 continue

@@ -88,6 +88,10 @@ private class WatchedDisk: Disk, @unchecked Sendable {
         try work.require("open", "\(disk.rootName)/\(path)")
         return WatchedFile(try disk.open(path, mode), "\(disk.rootName)/\(path)", by: work)
     }
+    func read(_ files: [SmallFile], in directory: DiskPath) throws(FileFault) -> [Result<[UInt8], FileFault>] {
+        try work.require("open", "\(disk.rootName)/\(directory)")
+        return try disk.read(files, in: directory)
+    }
     func entry(at path: DiskPath) throws(FileFault) -> DiskEntry? { try disk.entry(at: path) }
     func entries(_ names: [String], in directory: DiskPath?) throws(FileFault) -> [DiskEntry?] {
         try work.require("look into", "\(disk.rootName)/\(directory?.text ?? "")")
