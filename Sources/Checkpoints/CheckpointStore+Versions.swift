@@ -151,7 +151,7 @@ extension CheckpointStore {
         _ files: [SmallFile], _ agent: AgentName, _ version: VersionNumber, _ errand: Errand
     ) throws(StoreFault) -> (sealed: SealedBytes, others: ArraySlice<Result<[UInt8], FileFault>>) {
         let directory = StoreLayout.version(agent, version)
-        let read = try errand.reading("manifest.json") { () throws(FileFault) in try disk.read(files, in: directory) }
+        let read = disk.read(files, in: directory)
         let manifest = try errand.reading("manifest.json") { () throws(FileFault) in try read[0].get() }
         let seal = try errand.reading("seal") { () throws(FileFault) in try read[1].get() }
         return (SealedBytes(manifest: manifest, seal: seal), read[2...])

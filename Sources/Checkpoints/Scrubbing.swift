@@ -28,7 +28,7 @@ public final class Scrubbing: Sendable {
     }
 
     /// Goes on with `version`.
-    /// - Parameter isWanted: asked after every quarter of a megabyte.
+    /// - Parameter isWanted: asked after every half megabyte.
     public func work(_ version: VersionNumber, while isWanted: () -> Bool) -> Outcome {
         var errand = Errand("verify", agent, version)
         errand.asksAgain = true

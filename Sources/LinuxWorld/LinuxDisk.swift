@@ -71,22 +71,11 @@ public final class LinuxDisk: Disk {
         return file
     }
 
-    public func read(_ files: [SmallFile], in directory: DiskPath) throws(FileFault) -> [Result<[UInt8], FileFault>] {
+    public func read(_ files: [SmallFile], in directory: DiskPath) -> [Result<[UInt8], FileFault>] {
         let raw = resolution.open(directory, below: root, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        if raw < 0 { throw FileFault(errno: -raw, doing: "open", what: full(directory)) }
-        let opened = Descriptor(raw)
-        var found: [Result<[UInt8], FileFault>] = []
-        for file in files {
-            if let bytes = readAtOnce(file, in: opened.raw) {
-                found.append(.success(bytes))
-            } else {
-                // What is unusual about it is found out step by step.
-                do throws(FileFault) { found.append(.success(try read(directory / file.name, limit: file.limit))) } catch {
-                    found.append(.failure(error))
-                }
-            }
-        }
-        return found
+        defer { if raw >= 0 { close(raw) } }
+        // What is unusual is found out step by step.
+        return files.map { file in (raw < 0 ? nil : readAtOnce(file, in: raw)).map { .success($0) } ?? whole(file, in: directory) }
     }
 
     /// nil: it is no regular file within its limit, or it grows, or something failed.
@@ -106,22 +95,7 @@ public final class LinuxDisk: Disk {
     }
 
     public func removeFile(_ path: DiskPath) throws(FileFault) {
-        var held: Int32 = -1
-        do throws(FileFault) {
-            try call("remove", path) { directory, name in
-                var status = stat()
-                if held < 0, fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT == S_IFREG,
-                    status.st_size >= Release.much
-                {
-                    held = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
-                }
-                return unlinkat(directory, name, 0)
-            }
-        } catch {
-            if held >= 0 { close(held) }
-            throw error
-        }
-        if held >= 0 { Release.begin(held) }
+        try call("remove", path) { directory, name in unlinkat(directory, name, 0) }
     }
 
     public func rename(_ source: DiskPath, to target: DiskPath) throws(FileFault) {
@@ -236,7 +210,6 @@ public final class LinuxDisk: Disk {
     }
 
     public func freeSpace() throws(FileFault) -> ByteCount {
-        Release.wait()  // what was removed is not taken for used
         var status = statvfs()
         let result = uninterrupted { fstatvfs(root, &status) }
         if result < 0 { throw FileFault(errno: -result, doing: "measure the free space of", what: rootName) }

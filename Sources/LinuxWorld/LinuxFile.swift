@@ -50,11 +50,7 @@ final class LinuxFile: DiskFile {
             let result = bytes.withUnsafeBytes { buffer in
                 uninterrupted { Glibc.write(descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done) }
             }
-            if result < 0 {
-                // What was removed just before may be on its way out still.
-                if -result == ENOSPC, Release.wait() { continue }
-                throw fault(Int32(-result), "write")
-            }
+            if result < 0 { throw fault(Int32(-result), "write") }
             done += result
         }
     }

@@ -275,7 +275,7 @@ public protocol Disk: AnyObject, Sendable {
     func rootEntry() throws(FileFault) -> DiskRoot
     func open(_ path: DiskPath, _ mode: OpenMode) throws(FileFault) -> any DiskFile
     /// All of each of these small files in one directory, in their order: what is wrong with one is no other's. `tooLarge` beyond its limit.
-    func read(_ files: [SmallFile], in directory: DiskPath) throws(FileFault) -> [Result<[UInt8], FileFault>]
+    func read(_ files: [SmallFile], in directory: DiskPath) -> [Result<[UInt8], FileFault>]
     /// nil: nothing is there.
     func entry(at path: DiskPath) throws(FileFault) -> DiskEntry?
     /// As `entry`, of so many names in one directory (nil: the root), in their order.
@@ -333,10 +333,13 @@ public struct SmallFile: Hashable, Sendable {
 extension Disk {
     public var totalSpace: ByteCount? { nil }
 
-    public func read(_ files: [SmallFile], in directory: DiskPath) throws(FileFault) -> [Result<[UInt8], FileFault>] {
-        files.map { file in
-            do throws(FileFault) { return .success(try read(directory / file.name, limit: file.limit)) } catch { return .failure(error) }
-        }
+    public func read(_ files: [SmallFile], in directory: DiskPath) -> [Result<[UInt8], FileFault>] {
+        files.map { file in whole(file, in: directory) }
+    }
+
+    /// One of those files, as `read` has it.
+    public func whole(_ file: SmallFile, in directory: DiskPath) -> Result<[UInt8], FileFault> {
+        do throws(FileFault) { return .success(try read(directory / file.name, limit: file.limit)) } catch { return .failure(error) }
     }
 
     // A disk that knows no extended attributes and no second names says so.

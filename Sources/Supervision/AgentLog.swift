@@ -57,30 +57,18 @@ final class AgentLog {
     private func write(_ lines: [String]) -> Bool {
         guard !lines.isEmpty else { return true }
         lastLines = (lastLines + lines.map { String($0.dropLast()) }).suffix(Self.tail)
-        var lost = lines.count
+        let bytes = lines.flatMap { Array($0.utf8) }
         do throws(FileFault) {
-            var begin = lines.startIndex
-            while begin < lines.endIndex {
-                // What was read at once may be more than a file holds.
-                if size > 0, size + UInt64(lines[begin].utf8.count) > turnOverSize { try turnOver() }
-                var bytes = Array(lines[begin].utf8)
-                var end = begin + 1
-                while end < lines.endIndex, size + UInt64(bytes.count + lines[end].utf8.count) <= turnOverSize {
-                    bytes += lines[end].utf8
-                    end += 1
-                }
-                let file: any DiskFile
-                if let open { file = open } else { file = try disk.open(directory / "current.log", .append(mode: 0o600)) }
-                open = file
-                try file.write(bytes)
-                size += UInt64(bytes.count)
-                lost -= end - begin
-                begin = end
-            }
+            if size + UInt64(bytes.count) > turnOverSize, size > 0 { try turnOver() }
+            let file: any DiskFile
+            if let open { file = open } else { file = try disk.open(directory / "current.log", .append(mode: 0o600)) }
+            open = file
+            try file.write(bytes)
+            size += UInt64(bytes.count)
             return true
         } catch {
             open = nil
-            lostLines += lost
+            lostLines += lines.count
             return false
         }
     }

@@ -168,13 +168,20 @@ private let wholeFilePromises: [DiskPromise] = [
         try disk.make("d/large", "12345")
         try disk.makeSymbolicLink("d/link", to: "one")
         let names = ["one", "missing", "large", "none", "link", "below", "one"]
-        let read = try disk.read(names.map { SmallFile($0, limit: ByteCount(4)) }, in: "d")
+        let read = disk.read(names.map { SmallFile($0, limit: ByteCount(4)) }, in: "d")
         #expect(try read.indices.filter { [0, 3, 6].contains($0) }.map { try read[$0].get() } == [bytes("one"), [], bytes("one")])
         let faults = try [1, 2, 4, 5].map { index in try fault { _ = try read[index].get() } }
         #expect(faults == [.missing, .tooLarge, .system(Errno.loop), .system(Errno.isDirectory)])
         guard case .failure(let missing) = read[1] else { return }
         #expect(missing.what == "\(disk.rootName)/d/missing")
-        let exact = try disk.read([SmallFile("large", limit: ByteCount(5))], in: "d")
+        try disk.makeSymbolicLink("way", to: "d")
+        for (place, kind) in [("gone", FileFault.Kind.missing), ("d/one", .notDirectory), ("way", .notDirectory)] {
+            let path = try #require(DiskPath(place))
+            for read in disk.read([SmallFile("one", limit: ByteCount(4)), SmallFile("none", limit: ByteCount(4))], in: path) {
+                try #expect(fault { _ = try read.get() } == kind, "\(place)")
+            }
+        }
+        let exact = disk.read([SmallFile("large", limit: ByteCount(5))], in: "d")
         #expect(try exact[0].get() == bytes("12345"))
     },
     DiskPromise("a file larger than the limit is not read") { disk in

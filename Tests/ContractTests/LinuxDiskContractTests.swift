@@ -73,42 +73,6 @@ import Testing
         try #expect(fault { _ = try LinuxDisk(at: "doors/link", of: disk) } == .notDirectory)
     }
 
-    /// Large enough that somebody else lets go of it.
-    @Test func aLargeFileThatWasRemovedIsGoneAndWhoHasItOpenReadsOn() throws {
-        let place = try TemporaryDirectory()
-        let disk = try LinuxDisk(at: place.path, create: false)
-        let piece = (0..<(1 << 20)).map { UInt8(truncatingIfNeeded: $0 / 7) }
-        let pieces = 40
-        try disk.makeDirectory("d", mode: 0o700)
-        let file = try disk.open("d/large", .createNew(mode: 0o600))
-        for _ in 0..<pieces { try file.write(piece) }
-        try file.sync()
-        try disk.makeLink("second", to: "d/large")
-        let reader = try disk.open("d/large", .read)
-        for path in ["d/large", "second"] as [DiskPath] {
-            try disk.removeFile(path)
-            #expect(try disk.entry(at: path) == nil)
-            _ = try disk.freeSpace()
-        }
-        try disk.removeDirectory("d")
-        for number in 0..<pieces { #expect(try reader.read(1 << 20) == piece, "piece \(number)") }
-        #expect(try reader.read(1) == [])
-        try #expect(fault { try disk.removeFile("second") } == .missing)
-    }
-
-    @Test(.enabled(if: SmallDisk.canBeMounted, "needs root and mount(2)"))
-    func roomOfALargeFileThatWasRemovedIsThere() throws {
-        let small = try SmallDisk(kibibytes: 100 << 10)
-        let disk = try LinuxDisk(at: small.path, create: false)
-        let empty = try disk.freeSpace()
-        // Each takes more than half of it.
-        for _ in 0..<6 {
-            try disk.open("large", .createNew(mode: 0o600)).write([UInt8](repeating: 7, count: 60 << 20))
-            try disk.removeFile("large")
-        }
-        #expect(try disk.freeSpace() == empty)
-    }
-
     @Test func pipesAndDevicesAreNoFiles() throws {
         let place = try TemporaryDirectory()
         #expect(mkfifo(place.path + "/pipe", 0o600) == 0)

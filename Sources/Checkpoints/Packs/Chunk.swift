@@ -60,7 +60,7 @@ extension ArraySlice<UInt8> {
     }
 }
 
-/// The numbers of chunks by what they are known by: a table without pointers, about 32 bytes each, for millions of them.
+/// The numbers of chunks by what they are known by: a table without pointers, 30 to 60 bytes each, for millions of them.
 struct ChunkTable {
     private typealias Entry = (id: ChunkID, number: ChunkNumber)
     /// In the order in which they came, which is that of the packs: what lies side by side in a version mostly does so there.
@@ -75,7 +75,7 @@ struct ChunkTable {
         var size = 1024
         while size < room + room / 2 { size *= 2 }
         places = Array(repeating: 0, count: size)
-        entries.reserveCapacity(room)
+        entries.reserveCapacity(room + room / 8)
     }
 
     var count: Int { entries.count }

@@ -221,14 +221,15 @@ struct VersionPacker {
         // Taken out, so that its buffers are nobody else's while they change.
         guard let begun = comparing.take() else { return }
         let item = begun.item
+        let part = item.part
         var pages = begun.pages
         var toRead = pieceSize / ChunkSize.page
         for _ in 0..<Self.pagesAtOnce where toRead > 0 {
-            guard let step = try errand.reading(item.part, { () throws(FileFault) in try pages.next() }) else { return }
+            guard let step = try errand.reading(part, { () throws(FileFault) in try pages.next() }) else { return }
             switch step {
             case .zeros: map.append(.zeros)
             case .same(let number): map.append(.chunk(number))
-            case .decayed: throw errand.fault(.broken(part: item.part, how: "its bytes are not what was stored"))
+            case .decayed: throw errand.fault(.broken(part: part, how: "its bytes are not what was stored"))
             case .changed(let page, let old):
                 toRead -= 1
                 let id = ChunkID.of(page)

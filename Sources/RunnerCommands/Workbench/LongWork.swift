@@ -88,9 +88,14 @@ private class WatchedDisk: Disk, @unchecked Sendable {
         try work.require("open", "\(disk.rootName)/\(path)")
         return WatchedFile(try disk.open(path, mode), "\(disk.rootName)/\(path)", by: work)
     }
-    func read(_ files: [SmallFile], in directory: DiskPath) throws(FileFault) -> [Result<[UInt8], FileFault>] {
-        try work.require("open", "\(disk.rootName)/\(directory)")
-        return try disk.read(files, in: directory)
+    func read(_ files: [SmallFile], in directory: DiskPath) -> [Result<[UInt8], FileFault>] {
+        do throws(FileFault) { try work.require("open", "\(disk.rootName)/\(directory)") } catch {
+            let stopped = error
+            return files.map { _ in .failure(stopped) }
+        }
+        let read = disk.read(files, in: directory)
+        work.carried(more: UInt64(read.reduce(0) { $0 + ((try? $1.get())?.count ?? 0) }))
+        return read
     }
     func entry(at path: DiskPath) throws(FileFault) -> DiskEntry? { try disk.entry(at: path) }
     func entries(_ names: [String], in directory: DiskPath?) throws(FileFault) -> [DiskEntry?] {
