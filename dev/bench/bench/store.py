@@ -14,7 +14,8 @@ from .stage import Missing, median, milliseconds
 PAGE = 4096
 PAGES = 51_200
 DIRTY = PAGES * 2 // 100
-VERSIONS = 6
+VERSIONS = 10
+ROUNDS = 6
 # Of all programs of the store that were run, what each had at most, in MB.
 MOST = []
 
@@ -198,7 +199,7 @@ def hashing(stage):
     store = folder / "store"
     store.mkdir(mode=0o700, parents=True)
     took, floors = [], []
-    for number in range(VERSIONS):
+    for number in range(ROUNDS):
         if number:
             blocks = [memory.pages[at : at + (1 << 20)] for at in range(0, len(memory.pages), 1 << 20)]
             memory.random.shuffle(blocks)
@@ -279,7 +280,7 @@ def files(stage):
     time.sleep(3)  # what was written a moment ago is read again at the next cut, and nobody's agent writes all of its files in a moment
     restic, borg, ours = Restic(stage, folder), Borg(stage, folder), Follower(stage, store, workspace.folder)
     took, cuts, sizes, theirs, their_sizes = [], [], [], {"restic": [], "borg": []}, {"restic": [], "borg": []}
-    for number in range(VERSIONS):
+    for number in range(ROUNDS):
         if number:
             workspace.work()
         parts, grown = ours.back_up()
