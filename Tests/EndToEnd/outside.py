@@ -226,11 +226,12 @@ def thinned_versions(versions_folder):
 def disk_use(folder):
     """Bytes that everything below takes; what goes away meanwhile takes none."""
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.lstat().st_blocks * 512
-        except FileNotFoundError:
-            continue
+    for place, folders, files in os.walk(folder):
+        for name in folders + files:
+            try:
+                total += os.lstat(os.path.join(place, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue
     return total
 
 
