@@ -52,7 +52,7 @@ private let syncFailures: [Failure] = [
         rclone(.stopped)),
     Failure(
         "store sync /photos", 65, "E-REMOTE-NO-COPY",
-        "could not sync to '/photos': it holds other files, and none that 'runner store sync' made. Give the place that 'runner store sync' was given, or an empty one to make a copy"
+        "could not sync to '/photos': it holds other files, and none that 'runner store sync' made. Give the place that 'runner store sync' was given; in an empty one that makes a new copy"
     ) { stage in
         let disk = SimulatedDisk(seed: 4, rootName: "/photos")
         disk.plant("holiday.jpg", [1])

@@ -39,6 +39,15 @@ let keyFailures: [Failure] = [
         "could not open the store '/store': there is no key file '/keys/gone'. Name it with '--key-file FILE' or RUNNER_KEY_FILE; 'runner store key new FILE' makes one for a new store",
         encrypted(naming: "/keys/gone")),
     Failure(
+        "run agent-7", 77, "E-KEY-MISSING",
+        "could not open the store '/store': there is no key file '/keys/gone'. Name it with '--key-file FILE' or RUNNER_KEY_FILE; 'runner store key new FILE' makes one for a new store",
+        encrypted(naming: "/keys/gone") { stage, _ in
+            for directory in ["agents", "agents/agent-7"] as [DiskPath] where try stage.disk.entry(at: directory) == nil {
+                try stage.disk.makeDirectory(directory, mode: 0o700)
+            }
+            stage.disk.plant("agents/agent-7/spec.json", [1])
+        }),
+    Failure(
         "--key-file /keys/two ls", 77, "E-KEY-WRONG",
         "could not open the store '/store': the key in '/keys/two' is \(key(2).name), and the store wants \(key(1).name). Name the right file with --key-file",
         encrypted(naming: "/keys/one")),

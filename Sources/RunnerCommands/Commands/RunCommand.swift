@@ -44,6 +44,7 @@ struct RunCommand: Command {
                 (.ok, "the agent ended with status 0; any other status is the agent's own too, and 128 + n when signal n ended it"),
                 (.usage, "the command line is wrong"), (.noInput, "no such file or version"),
                 (.tryAgain, "another supervisor holds the agent"),
+                (.denied, "the store may not be opened: its key is not there, or it belongs to somebody else"),
                 (.badConfiguration, "the spec is wrong"), (.runnerFailed, "the runner itself failed, or nobody knows how the agent ended"),
                 (.notExecutable, "the command cannot be executed"), (.commandNotFound, "the command was not found"),
             ])

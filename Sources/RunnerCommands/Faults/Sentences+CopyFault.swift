@@ -31,7 +31,8 @@ extension CommandFault {
             self.init(
                 .remoteDamaged, what + "'\(part)' there is not what was stored: \(how). Nothing of it was used; see 'runner store check'")
         case .noCopy(let why):
-            self.init(.remoteNoCopy, what + "\(why). Give the place that 'runner store sync' was given, or an empty one to make a copy")
+            self.init(
+                .remoteNoCopy, what + "\(why). Give the place that 'runner store sync' was given; in an empty one that makes a new copy")
         case .other(let version, let there):
             self.init(
                 .remoteOther,

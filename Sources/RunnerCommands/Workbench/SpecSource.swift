@@ -40,6 +40,8 @@ extension Workbench {
                     stored, file: file, directory: machine.workingDirectory, environment: machine.environment, flags: flags,
                     readFile: readSpecFile)
             }
+            // It is the name of an agent: why its spec cannot be read is what stands in the way.
+            if namesKnownAgent(file) { _ = try openStore() }
             throw CommandFault(
                 .specFile,
                 "could not read the spec '\(file)': there is no such file. Give its path, an agent's name for the spec it last ran with, "

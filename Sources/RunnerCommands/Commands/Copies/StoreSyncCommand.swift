@@ -21,11 +21,11 @@ struct StoreSyncCommand: Command {
                 "Only what was read back whole leaves the store: packs first, a version's manifest last, so what is listed there is whole there. "
                     + "Stop it at any moment: the same command goes on. What is there already is not sent again. "
                     + "A running agent is not held up; a version that its supervisor has not put into packs yet is waited for a little, else left to the next sync.",
-                "Versions hold the agent's memory and its environment, secrets and all, and nothing of it is encrypted yet: let the place be one of "
-                    + "rclone's 'crypt' type. See docs/copies-elsewhere.md.",
+                "Versions hold the agent's memory and its environment, secrets and all. The copy of an encrypted store is encrypted with the same key; "
+                    + "of any other nothing is, so let the place be one of rclone's 'crypt' type. See docs/copies-elsewhere.md.",
             ],
             exits: [
-                (.ok, "the versions that were asked for are there"),
+                (.ok, "the versions that were asked for are there, but for those it said are not in packs yet"),
                 (
                     .badData,
                     "a version was left out: it is broken, or the place has another of that number; or '--prune' could not be sure and took nothing out"
