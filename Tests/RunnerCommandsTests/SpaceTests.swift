@@ -168,3 +168,13 @@ import Testing
         #expect(run("config", "show", on: stage).output.hasSuffix("quota      50GB\n  keep_free  1GiB, by default\n"))
     }
 }
+
+/// As after `store pull`.
+@Test func anAgentThatNeverRanShowsItsVersions() throws {
+    let stage = try Stage(["ls"], versions: 2)
+    #expect(stage.run() == 0, "\(stage.machine.errors)")
+    #expect(stage.machine.output.contains("v2"))
+    stage.machine.arguments = ["status", "agent-7", "--json"]
+    #expect(stage.run() == 0, "\(stage.machine.errors)")
+    #expect(stage.machine.output.contains(#""latest""#) && stage.machine.output.contains("it has not run yet"))
+}

@@ -46,7 +46,7 @@ extension Workbench {
         let bytes: [UInt8]
         do { bytes = try store.disk.read(path, limit: .mebibytes(1)) } catch {
             guard error.kind == .missing else { throw CommandFault(inStore: error) }
-            return neverRun(agent)
+            return neverRun(agent, in: store)
         }
         do { return try JSONText.decode(AgentStatus.self, from: bytes) } catch {
             throw CommandFault(
@@ -56,10 +56,15 @@ extension Workbench {
         }
     }
 
-    private func neverRun(_ agent: AgentName) -> AgentStatus {
-        AgentStatus(
+    /// Its versions may have come from elsewhere.
+    private func neverRun(_ agent: AgentName, in store: CheckpointStore) -> AgentStatus {
+        var status = AgentStatus(
             agent: agent, state: .stopped, wantedRunning: false, supervisorPID: 0, reason: "it has not run yet", command: [],
             store: places.store, updatedAt: machine.wallTime())
+        let versions = (try? store.versions(of: agent)) ?? []  // what is wrong with them 'versions' and 'verify' tell
+        status.latest = versions.last { $0.kind == .checkpoint }
+        status.knownGood = versions.last { $0.isKnownGood }?.version
+        return status
     }
 
     /// A supervisor that ends writes `stopped`, `finished` or `needs-help`; anything else means that it died.
